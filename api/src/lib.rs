@@ -1,1 +1,18 @@
-//! api
+//! The domain model shared by server, agent, CLI, pages and lab: the nouns, the wire types and, behind
+//! the feature `client`, the HTTP client. No IO but the client's.
+
+pub mod agent;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod event;
+pub mod facts;
+pub mod id;
+pub mod image;
+pub mod layout;
+pub mod machine;
+pub mod plan;
+pub mod routes;
+pub mod state;
+pub mod task;
+pub mod trace;
+pub mod wait;

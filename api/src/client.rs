@@ -1,0 +1,206 @@
+//! The HTTPS client of operators' tools, tests and agents. It trusts one CA, the server's, and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::image::Manifest;
+use crate::machine::{Erasure, ErrorBody, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use crate::routes::operator;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server understood and said no.
+    #[error("{message}")]
+    Refused { status: u16, message: String, hint: Option<String> },
+    #[error("no answer from {url}: {cause}")]
+    Unreachable { url: String, cause: String },
+    #[error("{url} answered something that is not ours: {cause}")]
+    Garbled { url: String, cause: String },
+    #[error("cannot use this certificate or key: {0}")]
+    Credentials(String),
+}
+
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// A certificate and its key, PEM.
+pub struct ClientCertificate<'a> {
+    pub certificate_pem: &'a str,
+    pub key_pem: &'a str,
+}
+
+impl Client {
+    /// `base` such as `https://10.77.0.1:8443`; `ca_pem` the only CA that is believed.
+    pub fn new(
+        base: &str,
+        ca_pem: &str,
+        certificate: Option<ClientCertificate<'_>>,
+    ) -> Result<Client, Error> {
+        let tls = tls_config(ca_pem, certificate)?;
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .map_err(|e| Error::Credentials(chain(&e)))?;
+        Ok(Client { http, base: base.trim_end_matches('/').into(), token: None })
+    }
+
+    /// The same client with an operator's token.
+    pub fn with_token(self, token: &str) -> Client {
+        Client { token: Some(token.trim().into()), ..self }
+    }
+
+    /// One call. None for an answer without a body (204).
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Option<T>, Error> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.http.request(method, &url);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response =
+            request.send().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
+        read(url, response).await
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let answer = self.call(Method::GET, path, None::<&()>).await?;
+        answer.ok_or_else(|| Error::Garbled { url: path.into(), cause: "an empty answer".into() })
+    }
+
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<Option<T>, Error> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Opens a stream of server-sent events; the caller reads chunks.
+    pub async fn stream(&self, path: &str) -> Result<reqwest::Response, Error> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.http.get(&url).timeout(Duration::from_secs(24 * 3600));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response =
+            request.send().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal(response).await)
+    }
+
+    /// All machines, page by page.
+    pub async fn machines(&self) -> Result<Vec<Machine>, Error> {
+        let mut all = Vec::new();
+        let mut path = operator::MACHINES.to_string();
+        loop {
+            let page: Page<Machine> = self.get(&path).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(after) => path = format!("{}?after={after}", operator::MACHINES),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// `reference`: hostname, or a prefix of a MAC, serial or id that is one machine's only.
+    pub async fn machine(&self, reference: &str) -> Result<MachineDetail, Error> {
+        self.get(&operator::machine(reference)).await
+    }
+
+    pub async fn verb(&self, reference: &str, verb: &str) -> Result<Machine, Error> {
+        let path = operator::verb(reference, verb);
+        self.post(&path, &()).await?.ok_or(Error::Garbled { url: path, cause: "an empty answer".into() })
+    }
+
+    pub async fn erasure(&self, reference: &str) -> Result<Erasure, Error> {
+        self.get(&operator::erasure(reference)).await
+    }
+
+    pub async fn logs(&self, reference: &str) -> Result<Vec<LogEntry>, Error> {
+        self.get(&operator::logs(reference)).await
+    }
+
+    pub async fn why(&self, reference: &str) -> Result<Why, Error> {
+        self.get(&operator::why(reference)).await
+    }
+
+    pub async fn profiles(&self) -> Result<Vec<ProfileView>, Error> {
+        self.get(operator::PROFILES).await
+    }
+
+    pub async fn images(&self) -> Result<Vec<Manifest>, Error> {
+        self.get(operator::IMAGES).await
+    }
+}
+
+async fn read<T: DeserializeOwned>(url: String, response: reqwest::Response) -> Result<Option<T>, Error> {
+    if response.status() == StatusCode::NO_CONTENT {
+        return Ok(None);
+    }
+    if !response.status().is_success() {
+        return Err(refusal(response).await);
+    }
+    let bytes =
+        response.bytes().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Garbled { url, cause: e.to_string() })
+}
+
+async fn refusal(response: reqwest::Response) -> Error {
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    let body = serde_json::from_str(&text)
+        .unwrap_or(ErrorBody { error: format!("the server answered {status}"), hint: None });
+    Error::Refused { status: status.as_u16(), message: body.error, hint: body.hint }
+}
+
+fn tls_config(
+    ca_pem: &str,
+    certificate: Option<ClientCertificate<'_>>,
+) -> Result<rustls::ClientConfig, Error> {
+    let bad = |e: &dyn std::fmt::Display| Error::Credentials(e.to_string());
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes()).map_err(|e| bad(&e))?;
+    roots.add(ca).map_err(|e| bad(&e))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| bad(&e))?
+        .with_root_certificates(roots);
+    let Some(own) = certificate else { return Ok(builder.with_no_client_auth()) };
+    let chain = vec![CertificateDer::from_pem_slice(own.certificate_pem.as_bytes()).map_err(|e| bad(&e))?];
+    let key = PrivateKeyDer::from_pem_slice(own.key_pem.as_bytes()).map_err(|e| bad(&e))?;
+    builder.with_client_auth_cert(chain, key).map_err(|e| bad(&e))
+}
+
+/// An error with its causes in one line: the outermost alone ("error sending request") explains nothing.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

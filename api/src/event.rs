@@ -1,0 +1,91 @@
+//! What can happen to a machine. Everyone but the one writer only submits these.
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::Home;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    // From the wire and the agent.
+    /// An agent came up and said where it lives. `generation` is 0 in RAM.
+    Hello {
+        home: Home,
+        boot_id: String,
+        generation: i64,
+    },
+    /// The facts of the running RAM boot are stored.
+    FactsReported,
+    /// The layout of the frozen plan was verified on disk.
+    LayoutVerified {
+        generation: i64,
+    },
+    /// The image was verified, bootloader and identity file are written.
+    Installed {
+        generation: i64,
+    },
+    /// The cluster shows the node Ready.
+    NodeReady,
+    /// The cluster has let go of the node.
+    Drained,
+    /// The disks are erased, or the record says why one was not.
+    Wiped,
+    /// A step failed for good.
+    StepFailed {
+        reason: String,
+    },
+    /// The state's deadline has passed.
+    DeadlinePassed,
+
+    // From rules and operators.
+    /// A profile was assigned, by a rule or a person.
+    Assigned {
+        clustered: bool,
+    },
+    /// The erasure that the plan means was allowed, by a person or because the disks are untouched.
+    Approved,
+    /// A recorded machine is let in (again).
+    Enroll,
+    Reprovision,
+    Inspect,
+    /// Try the failed step again, in the same generation.
+    Retry,
+    Wipe,
+    Rescue,
+    /// Ends `rescue`.
+    Leave,
+    Retire,
+    Hold,
+    /// Ends a hold.
+    Release,
+}
+
+impl Event {
+    /// The event's name, as in JSON and in the history.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Event::Hello { home: Home::Ram, .. } => "ram_hello",
+            Event::Hello { home: Home::Disk, .. } => "disk_hello",
+            Event::FactsReported => "facts_reported",
+            Event::LayoutVerified { .. } => "layout_verified",
+            Event::Installed { .. } => "installed",
+            Event::NodeReady => "node_ready",
+            Event::Drained => "drained",
+            Event::Wiped => "wiped",
+            Event::StepFailed { .. } => "step_failed",
+            Event::DeadlinePassed => "deadline_passed",
+            Event::Assigned { .. } => "assigned",
+            Event::Approved => "approved",
+            Event::Enroll => "enroll",
+            Event::Reprovision => "reprovision",
+            Event::Inspect => "inspect",
+            Event::Retry => "retry",
+            Event::Wipe => "wipe",
+            Event::Rescue => "rescue",
+            Event::Leave => "leave",
+            Event::Retire => "retire",
+            Event::Hold => "hold",
+            Event::Release => "release",
+        }
+    }
+}

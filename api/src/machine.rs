@@ -1,0 +1,167 @@
+//! A machine as operators see it: what the API answers, the CLI prints and the pages show.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::agent::LogSource;
+use crate::facts::{Disk, Facts};
+use crate::id::{Hostname, Mac, MachineId};
+use crate::plan::Plan;
+use crate::state::{Errand, Home, State};
+use crate::task::Progress;
+use crate::trace::Attempt;
+use crate::wait::Wait;
+
+/// One line of the rack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    pub id: MachineId,
+    pub hostname: Option<Hostname>,
+    pub interfaces: Vec<Mac>,
+    /// Of system, else chassis, else board; empty before the first inspection.
+    pub serial: String,
+    pub address: Option<Ipv4Addr>,
+    pub profile: Option<String>,
+    pub position: Option<Position>,
+    pub state: State,
+    /// Since when, in microseconds since 1970.
+    pub since: i64,
+    pub generation: i64,
+    pub installed: i64,
+    pub failed_in: Option<State>,
+    /// Why it failed, in one sentence.
+    pub reason: Option<String>,
+    pub errand: Errand,
+    pub hold: bool,
+    pub maintenance: bool,
+    /// None only where nothing is waited for.
+    pub wait: Option<Wait>,
+    pub progress: Option<TaskProgress>,
+    /// Where the agent that spoke last lives, and when it spoke.
+    pub home: Option<Home>,
+    pub last_seen: Option<i64>,
+    /// Grows with every change: compare-and-swap.
+    pub version: i64,
+}
+
+impl Machine {
+    /// What people call it: its hostname, else its first MAC, else its id.
+    pub fn name(&self) -> String {
+        match (&self.hostname, self.interfaces.first()) {
+            (Some(hostname), _) => hostname.to_string(),
+            (None, Some(mac)) => mac.to_string(),
+            (None, None) => self.id.to_string(),
+        }
+    }
+}
+
+/// Where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    pub rack: String,
+    /// Rack unit, from the bottom.
+    pub unit: u32,
+}
+
+/// Progress of the running task, with what is needed to say when it will be over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskProgress {
+    #[serde(flatten)]
+    pub progress: Progress,
+    /// When this phase began and when it was last heard of, in microseconds since 1970.
+    pub since: i64,
+    pub at: i64,
+}
+
+impl TaskProgress {
+    /// Seconds until the phase is over at the pace so far; None while that is a guess.
+    pub fn eta(&self) -> Option<u64> {
+        let Progress { done, total, .. } = self.progress;
+        let spent = u64::try_from(self.at - self.since).ok()? / 1_000_000;
+        if done == 0 || total < done || spent == 0 {
+            return None;
+        }
+        Some(((total - done) as u128 * spent as u128 / done as u128) as u64)
+    }
+}
+
+/// A machine with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineDetail {
+    pub machine: Machine,
+    pub facts: Option<Facts>,
+    pub plan: Option<Plan>,
+    /// Newest first.
+    pub attempts: Vec<Attempt>,
+    /// Newest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    pub at: i64,
+    pub event: String,
+    pub from: State,
+    /// Equal to `from` where the event changed no state.
+    pub to: State,
+    /// Who submitted it: `agent`, `server`, or an operator's name.
+    pub who: String,
+    /// The event was not expected here: it is kept, and changed nothing.
+    pub refused: bool,
+    pub note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    pub at: i64,
+    /// The boot attempt it belongs to.
+    pub attempt: i64,
+    pub source: LogSource,
+    pub text: String,
+}
+
+/// Which disks an install would erase, or why it would not. Shown before anyone says yes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Erasure {
+    pub machine: MachineId,
+    pub profile: Option<String>,
+    pub disks: Vec<Disk>,
+    /// Why no disk would be erased, in one sentence.
+    pub refusal: Option<String>,
+}
+
+/// The answer to `why`: the newest facts about what is waited for, in the order in which a person asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    pub state: State,
+    pub sentence: String,
+    pub evidence: String,
+    pub hint: String,
+}
+
+/// A page of a list; `next` goes into `?after=` for the page behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// A profile as listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileView {
+    pub name: String,
+    pub image: String,
+    pub layout: String,
+    pub hostname: String,
+    pub consoles: Vec<String>,
+    pub machines: i64,
+}
+
+/// What every refused or failed call answers with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub error: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}

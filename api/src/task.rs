@@ -1,0 +1,112 @@
+//! What an agent is asked to do. A task belongs to one generation and may be handed out again after a crash
+//! of either side, so every step is written to be repeated.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Hostname, Mac};
+use crate::image::Bootloader;
+use crate::plan::Plan;
+
+/// The kinds of work that the lifecycle wants of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskKind {
+    Inspect,
+    Partition,
+    Install,
+    Wipe,
+    Rescue,
+    Join,
+    Leave,
+    Reboot,
+}
+
+impl TaskKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TaskKind::Inspect => "inspect",
+            TaskKind::Partition => "partition",
+            TaskKind::Install => "install",
+            TaskKind::Wipe => "wipe",
+            TaskKind::Rescue => "rescue",
+            TaskKind::Join => "join",
+            TaskKind::Leave => "leave",
+            TaskKind::Reboot => "reboot",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: String,
+    pub generation: i64,
+    pub work: Work,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Work {
+    /// Read the hardware and report the facts.
+    Inspect,
+    /// Write the plan's table and file systems. Repeatable until the layout is verified.
+    Partition { plan: Plan, hash: String },
+    /// Write OS, bootloader and identity into a verified layout. Touches no table.
+    Install { plan: Plan, hash: String, setup: Setup },
+    /// Leave this home for the one that is wanted.
+    Reboot { to: RebootTo },
+}
+
+impl Work {
+    pub const fn kind(&self) -> TaskKind {
+        match self {
+            Work::Inspect => TaskKind::Inspect,
+            Work::Partition { .. } => TaskKind::Partition,
+            Work::Install { .. } => TaskKind::Install,
+            Work::Reboot { .. } => TaskKind::Reboot,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RebootTo {
+    /// The RAM agent: by UEFI BootNext where the firmware has a network entry, else a plain reboot.
+    Network,
+    /// Its own disk, through the firmware's order.
+    Disk,
+}
+
+/// What the installed system is told about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    pub site: String,
+    pub hostname: Hostname,
+    pub authorized_keys: Vec<String>,
+    /// Kernel console arguments in order, such as `ttyS0,115200n8`; the last is the system's main one.
+    pub consoles: Vec<String>,
+    /// The interfaces that get an address by DHCP, matched by MAC.
+    pub interfaces: Vec<Mac>,
+    pub ntp: Vec<String>,
+    pub boot: Bootloader,
+    /// Path of the image file below the HTTP boot server.
+    pub image_path: String,
+}
+
+/// How far a task has come. Counted in bytes where `total` is not 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub phase: String,
+    pub done: u64,
+    pub total: u64,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "lowercase")]
+pub enum Outcome {
+    Done,
+    /// For good: trying the same again would not help without a person or a change.
+    Failed {
+        reason: String,
+    },
+}
