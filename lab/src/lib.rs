@@ -1,0 +1,22 @@
+//! The virtual rack: QEMU machines, their power and their switch in network namespaces, and the faults to try on them.
+//! The server under test is one more process in the rack and does not know where it is.
+
+pub mod accel;
+mod capture;
+mod child;
+mod console;
+pub mod disk;
+pub mod forward;
+pub mod hardware;
+pub mod netns;
+pub mod power;
+pub mod qemu;
+pub mod qmp;
+pub mod rack;
+mod record;
+
+pub use accel::Accel;
+pub use forward::Forward;
+pub use hardware::{BootOrder, Bus, Disk, Firmware, Hardware, Nic, NicModel, Rom, Smbios, Watchdog};
+pub use power::{Machine, Status, swap_disks};
+pub use rack::{Rack, SERVER_INTERFACE};

@@ -1,0 +1,286 @@
+//! One machine of the rack at its power socket: on, off, cut, cycled, watched. It stays on through a guest's reboots.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::accel::Accel;
+use crate::capture::{self, Capture};
+use crate::hardware::{Firmware, Hardware};
+use crate::netns::Netns;
+use crate::qemu::{self, Paths};
+use crate::qmp::{Event, Qmp};
+use crate::record::Record;
+use crate::{console, disk};
+
+pub struct Machine {
+    pub name: String,
+    /// Consoles, captures and firmware variables of this machine, a set of files per power-on.
+    pub folder: PathBuf,
+    /// The disks of the whole rack, a file per serial.
+    pub disks: PathBuf,
+    pub(crate) accel: Accel,
+    pub(crate) switch: Netns,
+    pub(crate) taps: Vec<String>,
+    pub(crate) record: Record,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    hardware: Hardware,
+    attempt: u32,
+    running: Option<Running>,
+}
+
+struct Running {
+    process: Child,
+    qmp: Qmp,
+    _captures: Vec<Capture>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    On,
+    Off,
+}
+
+/// What a rack gives to each of its machines.
+pub(crate) struct Slot {
+    pub folder: PathBuf,
+    pub disks: PathBuf,
+    pub accel: Accel,
+    pub switch: Netns,
+    pub taps: Vec<String>,
+    pub record: Record,
+}
+
+impl Machine {
+    pub(crate) fn rack(hardware: Hardware, slot: Slot) -> Result<Self> {
+        hardware.check()?;
+        if slot.folder.exists() {
+            fs::remove_dir_all(&slot.folder)
+                .with_context(|| format!("remove the old {}", slot.folder.display()))?;
+        }
+        for folder in [&slot.folder, &slot.disks] {
+            fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        }
+        for disk in &hardware.disks {
+            disk::create(&slot.disks, disk)?;
+        }
+        if hardware.firmware == Firmware::Uefi {
+            let vars = slot.folder.join("vars.fd");
+            fs::copy(qemu::OVMF_VARS, vars)
+                .with_context(|| format!("copy {}: is ovmf installed?", qemu::OVMF_VARS))?;
+        }
+        let Slot { folder, disks, accel, switch, taps, record } = slot;
+        let name = hardware.name.clone();
+        let inner = Mutex::new(Inner { hardware, attempt: 0, running: None });
+        Ok(Self { name, folder, disks, accel, switch, taps, record, inner })
+    }
+
+    /// Nothing happens to a machine that is on.
+    pub fn on(&self) -> Result<()> {
+        let mut inner = self.lock();
+        if inner.status()? == Status::On {
+            return Ok(());
+        }
+        inner.attempt += 1;
+        let paths = self.paths(inner.attempt);
+        let log = self.folder.join(format!("qemu-{}.log", inner.attempt));
+        let said = File::create(&log).with_context(|| format!("create {}", log.display()))?;
+        let mut command = Command::new(qemu::PROGRAM);
+        command.args(qemu::argv(&inner.hardware, self.accel, &paths));
+        command.stdin(Stdio::null()).stdout(said.try_clone().context("clone QEMU's log")?).stderr(said);
+        let captured = self.taps.iter().enumerate().map(|(nic, tap)| {
+            let file = self.folder.join(format!("net{nic}-{}.pcap", inner.attempt));
+            capture::start(&self.record, &self.switch, tap, &file)
+        });
+        let captures = captured.collect::<Result<Vec<_>>>()?;
+        let mut process =
+            self.record.spawn(self.switch.inside(command)).context("start QEMU: is it installed?")?;
+        match Qmp::connect(&paths.qmp) {
+            Ok(qmp) => inner.running = Some(Running { process, qmp, _captures: captures }),
+            Err(error) => {
+                let _ = process.kill();
+                process.wait().context("wait for QEMU's end")?;
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                return Err(error.context(format!("machine {} did not start: {}", self.name, said.trim())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Presses the power button; the guest decides when it is off.
+    pub fn off(&self) -> Result<()> {
+        self.qmp("system_powerdown")
+    }
+
+    /// Pulls the plug.
+    pub fn cut(&self) -> Result<()> {
+        let mut inner = self.lock();
+        let Some(mut running) = inner.running.take() else { return Ok(()) };
+        // Fails only when the process has ended by itself.
+        let _ = running.process.kill();
+        running.process.wait().with_context(|| format!("wait for the end of machine {}", self.name))?;
+        Ok(())
+    }
+
+    /// Pulls the plug and puts it back.
+    pub fn cycle(&self) -> Result<()> {
+        self.cut()?;
+        self.on()
+    }
+
+    /// Presses the reset button.
+    pub fn reset(&self) -> Result<()> {
+        self.qmp("system_reset")
+    }
+
+    pub fn status(&self) -> Result<Status> {
+        self.lock().status()
+    }
+
+    /// Power-ons so far; the files of the current one carry this number.
+    pub fn attempt(&self) -> u32 {
+        self.lock().attempt
+    }
+
+    /// What happened since power-on, by QEMU's names. Empty when off.
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().running.as_ref().map(|running| running.qmp.events()).unwrap_or_default()
+    }
+
+    /// Resets since power-on, the guest's reboots among them.
+    pub fn resets(&self) -> usize {
+        self.events().iter().filter(|event| event.name == "RESET").count()
+    }
+
+    pub fn hardware(&self) -> Hardware {
+        self.lock().hardware.clone()
+    }
+
+    /// Changes what the machine is made of, for the next power-on. Disk files are not made or removed.
+    pub fn refit(&self, change: impl FnOnce(&mut Hardware)) -> Result<()> {
+        let mut inner = self.lock();
+        ensure!(
+            inner.status()? == Status::Off,
+            "machine {} is on: cut its power before changing it",
+            self.name
+        );
+        change(&mut inner.hardware);
+        inner.hardware.check()
+    }
+
+    pub fn disk(&self, slot: usize) -> Result<PathBuf> {
+        let inner = self.lock();
+        let disk = inner.hardware.disks.get(slot);
+        let disk = disk.with_context(|| format!("machine {} has no disk in slot {slot}", self.name))?;
+        Ok(disk::file(&self.disks, &disk.serial))
+    }
+
+    /// Writes the disk in `slot` whole to `to`, a base for other machines' disks.
+    pub fn keep_disk(&self, slot: usize, to: &Path) -> Result<()> {
+        ensure!(self.status()? == Status::Off, "machine {} is on: its disk is not finished", self.name);
+        disk::keep(&self.disk(slot)?, to)
+    }
+
+    pub fn console_file(&self) -> PathBuf {
+        self.folder.join(format!("console-{}.log", self.attempt()))
+    }
+
+    /// What the current attempt has put on the serial line, without colours and carriage returns.
+    pub fn console(&self) -> String {
+        console::plain(&fs::read(self.console_file()).unwrap_or_default())
+    }
+
+    /// The capture of one NIC's traffic in the current attempt.
+    pub fn capture_file(&self, nic: usize) -> PathBuf {
+        self.folder.join(format!("net{nic}-{}.pcap", self.attempt()))
+    }
+
+    pub fn wait_console(&self, text: &str, patience: Duration) -> Result<()> {
+        self.wait(&format!("{text:?} on the console"), patience, || Ok(self.console().contains(text)))
+    }
+
+    pub fn wait_off(&self, patience: Duration) -> Result<()> {
+        self.wait("off", patience, || Ok(self.status()? == Status::Off))
+    }
+
+    /// The error shows the console's last lines, which usually say why.
+    pub fn wait(&self, what: &str, patience: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+        let end = Instant::now() + patience;
+        while !done()? {
+            if Instant::now() > end {
+                let console = self.console();
+                let tail: Vec<&str> = console.lines().rev().take(15).collect();
+                let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+                bail!(
+                    "machine {}: no {what} within {} s; its console ends:\n{tail}",
+                    self.name,
+                    patience.as_secs()
+                );
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    fn qmp(&self, command: &str) -> Result<()> {
+        let mut inner = self.lock();
+        let running = inner.running.as_mut().with_context(|| format!("machine {} is off", self.name))?;
+        running.qmp.execute(command).with_context(|| format!("machine {}", self.name))
+    }
+
+    fn paths(&self, attempt: u32) -> Paths {
+        Paths {
+            console: self.folder.join(format!("console-{attempt}.log")),
+            taps: self.taps.clone(),
+            qmp: self.record.folder.join(format!("{}.qmp", self.name)),
+            vars: self.folder.join("vars.fd"),
+            disks: self.disks.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The fault "disk swapped": the two disks change places, in one machine or between two. Both are off.
+pub fn swap_disks(left: (&Machine, usize), right: (&Machine, usize)) -> Result<()> {
+    let slot = |machine: &Machine, slot: usize| {
+        let disk = machine.hardware().disks.get(slot).cloned();
+        disk.with_context(|| format!("machine {} has no disk in slot {slot}", machine.name))
+    };
+    let (a, b) = (slot(left.0, left.1)?, slot(right.0, right.1)?);
+    ensure!(
+        right.0.status()? == Status::Off,
+        "machine {} is on: cut its power before swapping disks",
+        right.0.name
+    );
+    left.0.refit(|hardware| hardware.disks[left.1] = b)?;
+    right.0.refit(|hardware| hardware.disks[right.1] = a)
+}
+
+impl Inner {
+    /// A guest that powers itself off ends its process.
+    fn status(&mut self) -> Result<Status> {
+        let Some(running) = &mut self.running else { return Ok(Status::Off) };
+        if running.process.try_wait().context("ask for QEMU's state")?.is_none() {
+            return Ok(Status::On);
+        }
+        self.running = None;
+        Ok(Status::Off)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.cut();
+    }
+}
