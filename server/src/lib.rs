@@ -1,1 +1,3 @@
 //! metald
+
+pub mod config;

@@ -1,0 +1,202 @@
+//! The site file: what an operator declares about networks, disks, profiles and machines. Read once,
+//! checked once, then trusted; nothing secret is in it.
+
+mod check;
+mod file;
+mod network;
+mod place;
+mod quantity;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api::id::{Hostname, Mac};
+use api::layout::{DiskRule, Layout};
+use api::machine::Position;
+use api::state::State;
+
+pub use network::{Cidr, Range};
+pub use place::{Finding, Places, Severity};
+pub use quantity::HostnamePattern;
+
+/// The whole site file, with every default filled in.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Written into the identity file of every install: a disk of another site is not ours to erase.
+    pub name: String,
+    pub unknown: Unknown,
+    pub server: Server,
+    pub networks: Vec<Network>,
+    pub reservations: Vec<Reservation>,
+    pub layouts: BTreeMap<String, Layout>,
+    pub profiles: BTreeMap<String, Profile>,
+    pub machines: Vec<KnownMachine>,
+    /// In the order of the file: the first that matches gives the profile.
+    pub rules: Vec<Rule>,
+    places: Places,
+}
+
+/// What is done with a client that no row and no `[[machine]]` knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unknown {
+    /// No answer at all.
+    Ignore,
+    /// A row, an event, and its own disk.
+    #[default]
+    Record,
+    /// The RAM agent, without a person.
+    Enroll,
+}
+
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// CA, keys, token and, with SQLite, the database.
+    pub state: PathBuf,
+    pub images: PathBuf,
+    /// `sqlite:///path/to/file` or `postgres://host/name`.
+    pub database: String,
+    /// Plain: boot scripts, kernels, images.
+    pub http_port: u16,
+    /// Agents, operators, dashboard.
+    pub https_port: u16,
+    /// Between two signs of life of an installed machine.
+    pub heartbeat: Duration,
+}
+
+/// A network on which machines boot.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub name: String,
+    pub interface: String,
+    /// The server's own address here, with the length of the subnet's prefix.
+    pub address: Cidr,
+    pub pools: Vec<Range>,
+    pub router: Option<Ipv4Addr>,
+    pub dns: Vec<Ipv4Addr>,
+    /// The server itself unless the file says otherwise.
+    pub ntp: Vec<Ipv4Addr>,
+    pub domain: Option<String>,
+    pub lease: Duration,
+    pub router_advertisements: bool,
+}
+
+/// An address that only this MAC gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub mac: Mac,
+    pub address: Ipv4Addr,
+}
+
+/// What a machine is to become.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub name: String,
+    pub image: String,
+    /// A key of [`Site::layouts`].
+    pub layout: String,
+    pub disk: DiskRule,
+    pub authorized_keys: Vec<String>,
+    pub hostname: HostnamePattern,
+    /// Kernel `console=` arguments in order. Every one gets the kernel's messages; the last is
+    /// /dev/console, where init and the boot's errors go.
+    pub consoles: Vec<String>,
+    pub approve: Approve,
+    /// Where a state's own patience is not right for this hardware.
+    pub deadlines: BTreeMap<State, Duration>,
+}
+
+/// Who lets the disks of a machine be erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approve {
+    /// Nobody has to, as long as the chosen disk has neither table nor signature.
+    #[default]
+    Untouched,
+    /// Always a person.
+    Person,
+}
+
+/// A machine that the operator knows before it was ever seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMachine {
+    pub name: Hostname,
+    pub macs: Vec<Mac>,
+    pub serial: Option<String>,
+    pub position: Option<Position>,
+    pub profile: Option<String>,
+    pub address: Option<Ipv4Addr>,
+}
+
+/// Gives a profile to machines by what they are. Every condition given must hold; texts are compared
+/// from their beginning and without regard to case, because vendors spell themselves in many ways.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub manufacturer: Option<String>,
+    pub product: Option<String>,
+    pub serial: Option<String>,
+    /// The first bytes of an Ethernet address, such as `52:54:00`.
+    pub mac: Option<String>,
+    /// Bytes.
+    #[serde(default, deserialize_with = "quantity::size_option")]
+    pub min_memory: Option<u64>,
+    pub min_disks: Option<usize>,
+    pub profile: String,
+}
+
+/// Why a site file cannot be used: all that is wrong with it, where, and what to do.
+#[derive(Clone, Debug)]
+pub struct ConfigErrors {
+    pub path: PathBuf,
+    pub findings: Vec<Finding>,
+}
+
+impl Site {
+    /// Reads and checks a site file; warnings do not keep it from loading.
+    pub fn load(path: &Path) -> Result<Site, ConfigErrors> {
+        let refuse = |findings| ConfigErrors { path: path.into(), findings };
+        let site = Site::read(path).map_err(|finding| refuse(vec![finding]))?;
+        let errors: Vec<_> = site.check().into_iter().filter(|f| f.severity == Severity::Error).collect();
+        if errors.is_empty() { Ok(site) } else { Err(refuse(errors)) }
+    }
+
+    /// Reads a site file without asking whether its parts fit together.
+    pub fn read(path: &Path) -> Result<Site, Finding> {
+        let text = std::fs::read_to_string(path).map_err(|error| Finding {
+            severity: Severity::Error,
+            line: 0,
+            column: 0,
+            message: format!("cannot read the site file: {error}"),
+            hint: Some(format!("`metald init --output {}` writes one", path.display())),
+        })?;
+        Site::parse(&text)
+    }
+
+    /// The network that an address belongs to.
+    pub fn network_of(&self, address: Ipv4Addr) -> Option<&Network> {
+        self.networks.iter().find(|n| n.address.contains(address))
+    }
+
+    /// The address that is kept for a MAC: from `[[reservation]]`, else from its `[[machine]]`.
+    pub fn reserved_for(&self, mac: Mac) -> Option<Ipv4Addr> {
+        let reserved = self.reservations.iter().find(|r| r.mac == mac).map(|r| r.address);
+        reserved.or_else(|| self.machines.iter().find(|m| m.macs.first() == Some(&mac))?.address)
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, finding) in self.findings.iter().enumerate() {
+            let gap = if i == 0 { "" } else { "\n" };
+            write!(f, "{gap}{}", finding.at(&self.path))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

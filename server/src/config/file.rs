@@ -1,0 +1,306 @@
+//! The site file as it is typed, and its way into a [`Site`] with every default filled in.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::id::{Hostname, Mac};
+use api::layout::{DiskKind, DiskRule, ExtraPartition, Fs, Layout, Volume};
+use api::machine::Position;
+use api::state::State;
+use serde::Deserialize;
+
+use super::network::{Cidr, Range};
+use super::place::{Finding, Places, Severity, line_and_column};
+use super::quantity::{HostnamePattern, duration, parse_duration, size, size_option};
+use super::{Approve, KnownMachine, Network, Profile, Reservation, Rule, Server, Site, Unknown};
+
+impl Site {
+    /// Reads the text of a site file. The finding names the setting, its line and its column.
+    pub fn parse(text: &str) -> Result<Site, Finding> {
+        let typed = toml::Deserializer::parse(text).map_err(|error| finding(text, "", &error))?;
+        let typed: SiteFile = serde_path_to_error::deserialize(typed)
+            .map_err(|error| finding(text, &error.path().to_string(), error.inner()))?;
+        Ok(typed.into_site(Places::of(text)))
+    }
+}
+
+fn finding(text: &str, path: &str, error: &toml::de::Error) -> Finding {
+    let (line, column) = error.span().map_or((1, 1), |span| line_and_column(text, span.start));
+    let setting = if path.is_empty() || path == "." { String::new() } else { format!("`{path}`: ") };
+    let message = format!("{setting}{}", error.message().replace('\n', " "));
+    Finding { severity: Severity::Error, line, column, message, hint: None }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SiteFile {
+    name: String,
+    #[serde(default)]
+    unknown: Unknown,
+    #[serde(default)]
+    server: ServerFile,
+    #[serde(default)]
+    network: Vec<NetworkFile>,
+    #[serde(default)]
+    reservation: Vec<ReservationFile>,
+    #[serde(default)]
+    layout: BTreeMap<String, LayoutFile>,
+    #[serde(default)]
+    profile: BTreeMap<String, ProfileFile>,
+    #[serde(default)]
+    machine: Vec<MachineFile>,
+    #[serde(default)]
+    rule: Vec<Rule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ServerFile {
+    state: PathBuf,
+    images: Option<PathBuf>,
+    database: Option<String>,
+    http_port: u16,
+    https_port: u16,
+    #[serde(deserialize_with = "duration")]
+    heartbeat: Duration,
+}
+
+impl Default for ServerFile {
+    fn default() -> Self {
+        ServerFile {
+            state: PathBuf::from("/var/lib/metald"),
+            images: None,
+            database: None,
+            http_port: 8080,
+            https_port: 8443,
+            heartbeat: Duration::from_secs(30),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkFile {
+    name: String,
+    interface: String,
+    address: Cidr,
+    pool: Vec<Range>,
+    router: Option<Ipv4Addr>,
+    #[serde(default)]
+    dns: Vec<Ipv4Addr>,
+    ntp: Option<Vec<Ipv4Addr>>,
+    domain: Option<String>,
+    #[serde(default = "an_hour", deserialize_with = "duration")]
+    lease: Duration,
+    #[serde(default)]
+    router_advertisements: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReservationFile {
+    mac: Mac,
+    address: Ipv4Addr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayoutFile {
+    #[serde(default = "half_a_gibibyte", deserialize_with = "size")]
+    esp: u64,
+    root: VolumeFile,
+    #[serde(default)]
+    partition: Vec<PartitionFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VolumeFile {
+    #[serde(deserialize_with = "size")]
+    size: u64,
+    #[serde(default)]
+    grow: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartitionFile {
+    name: String,
+    #[serde(deserialize_with = "size")]
+    size: u64,
+    #[serde(default)]
+    grow: bool,
+    fs: Fs,
+    mount: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileFile {
+    image: String,
+    layout: String,
+    #[serde(default)]
+    disk: DiskFile,
+    #[serde(default)]
+    authorized_keys: Vec<String>,
+    hostname: HostnamePattern,
+    #[serde(default = "serial_and_screen")]
+    consoles: Vec<String>,
+    #[serde(default)]
+    approve: Approve,
+    #[serde(default)]
+    deadlines: BTreeMap<State, Patience>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiskFile {
+    serial: Option<String>,
+    wwn: Option<String>,
+    #[serde(default, deserialize_with = "size_option")]
+    min_size: Option<u64>,
+    #[serde(default, deserialize_with = "size_option")]
+    max_size: Option<u64>,
+    kind: Option<DiskKind>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MachineFile {
+    name: Hostname,
+    #[serde(default)]
+    macs: Vec<Mac>,
+    serial: Option<String>,
+    rack: Option<String>,
+    unit: Option<u32>,
+    profile: Option<String>,
+    address: Option<Ipv4Addr>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Patience(Duration);
+
+impl TryFrom<String> for Patience {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        parse_duration(&text).map(Patience)
+    }
+}
+
+fn an_hour() -> Duration {
+    Duration::from_secs(3600)
+}
+
+fn half_a_gibibyte() -> u64 {
+    512 << 20
+}
+
+fn serial_and_screen() -> Vec<String> {
+    vec!["ttyS0,115200n8".into(), "tty0".into()]
+}
+
+impl SiteFile {
+    fn into_site(self, places: Places) -> Site {
+        Site {
+            name: self.name,
+            unknown: self.unknown,
+            server: self.server.into_server(),
+            networks: self.network.into_iter().map(NetworkFile::into_network).collect(),
+            reservations: self
+                .reservation
+                .into_iter()
+                .map(|r| Reservation { mac: r.mac, address: r.address })
+                .collect(),
+            layouts: self.layout.into_iter().map(|(name, l)| (name, l.into_layout())).collect(),
+            profiles: self
+                .profile
+                .into_iter()
+                .map(|(name, p)| (name.clone(), p.into_profile(name)))
+                .collect(),
+            machines: self.machine.into_iter().map(MachineFile::into_machine).collect(),
+            rules: self.rule,
+            places,
+        }
+    }
+}
+
+impl ServerFile {
+    fn into_server(self) -> Server {
+        Server {
+            images: self.images.unwrap_or_else(|| self.state.join("images")),
+            database: self
+                .database
+                .unwrap_or_else(|| format!("sqlite://{}", self.state.join("metald.db").display())),
+            state: self.state,
+            http_port: self.http_port,
+            https_port: self.https_port,
+            heartbeat: self.heartbeat,
+        }
+    }
+}
+
+impl NetworkFile {
+    fn into_network(self) -> Network {
+        Network {
+            name: self.name,
+            interface: self.interface,
+            ntp: self.ntp.unwrap_or_else(|| vec![self.address.address]),
+            address: self.address,
+            pools: self.pool,
+            router: self.router,
+            dns: self.dns,
+            domain: self.domain,
+            lease: self.lease,
+            router_advertisements: self.router_advertisements,
+        }
+    }
+}
+
+impl LayoutFile {
+    fn into_layout(self) -> Layout {
+        let extra = |p: PartitionFile| ExtraPartition {
+            name: p.name,
+            volume: Volume { size: p.size, grow: p.grow },
+            fs: p.fs,
+            mount: p.mount,
+        };
+        Layout {
+            esp: self.esp,
+            root: Volume { size: self.root.size, grow: self.root.grow },
+            extra: self.partition.into_iter().map(extra).collect(),
+        }
+    }
+}
+
+impl ProfileFile {
+    fn into_profile(self, name: String) -> Profile {
+        let DiskFile { serial, wwn, min_size, max_size, kind } = self.disk;
+        Profile {
+            name,
+            image: self.image,
+            layout: self.layout,
+            disk: DiskRule { serial, wwn, min_size, max_size, kind },
+            authorized_keys: self.authorized_keys,
+            hostname: self.hostname,
+            consoles: self.consoles,
+            approve: self.approve,
+            deadlines: self.deadlines.into_iter().map(|(state, patience)| (state, patience.0)).collect(),
+        }
+    }
+}
+
+impl MachineFile {
+    fn into_machine(self) -> KnownMachine {
+        KnownMachine {
+            name: self.name,
+            macs: self.macs,
+            serial: self.serial,
+            position: self.rack.zip(self.unit).map(|(rack, unit)| Position { rack, unit }),
+            profile: self.profile,
+            address: self.address,
+        }
+    }
+}
