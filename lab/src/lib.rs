@@ -14,6 +14,7 @@ pub mod qemu;
 pub mod qmp;
 pub mod rack;
 mod record;
+pub mod signals;
 
 pub use accel::Accel;
 pub use forward::Forward;
