@@ -1,0 +1,8 @@
+//! TFTP, read-only (RFC 1350, 2347–2349, 7440), for the one file that firmware cannot fetch otherwise:
+//! its loader. `packet` and `transfer` are pure; `serve` has the sockets.
+
+pub mod packet;
+pub mod transfer;
+
+#[cfg(test)]
+mod simulation;
