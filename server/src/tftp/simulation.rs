@@ -208,16 +208,17 @@ proptest! {
         let mut simulation = Simulation::new(asked(block_size, window), &content, wire, seed);
         prop_assert_eq!(simulation.run(), Outcome::Complete);
         prop_assert_eq!(&simulation.client.received[..], &content[..]);
+        let most = (simulation.client.block + 10) * 20;
+        prop_assert!(simulation.data_sent <= most, "{} of {most}", simulation.data_sent);
     }
 
     #[test]
-    fn echoes_do_not_multiply(seed in any::<u64>(), window in 1u16..65, slowest_ms in 1u64..10) {
+    fn echoes_do_not_multiply(seed in any::<u64>(), window in 1u16..65) {
         let content = content(512 * 1000);
-        let wire = Wire { loss: 0.0, double: 1.0, slowest_ms };
+        let wire = Wire { loss: 0.0, double: 1.0, slowest_ms: 1 };
         let mut simulation = Simulation::new(asked(Some(512), Some(window)), &content, wire, seed);
         prop_assert_eq!(simulation.run(), Outcome::Complete);
-        // Reordering every packet makes a go-back-N sender repeat itself; it must not make it explode.
-        let most = if window == 1 { 1001 } else { 5 * 1001 };
+        let most = if window == 1 { 1001 } else { 3 * 1001 };
         prop_assert!(simulation.data_sent <= most, "{} of {most}", simulation.data_sent);
     }
 }
