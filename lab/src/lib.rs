@@ -5,6 +5,7 @@ pub mod accel;
 mod capture;
 mod child;
 mod console;
+pub mod demo;
 pub mod disk;
 pub mod forward;
 pub mod hardware;

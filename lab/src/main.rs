@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use lab::demo::Options;
 use lab::signals::Signals;
 use lab::{Accel, Hardware, Rack};
 
@@ -22,6 +23,8 @@ enum Verb {
     Probe,
     /// Power on a rack of empty machines and keep it up until Ctrl-C, to run any server beside it.
     Up(Up),
+    /// Two empty machines, one BIOS and one UEFI, become running ones.
+    Demo(Demo),
 }
 
 #[derive(Args)]
@@ -41,11 +44,31 @@ struct Up {
     uefi: u8,
 }
 
+#[derive(Args)]
+struct Demo {
+    /// The server; beside this program unless named.
+    #[arg(long)]
+    metald: Option<PathBuf>,
+    /// Built by images/build; in the cache folder unless named.
+    #[arg(long)]
+    images: Option<PathBuf>,
+    /// Disks, consoles, captures and the server's state; in the cache folder unless named.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Of the dashboard, on this host's loopback.
+    #[arg(long, default_value_t = 8443)]
+    port: u16,
+    /// End when the machines are active, and fail when one has failed.
+    #[arg(long)]
+    exit: bool,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Probe => probe(),
         Verb::Up(up) => keep_up(&up).await,
+        Verb::Demo(demo) => run_demo(demo).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,4 +102,25 @@ async fn keep_up(up: &Up) -> Result<()> {
     println!("`ip netns exec {}-srv COMMAND` runs beside it at {}; Ctrl-C ends it", rack.name, up.address);
     signals.any().await;
     Ok(())
+}
+
+async fn run_demo(demo: Demo) -> Result<()> {
+    let own = std::env::current_exe().context("find this program's own path")?;
+    let options = Options {
+        metald: demo.metald.unwrap_or_else(|| own.with_file_name("metald")),
+        images: demo.images.map_or_else(|| Ok(cache()?.join("images")), Ok::<_, anyhow::Error>)?,
+        folder: demo.folder.map_or_else(|| Ok(cache()?.join("demo")), Ok::<_, anyhow::Error>)?,
+        port: demo.port,
+        exit: demo.exit,
+    };
+    lab::demo::run(&options).await
+}
+
+/// The same folder that images/build uses.
+fn cache() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Ok(cache
+        .context("neither XDG_CACHE_HOME nor HOME is set: name the folders by --images and --folder")?
+        .join("metal"))
 }
