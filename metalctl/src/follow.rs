@@ -1,0 +1,123 @@
+//! `--wait`: follows one machine until it is active or failed, by asking again. Asking survives what a
+//! stream does not: a server that restarts in between.
+
+use std::time::{Duration, Instant};
+
+use api::client::{Client, Error};
+use api::machine::Machine;
+use api::state::{Errand, State};
+use indicatif::ProgressBar;
+
+use crate::clock::now;
+use crate::exit::{Exit, Failure};
+use crate::output::Io;
+use crate::render::list;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// `machine` as the verb's answer showed it.
+pub async fn to_the_end(
+    client: &Client,
+    io: &mut Io<'_>,
+    machine: &Machine,
+    patience: Duration,
+) -> Result<Exit, Failure> {
+    let end = Instant::now() + patience;
+    let mut telling = Telling { bar: io.bar(), last: String::new() };
+    let mut machine = machine.clone();
+    while Instant::now() < end {
+        telling.tell(io, &machine)?;
+        if let Some(exit) = ending(&machine) {
+            telling.clear();
+            return finish(io, &machine, exit);
+        }
+        tokio::time::sleep(PAUSE).await;
+        match client.machine(&machine.id.0).await {
+            Ok(detail) => machine = detail.machine,
+            Err(Error::Unreachable { .. }) => telling.silence(io)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    telling.clear();
+    Err(Failure::new(
+        Exit::TimedOut,
+        format!("{} is still {} after {} s", machine.name(), machine.state, patience.as_secs()),
+        format!("it goes on without us; `metalctl machine why {}` says what it waits for", machine.name()),
+    ))
+}
+
+/// An `active` machine with an errand is about to leave that state: the wait has only begun.
+pub fn ending(machine: &Machine) -> Option<Exit> {
+    match (machine.state, machine.errand) {
+        (State::Active, Errand::None) => Some(Exit::Done),
+        (State::Failed, _) => Some(Exit::EndedFailed),
+        _ => None,
+    }
+}
+
+fn finish(io: &mut Io<'_>, machine: &Machine, exit: Exit) -> Result<Exit, Failure> {
+    if io.json {
+        io.json(machine)?;
+    } else {
+        io.data(&list::line(machine, now(), io.paint()))?;
+    }
+    if exit == Exit::Done {
+        return Ok(exit);
+    }
+    let reason = machine.reason.as_deref().unwrap_or("no reason is recorded");
+    Err(Failure::new(
+        exit,
+        format!("{} failed: {reason}", machine.name()),
+        format!("`metalctl machine logs {}` has the details", machine.name()),
+    ))
+}
+
+/// A bar at a terminal; else a plain line whenever something else is to be said.
+struct Telling {
+    bar: Option<ProgressBar>,
+    last: String,
+}
+
+impl Telling {
+    fn tell(&mut self, io: &mut Io<'_>, machine: &Machine) -> Result<(), Failure> {
+        match &self.bar {
+            Some(bar) => {
+                let progress = machine.progress.as_ref().map(|p| &p.progress);
+                let (done, total) = progress.map_or((0, 0), |p| (p.done, p.total));
+                bar.set_length(total.max(1));
+                bar.set_position(done);
+                bar.set_prefix(format!("{} {}", machine.name(), machine.state));
+                bar.set_message(list::doing(machine, now()));
+                bar.tick();
+                Ok(())
+            }
+            None => self.line(io, list::milestone(machine)),
+        }
+    }
+
+    fn silence(&mut self, io: &mut Io<'_>) -> Result<(), Failure> {
+        let text = "the server does not answer; trying again";
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(text);
+                bar.tick();
+                Ok(())
+            }
+            None => self.line(io, text.into()),
+        }
+    }
+
+    fn line(&mut self, io: &mut Io<'_>, text: String) -> Result<(), Failure> {
+        if text != self.last {
+            io.say(&text)?;
+            self.last = text;
+        }
+        Ok(())
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The operators' command line. What was typed is in `args`, one function a verb in `machine`, `profile`
+//! and `image`; `render` turns values into text and `output` alone prints it.
+
+pub mod args;
+pub mod clock;
+pub mod confirm;
+pub mod connect;
+pub mod exit;
+pub mod follow;
+pub mod image;
+pub mod machine;
+pub mod output;
+pub mod profile;
+pub mod reference;
+pub mod render;
+pub mod sse;
+pub mod watch;
+
+use clap::CommandFactory;
+
+use crate::args::{Args, ImageVerb, MachineVerb, Noun, ProfileVerb};
+use crate::exit::{Exit, Failure};
+use crate::output::Io;
+
+/// Does what was typed; says on `io` what went wrong.
+pub async fn run(args: Args, io: &mut Io<'_>) -> Exit {
+    match dispatch(args, io).await {
+        Ok(exit) => exit,
+        Err(failure) => io.complain(&failure),
+    }
+}
+
+async fn dispatch(args: Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    io.json = args.json;
+    let connection = &args.connection;
+    match args.noun {
+        Noun::Machine { verb } => machine_verb(verb, &connection.client()?, io).await,
+        Noun::Profile { verb: ProfileVerb::List } => profile::list(&connection.client()?, io).await,
+        Noun::Image { verb: ImageVerb::List } => image::list(&connection.client()?, io).await,
+        Noun::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "metalctl", &mut script);
+            io.data(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn machine_verb(
+    verb: MachineVerb,
+    client: &api::client::Client,
+    io: &mut Io<'_>,
+) -> Result<Exit, Failure> {
+    match verb {
+        MachineVerb::List => machine::list(client, io).await,
+        MachineVerb::Show { machine } => machine::show(client, io, &machine).await,
+        MachineVerb::Watch => watch::watch(client, io).await,
+        MachineVerb::Why { machine } => machine::why(client, io, &machine).await,
+        MachineVerb::Logs { machine, attempt } => machine::logs(client, io, &machine, attempt).await,
+        MachineVerb::Approve { machine, consent, waiting } => {
+            machine::approve(client, io, &machine, consent, waiting).await
+        }
+        MachineVerb::Reprovision { machine, consent, waiting } => {
+            machine::reprovision(client, io, &machine, consent, waiting).await
+        }
+        MachineVerb::Retry { machine, waiting } => machine::retry(client, io, &machine, waiting).await,
+        MachineVerb::Hold { machine } => machine::hold(client, io, &machine).await,
+        MachineVerb::Release { machine } => machine::release(client, io, &machine).await,
+    }
+}

@@ -1,0 +1,131 @@
+//! The verbs of `metalctl machine`, but for `watch`.
+
+use api::client::Client;
+use api::machine::Machine;
+
+use crate::args::{Consent, Waiting};
+use crate::clock::now;
+use crate::confirm::{self, Erase};
+use crate::exit::{Exit, Failure};
+use crate::follow;
+use crate::output::Io;
+use crate::reference::path_segment;
+use crate::render;
+
+pub async fn list(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    let machines = client.machines().await?;
+    if io.json {
+        io.json(&machines)?;
+    } else if machines.is_empty() {
+        io.say("No machines yet: one appears when it asks to boot over the network")?;
+    } else {
+        io.data(&render::list::machines(&machines, now(), None, io.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn show(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
+    let detail = client.machine(&path_segment(machine)?).await?;
+    if io.json {
+        io.json(&detail)?;
+    } else {
+        io.data(&render::show::machine(&detail, now(), io.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn why(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
+    let machine = path_segment(machine)?;
+    let why = client.why(&machine).await?;
+    if io.json {
+        io.json(&why)?;
+        return Ok(Exit::Done);
+    }
+    let detail = client.machine(&machine).await?;
+    io.data(&render::why::machine(&why, &detail, now(), io.paint()))?;
+    Ok(Exit::Done)
+}
+
+pub async fn logs(
+    client: &Client,
+    io: &mut Io<'_>,
+    machine: &str,
+    attempt: Option<i64>,
+) -> Result<Exit, Failure> {
+    let mut entries = client.logs(&path_segment(machine)?).await?;
+    entries.retain(|entry| attempt.is_none_or(|wanted| entry.attempt == wanted));
+    entries.sort_by_key(|entry| (entry.attempt, entry.at));
+    if io.json {
+        io.json(&entries)?;
+    } else if entries.is_empty() {
+        io.say("No log lines")?;
+    } else {
+        io.data(&render::logs::entries(&entries, io.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn approve(
+    client: &Client,
+    io: &mut Io<'_>,
+    machine: &str,
+    consent: Consent,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
+    let id = confirm::erasure(client, io, machine, Erase::Approve, consent).await?;
+    submit(client, io, &id.0, "approve", waiting).await
+}
+
+pub async fn reprovision(
+    client: &Client,
+    io: &mut Io<'_>,
+    machine: &str,
+    consent: Consent,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
+    let id = confirm::erasure(client, io, machine, Erase::Reprovision, consent).await?;
+    submit(client, io, &id.0, "reprovision", waiting).await
+}
+
+pub async fn retry(
+    client: &Client,
+    io: &mut Io<'_>,
+    machine: &str,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
+    submit(client, io, &path_segment(machine)?, "retry", waiting).await
+}
+
+pub async fn hold(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
+    let held = client.verb(&path_segment(machine)?, "hold").await?;
+    tell(io, &held)
+}
+
+pub async fn release(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
+    let released = client.verb(&path_segment(machine)?, "release").await?;
+    tell(io, &released)
+}
+
+async fn submit(
+    client: &Client,
+    io: &mut Io<'_>,
+    machine: &str,
+    verb: &str,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
+    let changed = client.verb(machine, verb).await?;
+    if waiting.wait {
+        follow::to_the_end(client, io, &changed, waiting.timeout).await
+    } else {
+        tell(io, &changed)
+    }
+}
+
+fn tell(io: &mut Io<'_>, machine: &Machine) -> Result<Exit, Failure> {
+    if io.json {
+        io.json(machine)?;
+    } else {
+        io.data(&render::list::line(machine, now(), io.paint()))?;
+    }
+    Ok(Exit::Done)
+}

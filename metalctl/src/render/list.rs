@@ -1,0 +1,100 @@
+//! Machines, one a line.
+
+use api::machine::{Machine, TaskProgress};
+
+use super::paint::{Paint, Tone, tone};
+use super::table::Table;
+use super::words::{clean, lasting, left, or_dash, size, span};
+
+/// Below this many columns what a machine does now is worth more than where it is.
+const NARROW: usize = 110;
+
+/// `width` cuts the lines, for a screen that is painted again and again.
+pub fn machines(machines: &[Machine], now: i64, width: Option<usize>, paint: Paint) -> String {
+    let narrow = width.is_some_and(|width| width < NARROW);
+    let mut machines: Vec<&Machine> = machines.iter().collect();
+    machines.sort_by_key(|m| (m.hostname.is_none(), m.name(), m.id.clone()));
+    let head: &[&str] = if narrow {
+        &["NAME", "STATE", "FOR", "NOW"]
+    } else {
+        &["NAME", "STATE", "FOR", "PROFILE", "ADDRESS", "NOW"]
+    };
+    let mut table = Table::new(head);
+    for machine in machines {
+        let mut cells = vec![
+            (machine.name(), Tone::Plain),
+            (state(machine), tone(machine)),
+            (lasting(machine.since, now), Tone::Plain),
+        ];
+        if !narrow {
+            cells.push((or_dash(machine.profile.as_deref().unwrap_or("")).into(), Tone::Plain));
+            cells.push((machine.address.map_or("–".into(), |a| a.to_string()), Tone::Plain));
+        }
+        cells.push((doing(machine, now), Tone::Plain));
+        table.row(cells);
+    }
+    table.render(paint, width)
+}
+
+/// One machine in a line of its own.
+pub fn line(machine: &Machine, now: i64, paint: Paint) -> String {
+    let doing = doing(machine, now);
+    let name = clean(&machine.name());
+    let state = paint.tone(tone(machine), &state(machine));
+    if doing.is_empty() { format!("{name} {state}") } else { format!("{name} {state}: {doing}") }
+}
+
+/// The state and what overrides it, in words.
+pub fn state(machine: &Machine) -> String {
+    let mut words = machine.state.to_string();
+    if let Some(step) = machine.failed_in {
+        words += &format!(" in {step}");
+    }
+    if machine.hold {
+        words += ", held";
+    }
+    if machine.maintenance {
+        words += ", maintenance";
+    }
+    words
+}
+
+/// Why it failed, else how far it is, else what it waits for.
+pub fn doing(machine: &Machine, now: i64) -> String {
+    let text = match (&machine.reason, &machine.progress, &machine.wait) {
+        (Some(reason), _, _) => reason.clone(),
+        (None, Some(progress), _) => progressing(progress),
+        (None, None, Some(wait)) => {
+            let until = wait.deadline.map_or(String::new(), |at| format!(", {}", left(at, now)));
+            format!("waits for {}{until}", wait.waiting_for)
+        }
+        (None, None, None) => String::new(),
+    };
+    clean(&text)
+}
+
+/// As [`doing`], without what changes every second: for logs that get a line only when there is news.
+pub fn milestone(machine: &Machine) -> String {
+    let step = match (&machine.progress, &machine.wait) {
+        (Some(TaskProgress { progress, .. }), _) if progress.total > 0 => {
+            format!(": {} {} %", progress.phase, percent(progress.done, progress.total) / 10 * 10)
+        }
+        (Some(TaskProgress { progress, .. }), _) => format!(": {}", progress.phase),
+        (None, Some(wait)) => format!(": waits for {}", wait.waiting_for),
+        (None, None) => String::new(),
+    };
+    clean(&format!("{} {}{step}", machine.name(), state(machine)))
+}
+
+fn progressing(task: &TaskProgress) -> String {
+    let api::task::Progress { phase, done, total } = &task.progress;
+    if *total == 0 {
+        return phase.clone();
+    }
+    let eta = task.eta().map_or(String::new(), |s| format!(", {} left", span(s)));
+    format!("{phase} {} of {}, {} %{eta}", size(*done), size(*total), percent(*done, *total))
+}
+
+fn percent(done: u64, total: u64) -> u128 {
+    (u128::from(done) * 100 / u128::from(total.max(1))).min(100)
+}

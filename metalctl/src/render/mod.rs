@@ -1,0 +1,13 @@
+//! Values in, text out: every screen of this program as a pure function that is given the time.
+
+pub mod catalogue;
+pub mod erasure;
+pub mod hardware;
+pub mod list;
+pub mod logs;
+pub mod paint;
+pub mod show;
+pub mod table;
+pub mod trace;
+pub mod why;
+pub mod words;

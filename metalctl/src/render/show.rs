@@ -1,0 +1,107 @@
+//! All that is known of one machine.
+
+use api::machine::{HistoryEntry, Machine, MachineDetail};
+use api::plan::Plan;
+
+use super::hardware;
+use super::list;
+use super::paint::{Paint, Tone, tone};
+use super::table::Table;
+use super::trace;
+use super::words::{lasting, left, moment, size};
+
+/// History beyond this is the JSON's.
+const NEWEST: usize = 12;
+
+pub fn machine(detail: &MachineDetail, now: i64, paint: Paint) -> String {
+    let machine = &detail.machine;
+    let mut text =
+        format!("{}  {}\n", paint.bold(&machine.name()), paint.tone(tone(machine), &list::state(machine)));
+    text += &summary(machine, now).render(paint, None);
+    if let Some(facts) = &detail.facts {
+        text += &hardware::facts(facts, paint);
+    }
+    if let Some(plan) = &detail.plan {
+        text += &format!("\n{}\n{}", paint.bold("Plan"), planned(plan).render(paint, None));
+        text += &partitions(plan).render(paint, None);
+    }
+    if let Some(newest) = detail.attempts.first() {
+        text += &format!("\n{}", trace::attempt(newest, now, paint));
+    }
+    if !detail.history.is_empty() {
+        text += &format!("\n{}\n{}", paint.bold("History"), history(&detail.history).render(paint, None));
+    }
+    text
+}
+
+fn summary(machine: &Machine, now: i64) -> Table {
+    let mut table = Table::pairs();
+    table.pair("since", format!("{} ({})", moment(machine.since), lasting(machine.since, now)));
+    table.pair("reason", machine.reason.clone().unwrap_or_default());
+    if let Some(wait) = &machine.wait {
+        let until = wait.deadline.map_or(String::new(), |at| format!(", {}", left(at, now)));
+        table.pair("waits for", format!("{}{until}", wait.waiting_for));
+        table.pair("evidence", &*wait.evidence);
+        table.pair("then", &*wait.then);
+    }
+    if machine.progress.is_some() && machine.reason.is_none() {
+        table.pair("progress", list::doing(machine, now));
+    }
+    table.pair("profile", machine.profile.clone().unwrap_or_default());
+    table.pair("address", machine.address.map_or(String::new(), |a| a.to_string()));
+    let macs: Vec<String> = machine.interfaces.iter().map(|mac| mac.to_string()).collect();
+    table.pair("interfaces", macs.join(" "));
+    table.pair("serial", &*machine.serial);
+    let position = machine.position.as_ref();
+    table.pair("position", position.map_or(String::new(), |p| format!("rack {} unit {}", p.rack, p.unit)));
+    table.pair("generation", format!("{}, installed {}", machine.generation, machine.installed));
+    if let (Some(home), Some(seen)) = (machine.home, machine.last_seen) {
+        table.pair("agent", format!("in {home}, heard {} ago", lasting(seen, now)));
+    }
+    table.pair("id", &*machine.id.0);
+    table
+}
+
+fn planned(plan: &Plan) -> Table {
+    let mut table = Table::pairs();
+    table.pair("image", format!("{} {}", plan.image.name, plan.image.version));
+    let disk = &plan.disk;
+    table.pair("disk", format!("{} {} serial {}", size(disk.size), disk.model, disk.serial));
+    table.pair("generation", plan.generation.to_string());
+    table.pair("hash", plan.hash());
+    table
+}
+
+fn partitions(plan: &Plan) -> Table {
+    let mut table = Table::new(&["PARTITION", "NAME", "SIZE", "FS", "MOUNT"]).indented();
+    for partition in &plan.disk.partitions {
+        let sectors = partition.last.saturating_sub(partition.first) + 1;
+        table.plain([
+            partition.number.to_string(),
+            partition.name.clone(),
+            size(sectors.saturating_mul(plan.disk.sector_size.into())),
+            partition.fs.map_or("–", |fs| fs.as_str()).into(),
+            partition.mount.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn history(history: &[HistoryEntry]) -> Table {
+    let mut table = Table::new(&[]).indented();
+    for entry in history.iter().take(NEWEST) {
+        let (what, tone) = match (entry.refused, entry.from == entry.to) {
+            (true, _) => (format!("refused in {}", entry.from), Tone::Waiting),
+            (false, true) => (format!("still {}", entry.to), Tone::Quiet),
+            (false, false) => (format!("{} → {}", entry.from, entry.to), Tone::Plain),
+        };
+        table.row([
+            (moment(entry.at), Tone::Quiet),
+            (entry.event.clone(), Tone::Plain),
+            (what, tone),
+            (entry.who.clone(), Tone::Quiet),
+            (entry.note.clone(), Tone::Plain),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,50 @@
+//! What a machine waits for and how far its last boot came: the screen for "it is stuck".
+
+use api::machine::{MachineDetail, Why};
+
+use super::list;
+use super::paint::{Paint, tone};
+use super::table::Table;
+use super::trace;
+use super::words::{clean, lasting, left, moment};
+
+pub fn machine(why: &Why, detail: &MachineDetail, now: i64, paint: Paint) -> String {
+    let machine = &detail.machine;
+    let mut text = format!(
+        "{} is {} since {} ({})\n\n{}\n",
+        paint.bold(&machine.name()),
+        paint.tone(tone(machine), &list::state(machine)),
+        moment(machine.since),
+        lasting(machine.since, now),
+        clean(&why.sentence),
+    );
+    text += &format!("\n{}", answers(why, detail, now).render(paint, None));
+    if let Some(newest) = detail.attempts.first() {
+        text += &format!("\n{}", trace::attempt(newest, now, paint));
+    }
+    if !why.hint.is_empty() {
+        text += &format!("\n{} {}\n", paint.bold("hint:"), clean(&why.hint));
+    }
+    text
+}
+
+fn answers(why: &Why, detail: &MachineDetail, now: i64) -> Table {
+    let mut table = Table::pairs();
+    match &detail.machine.wait {
+        None => table.pair("waiting for", "nothing"),
+        Some(wait) => {
+            table.pair("waiting for", &*wait.waiting_for);
+            table.pair("since", format!("{} ({})", moment(wait.since), lasting(wait.since, now)));
+            table.pair(
+                "deadline",
+                match wait.deadline {
+                    Some(at) => format!("{} ({})", moment(at), left(at, now)),
+                    None => "none: a person is waited for".into(),
+                },
+            );
+        }
+    }
+    table.pair("evidence", &*why.evidence);
+    table.pair("then", detail.machine.wait.as_ref().map_or("", |wait| &*wait.then));
+    table
+}

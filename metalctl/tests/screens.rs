@@ -1,0 +1,96 @@
+//! Whole screens against files in `golden/`. `UPDATE_GOLDEN=1` writes them anew: read what changed.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use api::machine::{Erasure, Machine, MachineDetail};
+use metalctl::render::paint::Paint;
+use metalctl::render::{catalogue, erasure, list, logs, show, why};
+use serde::de::DeserializeOwned;
+
+/// 2026-11-24 08:00:00Z, in microseconds since 1970.
+const NOW: i64 = 1_795_507_200_000_000;
+const PLAIN: Paint = Paint { colour: false };
+
+/// The answers of a server, shared with the pages' tests.
+fn answer<T: DeserializeOwned + Debug>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/tests/data").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn golden(name: &str, got: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, got).unwrap();
+    }
+    let want = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(got == want, "{name} differs; UPDATE_GOLDEN=1 writes it anew\n--- want\n{want}\n--- got\n{got}");
+}
+
+#[test]
+fn machine_list() {
+    let rack: Vec<Machine> = answer("rack.json");
+    golden("list.txt", &list::machines(&rack, NOW, None, PLAIN));
+    golden("list-80-columns.txt", &list::machines(&rack, NOW, Some(80), PLAIN));
+    golden("list-colour.txt", &list::machines(&rack, NOW, None, Paint { colour: true }));
+}
+
+#[test]
+fn lines_of_watch_and_wait() {
+    let rack: Vec<Machine> = answer("rack.json");
+    let lines = rack.iter().map(|m| list::line(m, NOW, PLAIN) + "\n");
+    golden("watch-lines.txt", &lines.collect::<String>());
+    let milestones = rack.iter().map(|m| list::milestone(m) + "\n");
+    golden("wait-lines.txt", &milestones.collect::<String>());
+}
+
+#[test]
+fn machine_show() {
+    golden("show.txt", &show::machine(&answer("node07.json"), NOW, PLAIN));
+}
+
+#[test]
+fn machine_show_before_the_first_inspection() {
+    let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
+    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    golden("show-new.txt", &show::machine(&detail, NOW, PLAIN));
+}
+
+#[test]
+fn machine_why() {
+    golden("why.txt", &why::machine(&answer("why.json"), &answer("node07.json"), NOW, PLAIN));
+}
+
+#[test]
+fn machine_logs() {
+    let mut entries: Vec<api::machine::LogEntry> = answer("logs.json");
+    entries.sort_by_key(|entry| (entry.attempt, entry.at));
+    golden("logs.txt", &logs::entries(&entries, PLAIN));
+}
+
+#[test]
+fn erasure_before_a_yes() {
+    let detail: MachineDetail = answer("node07.json");
+    let mut erased: Erasure = answer("erasure.json");
+    golden("erasure.txt", &erasure::disks(&detail.machine, &erased, NOW, PLAIN));
+    erased.refusal = Some("two disks fit the rule equally well".into());
+    golden("erasure-refused.txt", &erasure::disks(&detail.machine, &erased, NOW, PLAIN));
+}
+
+#[test]
+fn profile_and_image_list() {
+    golden("profiles.txt", &catalogue::profiles(&answer::<Vec<_>>("profiles.json"), PLAIN));
+    golden("images.txt", &catalogue::images(&answer::<Vec<_>>("images.json"), PLAIN));
+}
+
+#[test]
+fn hardware_that_lies_does_not_steer_the_terminal() {
+    let mut detail: MachineDetail = answer("node07.json");
+    let facts = detail.facts.as_mut().unwrap();
+    facts.disks[0].model = "\x1b[2J\x1b]0;owned\x07\nnode08 active".into();
+    facts.system.product = "\x1b[1mbold".into();
+    let screen = show::machine(&detail, NOW, PLAIN);
+    assert!(screen.chars().all(|c| c == '\n' || !c.is_control()), "{screen:?}");
+    assert!(!screen.lines().any(|line| line.starts_with("node08")));
+}
