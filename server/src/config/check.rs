@@ -1,9 +1,127 @@
-//! Whether the parts of a site fit together.
+//! Whether the parts of a site fit together: each file below asks about one of them.
 
-use super::{Finding, Site};
+mod layout;
+mod machine;
+mod network;
+mod profile;
+
+use super::{Finding, Places, Severity, Site};
 
 impl Site {
+    /// All that is wrong with the site as far as the file alone can tell, in the order of its lines.
     pub fn check(&self) -> Vec<Finding> {
-        Vec::new()
+        let mut found = Findings { places: &self.places, list: Vec::new() };
+        server(self, &mut found);
+        network::networks(self, &mut found);
+        network::reservations(self, &mut found);
+        for (name, layout) in &self.layouts {
+            layout::layout(name, layout, &mut found);
+        }
+        for profile in self.profiles.values() {
+            profile::profile(self, profile, &mut found);
+        }
+        machine::machines(self, &mut found);
+        machine::rules(self, &mut found);
+        found.in_order()
+    }
+
+    /// Profiles whose image is not among these operating systems.
+    pub fn check_images(&self, present: &[&str]) -> Vec<Finding> {
+        let mut found = Findings { places: &self.places, list: Vec::new() };
+        for (name, profile) in &self.profiles {
+            if !present.contains(&profile.image.as_str()) {
+                let message =
+                    format!("profile `{name}` wants the image `{}`, which is not there", profile.image);
+                let path = format!("profile.{name}.image");
+                let hint = format!("{} in {}", one_of("image", present), self.server.images.display());
+                found.error(&path, message, &hint);
+            }
+        }
+        found.in_order()
+    }
+}
+
+/// Findings under the path of the setting that each is about.
+struct Findings<'a> {
+    places: &'a Places,
+    list: Vec<Finding>,
+}
+
+impl Findings<'_> {
+    fn error(&mut self, path: &str, message: String, hint: &str) {
+        self.add(Severity::Error, path, message, hint);
+    }
+
+    fn warning(&mut self, path: &str, message: String, hint: &str) {
+        self.add(Severity::Warning, path, message, hint);
+    }
+
+    fn add(&mut self, severity: Severity, path: &str, message: String, hint: &str) {
+        let (line, column) = self.places.find(path);
+        self.list.push(Finding { severity, line, column, message, hint: Some(hint.into()) });
+    }
+
+    fn in_order(mut self) -> Vec<Finding> {
+        self.list.sort_by_key(|f| (f.line, f.column));
+        self.list
+    }
+}
+
+fn server(site: &Site, found: &mut Findings) {
+    if !is_label(&site.name) {
+        found.error("name", format!("`{}` is not a site name", site.name), LABEL_HINT);
+    }
+    let server = &site.server;
+    for (path, port) in [("server.http_port", server.http_port), ("server.https_port", server.https_port)] {
+        if port == 0 {
+            found.error(path, "port 0 is not a port that a machine could ask".into(), "take 8080 or 8443");
+        }
+    }
+    if server.http_port == server.https_port {
+        let message = format!("port {} is wanted for HTTP and for HTTPS", server.http_port);
+        found.error("server.https_port", message, "give each its own, such as 8080 and 8443");
+    }
+    if !server.state.is_absolute() {
+        let message =
+            format!("the state folder `{}` depends on where the server starts", server.state.display());
+        found.error("server.state", message, "write it from the root, such as /var/lib/metald");
+    }
+    if server.heartbeat.as_secs() < 5 {
+        let message = "a heartbeat more often than every 5 seconds only makes load".into();
+        found.warning("server.heartbeat", message, "30s is the default");
+    }
+    database(&server.database, found);
+}
+
+fn database(url: &str, found: &mut Findings) {
+    let path = "server.database";
+    let authority = match url.split_once("://") {
+        Some(("sqlite", _)) => return,
+        Some(("postgres" | "postgresql", rest)) => rest.split(['/', '?']).next().unwrap_or_default(),
+        _ => {
+            let hint = "sqlite:///var/lib/metald/metald.db, or postgres://host/metald";
+            return found.error(path, "the database is neither SQLite nor PostgreSQL".into(), hint);
+        }
+    };
+    let user_has_password = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    if user_has_password || url.contains("password=") {
+        let hint = "put it into ~/.pgpass (PGPASSFILE) or connect through a socket folder with peer login";
+        found.error(path, "a password does not belong into the site file".into(), hint);
+    }
+}
+
+const LABEL_HINT: &str = "use 1 to 63 of a-z, 0-9 and inner dashes";
+
+/// Names that travel in URLs, certificates and identity files.
+fn is_label(name: &str) -> bool {
+    name.parse::<api::id::Hostname>().is_ok()
+}
+
+/// What could have been meant, for a hint.
+fn one_of(what: &str, names: &[&str]) -> String {
+    match names {
+        [] => format!("there is no {what} yet"),
+        [one] => format!("there is the {what} `{one}`"),
+        _ => format!("there is `{}`", names.join("`, `")),
     }
 }

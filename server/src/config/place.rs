@@ -57,6 +57,11 @@ impl Places {
         places
     }
 
+    /// Whether the file has the setting at all.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The setting's own place, or that of the nearest table around it when it is left out.
     pub fn find(&self, path: &str) -> (usize, usize) {
         let mut path = path;
