@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 pub struct Hardware {
     pub name: String,
     pub firmware: Firmware,
+    /// One, unless something needs more: two emulated machines with two each take longer on two cores.
     pub cpus: u8,
     pub memory_mb: u32,
     /// In the order in which the firmware counts them: the first is drive 0x80. A disk that is to sit in front of
@@ -100,7 +101,7 @@ impl Hardware {
         Self {
             name: name.to_owned(),
             firmware: Firmware::Bios,
-            cpus: 2,
+            cpus: 1,
             memory_mb: 1024,
             disks: vec![Disk::new(Bus::Virtio, 8192, &format!("VD{number:04}"))],
             nics: vec![Nic::new(NicModel::Virtio, number, Rom::Ipxe)],

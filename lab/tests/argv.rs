@@ -38,7 +38,7 @@ fn bios_with_a_disk_in_front() {
 -machine pc
 -accel tcg,thread=multi
 -cpu max,la57=off
--smp 2
+-smp 1
 -m 1024
 -uuid 6d657461-6c64-4c61-8000-000000000001
 -smbios type=1,manufacturer=Lab,product=Virtual Server 1,serial=SYS0001
@@ -65,7 +65,7 @@ fn uefi_disk_first_with_a_dead_battery_and_two_cables() {
         clock: Some("2010-01-01T00:00:00".to_owned()),
         watchdog: Some(Watchdog::Itco),
         durable: true,
-        cpus: 1,
+        cpus: 2,
         ..Hardware::uefi("node02", 2)
     };
     hardware.disks.push(Disk::new(Bus::Nvme, 1024, "NV0002"));
@@ -83,7 +83,7 @@ fn uefi_disk_first_with_a_dead_battery_and_two_cables() {
 -drive if=pflash,format=raw,unit=1,file=/rack/vars.fd
 -accel kvm
 -cpu host
--smp 1
+-smp 2
 -m 1024
 -rtc base=2010-01-01T00:00:00
 -uuid 6d657461-6c64-4c61-8000-000000000002

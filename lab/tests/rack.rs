@@ -61,8 +61,8 @@ fn left_behind(rack: &str) -> Vec<String> {
 fn firmware_asks_the_wire_and_a_pulled_plug_is_off() {
     let name = "labtest-boot";
     let mut rack = Rack::up(name, &folder(name), "10.77.0.1/24").unwrap();
-    let bios = rack.add(Hardware { memory_mb: 256, cpus: 1, ..Hardware::bios("node01", 1) }).unwrap();
-    let uefi = rack.add(Hardware { memory_mb: 256, cpus: 1, ..Hardware::uefi("node02", 2) }).unwrap();
+    let bios = rack.add(Hardware { memory_mb: 256, ..Hardware::bios("node01", 1) }).unwrap();
+    let uefi = rack.add(Hardware { memory_mb: 256, ..Hardware::uefi("node02", 2) }).unwrap();
     assert_eq!(bios.status().unwrap(), Status::Off);
     bios.on().unwrap();
     uefi.on().unwrap();
