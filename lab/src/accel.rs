@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const SPOKEN: &[u8] = b"RLTB";
 
 impl Accel {
-    /// `la57=off`: with five-level page tables QEMU's emulated CPU contradicts itself, and Linux then prints mount points as `xxx`.
+    /// `la57=off`: with five-level page tables QEMU's emulated CPU contradicts itself, and Linux then prints
+    /// mount points as `xxx`.
     pub fn argv(self) -> &'static [&'static str] {
         match self {
             Accel::Kvm => &["-accel", "kvm", "-cpu", "host"],

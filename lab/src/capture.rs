@@ -1,5 +1,5 @@
-//! Records what passes one network cable. By tcpdump, because QEMU 7's own filter-dump writes its offload header in front
-//! of each packet of a tap, and readers then see no Ethernet.
+//! Records what passes one network cable. By tcpdump, because QEMU 7's own filter-dump writes its offload
+//! header in front of each packet of a tap, and readers then see no Ethernet.
 
 use std::fs;
 use std::path::Path;

@@ -16,6 +16,7 @@ pub mod qmp;
 pub mod rack;
 mod record;
 pub mod signals;
+mod watch;
 
 pub use accel::Accel;
 pub use forward::Forward;

@@ -1,22 +1,20 @@
-//! One machine of the rack at its power socket: on, off, cut, cycled, watched. It stays on through a guest's reboots.
+//! One machine of the rack at its power socket: on, off, cut, cycled. It stays on through a guest's reboots.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::accel::Accel;
 use crate::capture::{self, Capture};
+use crate::disk;
 use crate::hardware::{Firmware, Hardware};
 use crate::netns::Netns;
 use crate::qemu::{self, Paths};
-use crate::qmp::{Event, Qmp};
+use crate::qmp::Qmp;
 use crate::record::Record;
-use crate::{console, disk};
 
 pub struct Machine {
     pub name: String,
@@ -31,15 +29,15 @@ pub struct Machine {
     inner: Mutex<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     hardware: Hardware,
     attempt: u32,
-    running: Option<Running>,
+    pub(crate) running: Option<Running>,
 }
 
-struct Running {
+pub(crate) struct Running {
     process: Child,
-    qmp: Qmp,
+    pub(crate) qmp: Qmp,
     _captures: Vec<Capture>,
 }
 
@@ -150,16 +148,6 @@ impl Machine {
         self.lock().attempt
     }
 
-    /// What happened since power-on, by QEMU's names. Empty when off.
-    pub fn events(&self) -> Vec<Event> {
-        self.lock().running.as_ref().map(|running| running.qmp.events()).unwrap_or_default()
-    }
-
-    /// Resets since power-on, the guest's reboots among them.
-    pub fn resets(&self) -> usize {
-        self.events().iter().filter(|event| event.name == "RESET").count()
-    }
-
     pub fn hardware(&self) -> Hardware {
         self.lock().hardware.clone()
     }
@@ -189,47 +177,6 @@ impl Machine {
         disk::keep(&self.disk(slot)?, to)
     }
 
-    pub fn console_file(&self) -> PathBuf {
-        self.folder.join(format!("console-{}.log", self.attempt()))
-    }
-
-    /// What the current attempt has put on the serial line, without colours and carriage returns.
-    pub fn console(&self) -> String {
-        console::plain(&fs::read(self.console_file()).unwrap_or_default())
-    }
-
-    /// The capture of one NIC's traffic in the current attempt.
-    pub fn capture_file(&self, nic: usize) -> PathBuf {
-        self.folder.join(format!("net{nic}-{}.pcap", self.attempt()))
-    }
-
-    pub fn wait_console(&self, text: &str, patience: Duration) -> Result<()> {
-        self.wait(&format!("{text:?} on the console"), patience, || Ok(self.console().contains(text)))
-    }
-
-    pub fn wait_off(&self, patience: Duration) -> Result<()> {
-        self.wait("off", patience, || Ok(self.status()? == Status::Off))
-    }
-
-    /// The error shows the console's last lines, which usually say why.
-    pub fn wait(&self, what: &str, patience: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
-        let end = Instant::now() + patience;
-        while !done()? {
-            if Instant::now() > end {
-                let console = self.console();
-                let tail: Vec<&str> = console.lines().rev().take(15).collect();
-                let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-                bail!(
-                    "machine {}: no {what} within {} s; its console ends:\n{tail}",
-                    self.name,
-                    patience.as_secs()
-                );
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
     fn qmp(&self, command: &str) -> Result<()> {
         let mut inner = self.lock();
         let running = inner.running.as_mut().with_context(|| format!("machine {} is off", self.name))?;
@@ -246,7 +193,7 @@ impl Machine {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,65 @@
+//! What can be seen of a machine from outside: its console, its cables, its resets, and waiting for them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::console;
+use crate::power::{Machine, Status};
+use crate::qmp::Event;
+
+impl Machine {
+    pub fn console_file(&self) -> PathBuf {
+        self.folder.join(format!("console-{}.log", self.attempt()))
+    }
+
+    /// What the current attempt has put on the serial line, without colours and carriage returns.
+    pub fn console(&self) -> String {
+        console::plain(&fs::read(self.console_file()).unwrap_or_default())
+    }
+
+    /// The capture of one NIC's traffic in the current attempt.
+    pub fn capture_file(&self, nic: usize) -> PathBuf {
+        self.folder.join(format!("net{nic}-{}.pcap", self.attempt()))
+    }
+
+    pub fn wait_console(&self, text: &str, patience: Duration) -> Result<()> {
+        self.wait(&format!("{text:?} on the console"), patience, || Ok(self.console().contains(text)))
+    }
+
+    pub fn wait_off(&self, patience: Duration) -> Result<()> {
+        self.wait("off", patience, || Ok(self.status()? == Status::Off))
+    }
+
+    /// The error shows the console's last lines, which usually say why.
+    pub fn wait(&self, what: &str, patience: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+        let end = Instant::now() + patience;
+        while !done()? {
+            if Instant::now() > end {
+                let console = self.console();
+                let tail: Vec<&str> = console.lines().rev().take(15).collect();
+                let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+                bail!(
+                    "machine {}: no {what} within {} s; its console ends:\n{tail}",
+                    self.name,
+                    patience.as_secs()
+                );
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// What happened since power-on, by QEMU's names. Empty when off.
+    pub fn events(&self) -> Vec<Event> {
+        self.lock().running.as_ref().map(|running| running.qmp.events()).unwrap_or_default()
+    }
+
+    /// Resets since power-on, the guest's reboots among them.
+    pub fn resets(&self) -> usize {
+        self.events().iter().filter(|event| event.name == "RESET").count()
+    }
+}
