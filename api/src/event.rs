@@ -42,7 +42,9 @@ pub enum Event {
     Assigned {
         clustered: bool,
     },
-    /// The erasure that the plan means was allowed, by a person or because the disks are untouched.
+    /// The site's rule allows the erasure: nothing is on the disk that anybody could miss.
+    Allowed,
+    /// A person saw what is on the disks and allowed their erasure.
     Approved,
     /// A recorded machine is let in (again).
     Enroll,
@@ -75,6 +77,7 @@ impl Event {
             Event::StepFailed { .. } => "step_failed",
             Event::DeadlinePassed => "deadline_passed",
             Event::Assigned { .. } => "assigned",
+            Event::Allowed => "allowed",
             Event::Approved => "approved",
             Event::Enroll => "enroll",
             Event::Reprovision => "reprovision",

@@ -7,6 +7,8 @@ mod network;
 mod place;
 mod quantity;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

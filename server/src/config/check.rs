@@ -5,7 +5,9 @@ mod machine;
 mod network;
 mod profile;
 
-use super::{Finding, Places, Severity, Site};
+use api::image::{FileRole, Manifest};
+
+use super::{Finding, Places, Profile, Severity, Site};
 
 impl Site {
     /// All that is wrong with the site as far as the file alone can tell, in the order of its lines.
@@ -25,19 +27,19 @@ impl Site {
         found.in_order()
     }
 
-    /// Profiles whose image is not among these operating systems.
-    pub fn check_images(&self, present: &[&str]) -> Vec<Finding> {
+    /// Whether every profile finds its image among these operating systems, and room for it.
+    pub fn check_images(&self, present: &[&Manifest]) -> Vec<Finding> {
         let mut found = Findings { places: &self.places, list: Vec::new() };
-        for (name, profile) in &self.profiles {
-            if !present.contains(&profile.image.as_str()) {
-                let message =
-                    format!("profile `{name}` wants the image `{}`, which is not there", profile.image);
-                let path = format!("profile.{name}.image");
-                let hint = format!("{} in {}", one_of("image", present), self.server.images.display());
-                found.error(&path, message, &hint);
-            }
+        for profile in self.profiles.values() {
+            image(self, profile, present, &mut found);
         }
         found.in_order()
+    }
+
+    /// A finding about a setting of this site, by its path: `server.state`, `network.0.address`.
+    pub fn finding(&self, severity: Severity, path: &str, message: String, hint: &str) -> Finding {
+        let (line, column) = self.places.find(path);
+        Finding { severity, line, column, message, hint: Some(hint.into()) }
     }
 }
 
@@ -64,6 +66,25 @@ impl Findings<'_> {
     fn in_order(mut self) -> Vec<Finding> {
         self.list.sort_by_key(|f| (f.line, f.column));
         self.list
+    }
+}
+
+fn image(site: &Site, profile: &Profile, present: &[&Manifest], found: &mut Findings) {
+    let Profile { name, image, layout, .. } = profile;
+    let path = format!("profile.{name}.image");
+    let Some(manifest) = present.iter().find(|manifest| manifest.name == *image) else {
+        let names: Vec<&str> = present.iter().map(|manifest| manifest.name.as_str()).collect();
+        let message = format!("profile `{name}` wants the image `{image}`, which is not there");
+        let hint = format!("{} in {}", one_of("image", &names), site.server.images.display());
+        return found.error(&path, message, &hint);
+    };
+    let unpacked = manifest.file(FileRole::Root).map_or(0, |file| file.unpacked);
+    let root = site.layouts.get(layout).map(|layout| layout.root);
+    if let Some(root) = root.filter(|root| !root.grow && root.size < unpacked) {
+        let (needed, given) = (unpacked >> 20, root.size >> 20);
+        let message =
+            format!("image `{image}` needs {needed} MiB, the root of layout `{layout}` has {given} MiB");
+        found.error(&format!("layout.{layout}.root.size"), message, "make root larger, or let it grow");
     }
 }
 

@@ -110,3 +110,42 @@ impl fmt::Display for HostnamePattern {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in
+            [("512M", 512 << 20), ("20G", 20 << 30), ("1T", 1 << 40), ("4096", 4096), ("1GiB", 1 << 30)]
+        {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "G", "20 G", "20GB", "-1G", "1.5G", "99999999T", "20g", "é"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        for (text, seconds) in [("90s", 90), ("45m", 2700), ("1h30m", 5400), ("7d", 604_800)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "0s", "1", "h", "1h30", "1.5h", "99999999999999999999d", "40000d", "1é"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn host_name_patterns() {
+        let name =
+            |text: &str, number| text.parse::<HostnamePattern>().unwrap().name(number).unwrap().to_string();
+        assert_eq!(name("node{:02}", 7), "node07");
+        assert_eq!(name("node{:02}", 107), "node107");
+        assert_eq!(name("n{}-rack-a", 3), "n3-rack-a");
+        for text in ["node", "node{", "node{:2}", "node{:0}", "node{:0x}", "Node{}", "{}-", "a{}b{}"] {
+            assert!(text.parse::<HostnamePattern>().is_err(), "{text}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub struct Client {
 
 /// The subnet that the packet came in on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
+pub struct Subnet {
     /// Our address on the interface that heard the packet: behind several networks or bridges, any
     /// other one would send the client where it cannot reach us.
     pub server: Ipv4Addr,
@@ -51,21 +51,29 @@ pub enum Answer {
     Decline(Ipv4Addr),
 }
 
-pub fn answer(request: &Request, client: &Client, site: &Site) -> Answer {
-    if request.relay.is_some_and(|relay| !site.contains(relay)) {
-        return Answer::Silence("relayed from a subnet that is not ours");
+/// Whether and why this packet is none of our business, whoever sent it.
+pub fn foreign(request: &Request, subnet: &Subnet) -> Option<&'static str> {
+    if request.relay.is_some_and(|relay| !subnet.contains(relay)) {
+        return Some("relayed from a subnet that is not ours");
     }
-    if request.server.is_some_and(|server| server != site.server) {
-        return Answer::Silence("meant for another server");
+    if request.server.is_some_and(|server| server != subnet.server) {
+        return Some("meant for another server");
+    }
+    None
+}
+
+pub fn answer(request: &Request, client: &Client, subnet: &Subnet) -> Answer {
+    if let Some(why) = foreign(request, subnet) {
+        return Answer::Silence(why);
     }
     match request.ask {
         Ask::Discover => match client.address {
-            Some(address) => Answer::Send(offer(request, client, site, address)),
+            Some(address) => Answer::Send(offer(request, client, subnet, address)),
             None => Answer::Silence("no address to give"),
         },
-        Ask::Request => requested(request, client, site),
+        Ask::Request => requested(request, client, subnet),
         Ask::Inform => match request.client_addr {
-            Some(address) if site.contains(address) => Answer::Send(inform(request, client, site)),
+            Some(address) if subnet.contains(address) => Answer::Send(inform(request, client, subnet)),
             _ => Answer::Silence("an INFORM without an address of this subnet"),
         },
         Ask::Release => match request.client_addr {
@@ -82,45 +90,50 @@ pub fn answer(request: &Request, client: &Client, site: &Site) -> Answer {
 /// SELECTING names us and the address we offered, INIT-REBOOT an address it remembers, RENEWING
 /// and REBINDING the one in use. The question is the same: is it this MAC's? We are the subnet's
 /// authority, so a wrong memory is told no: silence would leave two machines on one address.
-fn requested(request: &Request, client: &Client, site: &Site) -> Answer {
+fn requested(request: &Request, client: &Client, subnet: &Subnet) -> Answer {
     let Some(wanted) = request.requested.or(request.client_addr) else {
         return Answer::Silence("a REQUEST for no address");
     };
-    if !site.contains(wanted) {
-        return Answer::Send(nak(request, site, "this address is not of this subnet"));
+    if !subnet.contains(wanted) {
+        return Answer::Send(nak(request, subnet, "this address is not of this subnet"));
     }
     if client.address != Some(wanted) {
-        return Answer::Send(nak(request, site, "this address is not yours"));
+        return Answer::Send(not_yours(request, subnet));
     }
-    Answer::Lease(Reply { say: Say::Ack, ..offer(request, client, site, wanted) })
+    Answer::Lease(Reply { say: Say::Ack, ..offer(request, client, subnet, wanted) })
 }
 
-fn offer(request: &Request, client: &Client, site: &Site, address: Ipv4Addr) -> Reply {
+/// Also the answer when the address went to another between the question and the commit.
+pub fn not_yours(request: &Request, subnet: &Subnet) -> Reply {
+    nak(request, subnet, "this address is not yours")
+}
+
+fn offer(request: &Request, client: &Client, subnet: &Subnet, address: Ipv4Addr) -> Reply {
     Reply {
         your_addr: Some(address),
         client_addr: request.client_addr.filter(|_| request.ask == Ask::Request),
         destination: destination(request, address),
-        lease_s: Some(site.lease_s),
-        network: Some(site.network()),
+        lease_s: Some(subnet.lease_s),
+        network: Some(subnet.network()),
         hostname: client.hostname.clone(),
-        boot: boot(request, client, site),
-        ..bare(Say::Offer, request, site)
+        boot: boot(request, client, subnet),
+        ..bare(Say::Offer, request, subnet)
     }
 }
 
 /// RFC 2131 §4.3.5: the facts of the network, no address, no lease.
-fn inform(request: &Request, client: &Client, site: &Site) -> Reply {
+fn inform(request: &Request, client: &Client, subnet: &Subnet) -> Reply {
     Reply {
         client_addr: request.client_addr,
-        network: Some(site.network()),
+        network: Some(subnet.network()),
         hostname: client.hostname.clone(),
-        ..bare(Say::Ack, request, site)
+        ..bare(Say::Ack, request, subnet)
     }
 }
 
 /// A NAK is broadcast even to one that has an address, for that address is what is wrong with it;
 /// through a relay the flag asks the relay to do it (RFC 2131 §4.3.2).
-fn nak(request: &Request, site: &Site, message: &'static str) -> Reply {
+fn nak(request: &Request, subnet: &Subnet, message: &'static str) -> Reply {
     Reply {
         broadcast: request.broadcast || request.relay.is_some(),
         destination: match request.relay {
@@ -129,11 +142,11 @@ fn nak(request: &Request, site: &Site, message: &'static str) -> Reply {
         },
         message: Some(message),
         uuid_raw: None,
-        ..bare(Say::Nak, request, site)
+        ..bare(Say::Nak, request, subnet)
     }
 }
 
-fn bare(say: Say, request: &Request, site: &Site) -> Reply {
+fn bare(say: Say, request: &Request, subnet: &Subnet) -> Reply {
     Reply {
         say,
         destination: destination(request, Ipv4Addr::UNSPECIFIED),
@@ -143,7 +156,7 @@ fn bare(say: Say, request: &Request, site: &Site) -> Reply {
         client_addr: None,
         your_addr: None,
         relay: request.relay,
-        server: site.server,
+        server: subnet.server,
         lease_s: None,
         network: None,
         hostname: None,
@@ -167,7 +180,7 @@ fn destination(request: &Request, address: Ipv4Addr) -> Destination {
     }
 }
 
-fn boot(request: &Request, client: &Client, site: &Site) -> Option<Boot> {
+fn boot(request: &Request, client: &Client, subnet: &Subnet) -> Option<Boot> {
     if !client.netboots {
         return None;
     }
@@ -175,23 +188,23 @@ fn boot(request: &Request, client: &Client, site: &Site) -> Option<Boot> {
         // Its ROM takes an offer for a PXE offer only if the class comes back, and then wants to
         // discover boot servers unless told that the file is right here.
         Firmware::BiosPxe => Some(Boot {
-            file: site.bios_loader.clone(),
+            file: subnet.bios_loader.clone(),
             class: Some("PXEClient"),
             hint: Some(BootHint::NoDiscovery),
         }),
         // UEFI takes file and server from an ordinary offer. With the class it would also read
         // the vendor options, and implementations differ in what they then search and ask.
-        Firmware::UefiPxe => Some(Boot { file: site.uefi_loader.clone(), class: None, hint: None }),
+        Firmware::UefiPxe => Some(Boot { file: subnet.uefi_loader.clone(), class: None, hint: None }),
         // Without its class in the reply it drops the offer.
         Firmware::UefiHttp => Some(Boot {
-            file: format!("{}{}", site.http, site.uefi_loader_path),
+            file: format!("{}{}", subnet.http, subnet.uefi_loader_path),
             class: Some("HTTPClient"),
             hint: None,
         }),
         // Always the script, never a loader: iPXE in a ROM and iPXE we loaded look the same, and
         // a loader handed to the second would load itself for ever.
         Firmware::IpxeBios | Firmware::IpxeUefi => Some(Boot {
-            file: script_url(&site.http, request.mac),
+            file: script_url(&subnet.http, request.mac),
             class: None,
             hint: Some(BootHint::NoProxy),
         }),
@@ -203,7 +216,7 @@ fn script_url(http: &str, mac: Mac) -> String {
     format!("{http}/boot/{mac}/boot.ipxe")
 }
 
-impl Site {
+impl Subnet {
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         u32::from(address) & u32::from(self.mask()) == u32::from(self.server) & u32::from(self.mask())
     }
@@ -238,8 +251,8 @@ pub(super) mod tests {
 
     pub const CLIENT: Client = Client { address: Some(HIS), netboots: true, hostname: None };
 
-    pub fn site() -> Site {
-        Site {
+    pub fn subnet() -> Subnet {
+        Subnet {
             server: US,
             prefix: 24,
             router: Some(US),
@@ -283,7 +296,7 @@ pub(super) mod tests {
 
     /// What is done, in a word, and where the reply goes.
     fn says(request: &Request, client: &Client) -> String {
-        match answer(request, client, &site()) {
+        match answer(request, client, &subnet()) {
             Answer::Silence(_) => "silence".into(),
             Answer::Send(reply) => format!("{} to {}", reply.say, reply.destination),
             Answer::Lease(reply) => format!("lease, {} to {}", reply.say, reply.destination),
@@ -350,8 +363,8 @@ pub(super) mod tests {
     #[test]
     fn a_client_left_alone_gets_a_lease_and_no_file() {
         let rom = Request { class: Some("PXEClient:Arch:00000".into()), arch: Some(0), ..request() };
-        assert!(boot(&rom, &CLIENT, &site()).is_some());
-        assert!(boot(&rom, &Client { netboots: false, ..CLIENT }, &site()).is_none());
+        assert!(boot(&rom, &CLIENT, &subnet()).is_some());
+        assert!(boot(&rom, &Client { netboots: false, ..CLIENT }, &subnet()).is_none());
     }
 
     #[test]
@@ -359,7 +372,7 @@ pub(super) mod tests {
         for arch in [None, Some(0), Some(7), Some(16), Some(11)] {
             for class in ["PXEClient", "HTTPClient"] {
                 let ipxe = Request { ipxe: true, arch, class: Some(class.into()), ..request() };
-                let boot = boot(&ipxe, &CLIENT, &site()).unwrap();
+                let boot = boot(&ipxe, &CLIENT, &subnet()).unwrap();
                 assert_eq!(boot.file, "http://10.77.0.1:8080/boot/52:54:00:77:00:01/boot.ipxe");
                 assert_eq!(boot.hint, Some(BootHint::NoProxy));
             }
@@ -368,11 +381,11 @@ pub(super) mod tests {
 
     #[test]
     fn a_subnet_is_its_prefix() {
-        let mut site = site();
-        assert!(site.contains(HIS) && !site.contains(ABROAD));
-        site.prefix = 0;
-        assert!(site.contains(ABROAD));
-        site.prefix = 32;
-        assert!(site.contains(US) && !site.contains(HIS));
+        let mut subnet = subnet();
+        assert!(subnet.contains(HIS) && !subnet.contains(ABROAD));
+        subnet.prefix = 0;
+        assert!(subnet.contains(ABROAD));
+        subnet.prefix = 32;
+        assert!(subnet.contains(US) && !subnet.contains(HIS));
     }
 }

@@ -139,7 +139,7 @@ fn boot_options(boot: &Boot) -> Vec<DhcpOption> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answer::tests::{CLIENT, discover, site};
+    use super::super::answer::tests::{CLIENT, discover, subnet};
     use super::super::answer::{Answer, answer};
     use super::*;
 
@@ -153,10 +153,10 @@ mod tests {
             relay: Some(Ipv4Addr::new(10, 77, 0, 2)),
             ..discover()
         };
-        let mut site = site();
-        site.dns = vec![Ipv4Addr::new(10, 77, 0, 1); 20];
-        site.domain = Some("a-rather-long-name.of-a-rack.in-a-hall.example".into());
-        match answer(&request, &CLIENT, &site) {
+        let mut subnet = subnet();
+        subnet.dns = vec![Ipv4Addr::new(10, 77, 0, 1); 20];
+        subnet.domain = Some("a-rather-long-name.of-a-rack.in-a-hall.example".into());
+        match answer(&request, &CLIENT, &subnet) {
             Answer::Send(reply) => encode(&reply).unwrap(),
             other => panic!("{other:?}"),
         }

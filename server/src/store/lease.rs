@@ -84,26 +84,30 @@ impl Store {
     }
 
     pub async fn lease_release(&self, mac: Mac, address: Ipv4Addr, now: i64) -> Result<()> {
-        let sql = "UPDATE lease SET state = 'free', until = $1 WHERE address = $2 AND mac = $3 AND until > $1";
+        let sql =
+            "UPDATE lease SET state = 'free', until = $1 WHERE address = $2 AND mac = $3 AND until > $1";
         self.lease_end(sql, now, address, mac).await
     }
 
     /// Only its holder can say so, or one packet a second would empty the pool.
     pub async fn lease_decline(&self, mac: Mac, address: Ipv4Addr, now: i64) -> Result<()> {
-        let sql = "UPDATE lease SET state = 'declined', mac = NULL, until = $1 WHERE address = $2 AND mac = $3";
+        let sql =
+            "UPDATE lease SET state = 'declined', mac = NULL, until = $1 WHERE address = $2 AND mac = $3";
         self.lease_end(sql, now + PROBATION, address, mac).await
     }
 
     pub async fn lease_by_ip(&self, address: Ipv4Addr) -> Result<Option<Lease>> {
         let sql = "SELECT address, network, pooled, mac, state, until FROM lease WHERE address = $1";
-        let row: Option<Row> = on!(self.read(), p => sqlx::query_as(sql).bind(number(address)).fetch_optional(p).await)?;
+        let row: Option<Row> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(number(address)).fetch_optional(p).await)?;
         row.map(lease).transpose()
     }
 
     /// What this MAC has or had, the newest first.
     pub async fn leases_of(&self, mac: Mac) -> Result<Vec<Lease>> {
         let sql = "SELECT address, network, pooled, mac, state, until FROM lease WHERE mac = $1 ORDER BY until DESC";
-        let rows: Vec<Row> = on!(self.read(), p => sqlx::query_as(sql).bind(mac.to_string()).fetch_all(p).await)?;
+        let rows: Vec<Row> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(mac.to_string()).fetch_all(p).await)?;
         rows.into_iter().map(lease).collect()
     }
 
@@ -112,16 +116,30 @@ impl Store {
         let sql = "SELECT address, network, pooled, mac, state, until FROM lease
                    WHERE address > $1 AND state <> 'free' ORDER BY address LIMIT $2";
         let after = after.map_or(-1, number);
-        let rows: Vec<Row> = on!(self.read(), p => sqlx::query_as(sql).bind(after).bind(limit).fetch_all(p).await)?;
+        let rows: Vec<Row> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(after).bind(limit).fetch_all(p).await)?;
         rows.into_iter().map(lease).collect()
     }
 
+    /// (machine, address) of all machines from `first` to `last`, each machine's newest lease first.
+    pub async fn lease_addresses(&self, first: &str, last: &str) -> Result<Vec<(String, Ipv4Addr)>> {
+        let sql =
+            "SELECT interface.machine, lease.address FROM interface JOIN lease ON lease.mac = interface.mac
+                   WHERE interface.machine BETWEEN $1 AND $2 AND lease.state = 'leased'
+                   ORDER BY interface.machine, lease.until DESC";
+        let rows: Vec<(String, i64)> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+        rows.into_iter().map(|(machine, number)| Ok((machine, address(number)?))).collect()
+    }
+
     async fn lease_end(&self, sql: &'static str, until: i64, address: Ipv4Addr, mac: Mac) -> Result<()> {
-        self.write(move |conn| Box::pin(async move {
-            on!(conn, c => sqlx::query(sql).bind(until).bind(number(address)).bind(mac.to_string())
+        self.write(move |conn| {
+            Box::pin(async move {
+                on!(conn, c => sqlx::query(sql).bind(until).bind(number(address)).bind(mac.to_string())
                 .execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
+                Ok(())
+            })
+        })
         .await
     }
 }
@@ -248,7 +266,14 @@ async fn commit(conn: &mut Conn, mac: Mac, address: Ipv4Addr, until: i64, now: i
 
 fn lease((n, network, pooled, mac, state, until): Row) -> Result<Lease> {
     let mac = mac.map(|text| super::stored("lease.mac", &text)).transpose()?;
-    Ok(Lease { address: address(n)?, network, pooled, mac, state: super::stored("lease.state", &state)?, until })
+    Ok(Lease {
+        address: address(n)?,
+        network,
+        pooled,
+        mac,
+        state: super::stored("lease.state", &state)?,
+        until,
+    })
 }
 
 fn number(address: Ipv4Addr) -> i64 {
@@ -256,7 +281,8 @@ fn number(address: Ipv4Addr) -> i64 {
 }
 
 fn address(number: i64) -> Result<Ipv4Addr> {
-    let bits = u32::try_from(number).map_err(|_| Error::Stored { place: "lease.address", text: number.to_string() })?;
+    let bits = u32::try_from(number)
+        .map_err(|_| Error::Stored { place: "lease.address", text: number.to_string() })?;
     Ok(Ipv4Addr::from(bits))
 }
 

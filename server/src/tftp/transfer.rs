@@ -180,6 +180,11 @@ impl Transfer {
         ((self.base - 1) * self.block_size as u64).min(self.content.len() as u64)
     }
 
+    /// The last block has left, whether or not it arrived.
+    pub fn all_sent(&self) -> bool {
+        self.next > self.last
+    }
+
     fn acknowledged(&mut self, block: u16, now: Duration) {
         match self.phase {
             Phase::OptionAckSent if block == 0 => {

@@ -1,0 +1,161 @@
+//! What every part of the running server shares, and the questions that several of them ask.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use api::id::{Mac, MachineId};
+use api::machine::{Erasure, Machine};
+use api::state::State;
+use uuid::Uuid;
+
+use crate::ca::Authority;
+use crate::config::{Profile, Site, Unknown};
+use crate::freeze::{self, Authorisation, Refusal, Wanted};
+use crate::images::{Catalogue, Images};
+use crate::store::machine::{Birth, Row};
+use crate::store::{Result, Store};
+use crate::view;
+
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub site: Arc<Site>,
+    pub images: Images,
+    pub authority: Arc<Authority>,
+}
+
+impl App {
+    /// The machine behind a MAC. One that was never seen gets a row as the site's policy says; None when it is to be ignored.
+    pub async fn machine_of(&self, mac: Mac, seen_as: &str, now: i64) -> Result<Option<Row>> {
+        if let Some(row) = self.store.machine_by_mac(mac).await? {
+            return Ok(Some(row));
+        }
+        let known = self.site.known_machine(&[mac], None);
+        if known.is_none() && self.site.unknown == Unknown::Ignore {
+            return Ok(None);
+        }
+        let mut macs = known.map(|k| k.macs.clone()).unwrap_or_default();
+        if !macs.contains(&mac) {
+            macs.insert(0, mac);
+        }
+        let birth = Birth {
+            macs,
+            hostname: known.map(|k| k.name.clone()),
+            serial: known.and_then(|k| k.serial.clone()).unwrap_or_default(),
+            position: known.and_then(|k| k.position.clone()),
+            profile: known.and_then(|k| k.profile.clone()),
+            clustered: false,
+            enrolled: known.is_some() || self.site.unknown == Unknown::Enroll,
+            evidence: format!("first seen as {seen_as}"),
+        };
+        let id = MachineId(Uuid::now_v7().to_string());
+        self.store.machine_born(birth, id, now).await.map(Some)
+    }
+
+    pub fn profile(&self, row: &Row) -> Option<&Profile> {
+        self.site.profiles.get(row.profile.as_deref()?)
+    }
+
+    /// How this machine reaches the plain boot server: by the network that its address belongs to.
+    pub fn http_base(&self, address: Ipv4Addr) -> Option<String> {
+        let network = self.site.network_of(address)?;
+        Some(format!("http://{}:{}", network.address.address, self.site.server.http_port))
+    }
+
+    pub fn https_base(&self, address: Ipv4Addr) -> Option<String> {
+        let network = self.site.network_of(address)?;
+        Some(format!("https://{}:{}", network.address.address, self.site.server.https_port))
+    }
+
+    /// Machines as operators see them.
+    pub async fn views(&self, rows: &[Row]) -> Result<Vec<Machine>> {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+        let beside = view::Beside {
+            interfaces: self.store.interfaces(&first.id, &last.id).await?,
+            progress: self.store.progress(&first.id, &last.id).await?,
+            addresses: self.store.lease_addresses(&first.id, &last.id).await?,
+        };
+        rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()
+    }
+
+    pub async fn view(&self, id: &MachineId) -> Result<Machine> {
+        let row = self.store.machine(id).await?;
+        let mut views = self.views(&[row]).await?;
+        views.pop().ok_or_else(|| crate::store::Error::NoMachine(id.0.clone()))
+    }
+
+    /// The plan that an install begun now would freeze.
+    pub async fn freeze(
+        &self,
+        row: &Row,
+        generation: i64,
+        by: Authorisation,
+    ) -> Result<std::result::Result<api::plan::Plan, Unready>> {
+        let id = row.id();
+        let Some(facts) = self.store.facts(&id).await? else { return Ok(Err(Unready::NoFacts)) };
+        let images = self.images.current();
+        let wanted = match self.wanted(&images, row, &id, generation, &facts) {
+            Ok(wanted) => wanted,
+            Err(unready) => return Ok(Err(unready)),
+        };
+        Ok(freeze::freeze(&wanted, by, &mut Uuid::new_v4).map_err(Unready::Refused))
+    }
+
+    /// What an operator is shown before saying yes.
+    pub async fn erasure(&self, row: &Row) -> Result<Erasure> {
+        let id = row.id();
+        let nothing = |why: &Unready| Erasure {
+            machine: id.clone(),
+            profile: row.profile.clone(),
+            disks: Vec::new(),
+            refusal: Some(why.to_string()),
+        };
+        let Some(facts) = self.store.facts(&id).await? else { return Ok(nothing(&Unready::NoFacts)) };
+        let images = self.images.current();
+        match self.wanted(&images, row, &id, row.generation + 1, &facts) {
+            Ok(wanted) => Ok(freeze::erasure(&wanted, Authorisation::Person)),
+            Err(unready) => Ok(nothing(&unready)),
+        }
+    }
+
+    fn wanted<'a>(
+        &'a self,
+        images: &'a Catalogue,
+        row: &'a Row,
+        id: &'a MachineId,
+        generation: i64,
+        facts: &'a api::facts::Facts,
+    ) -> std::result::Result<Wanted<'a>, Unready> {
+        let profile = self.profile(row).ok_or(Unready::NoProfile)?;
+        let layout = self.site.layouts.get(&profile.layout).ok_or(Unready::NoProfile)?;
+        let image = images.os(&profile.image).ok_or_else(|| Unready::NoImage(profile.image.clone()))?;
+        Ok(Wanted {
+            site: &self.site.name,
+            machine: id,
+            name: row.name(),
+            generation,
+            facts,
+            profile,
+            layout,
+            image,
+        })
+    }
+}
+
+/// Why no plan can be frozen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Unready {
+    #[error("its hardware is not known yet")]
+    NoFacts,
+    #[error("it has no profile that the site file still declares")]
+    NoProfile,
+    #[error("the image `{0}` is not in the images folder: run `make images`, then `metald check`")]
+    NoImage(String),
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+/// States in which an install has not begun, so that an approval is still waited for.
+pub const fn before_install(state: State) -> bool {
+    matches!(state, State::Discovered | State::Inspecting | State::Available)
+}

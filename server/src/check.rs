@@ -1,0 +1,127 @@
+//! `metald check`: says like a compiler what is wrong with a site file, and with this machine for it.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::ExitCode;
+
+use api::image::{ImageKind, Manifest};
+use rustix::fs::{Access, access};
+
+use crate::config::{Finding, Severity, Site};
+use crate::host;
+use crate::images::{Catalogue, Images};
+
+/// Prints all findings; fails when one of them is an error.
+pub fn run(path: &Path) -> ExitCode {
+    let findings = match Site::read(path) {
+        Ok(site) => [site.check(), host_findings(&site)].concat(),
+        Err(finding) => vec![finding],
+    };
+    for finding in &findings {
+        println!("{}", finding.at(path));
+    }
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    println!("{}: {errors} errors, {warnings} warnings", path.display());
+    if errors > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What this machine lacks for the site.
+fn host_findings(site: &Site) -> Vec<Finding> {
+    let catalogue = Images::load(&site.server.images).current();
+    let mut findings = interfaces(site);
+    findings.extend(ports(site));
+    findings.extend(state_folder(site));
+    findings.extend(images(site, &catalogue));
+    findings
+}
+
+fn interfaces(site: &Site) -> Vec<Finding> {
+    let found = match host::interfaces() {
+        Ok(found) => found,
+        Err(error) => {
+            let hint = "the networks were not compared with this machine";
+            return vec![site.finding(Severity::Warning, "network", format!("{error:#}"), hint)];
+        }
+    };
+    let mut findings = Vec::new();
+    for (i, network) in site.networks.iter().enumerate() {
+        let addresses: Vec<_> =
+            found.iter().filter(|f| f.name == network.interface).map(|f| f.address).collect();
+        let (setting, message) = match addresses.as_slice() {
+            [] => (
+                "interface",
+                format!("this machine has no interface `{}` with an address", network.interface),
+            ),
+            all if all.contains(&network.address) => continue,
+            [has, ..] => ("address", format!("`{}` has {has}, not {}", network.interface, network.address)),
+        };
+        let hint = format!("ip address add {} dev {}", network.address, network.interface);
+        findings.push(site.finding(Severity::Error, &format!("network.{i}.{setting}"), message, &hint));
+    }
+    findings
+}
+
+/// DHCP, TFTP and the two HTTP ports, tried for a moment.
+fn ports(site: &Site) -> Vec<Finding> {
+    let server = &site.server;
+    let wanted = [
+        ("udp", 67, "network", "DHCP"),
+        ("udp", 69, "network", "TFTP"),
+        ("tcp", server.http_port, "server.http_port", "HTTP boot"),
+        ("tcp", server.https_port, "server.https_port", "HTTPS"),
+    ];
+    let mut findings = Vec::new();
+    for (protocol, port, path, what) in wanted {
+        let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+        let tried = match protocol {
+            "udp" => UdpSocket::bind(address).map(drop),
+            _ => TcpListener::bind(address).map(drop),
+        };
+        let Err(error) = tried else { continue };
+        let holder = host::holder(protocol, port);
+        let (severity, hint) = match (error.kind(), &holder) {
+            (ErrorKind::PermissionDenied, _) => (Severity::Warning, "run the check as root to try it".into()),
+            // A running server is not in its own way.
+            (_, Some(holder)) if holder.starts_with("metald ") => continue,
+            (_, Some(holder)) => (Severity::Error, format!("{holder} holds it: stop that first")),
+            (_, None) => (Severity::Error, format!("`ss -lnp` shows who holds {protocol} port {port}")),
+        };
+        let message = format!("{protocol} port {port} for {what} cannot be opened: {error}");
+        findings.push(site.finding(severity, path, message, &hint));
+    }
+    findings
+}
+
+fn state_folder(site: &Site) -> Option<Finding> {
+    let state = &site.server.state;
+    // The server makes it at its first start, so the nearest folder that is there has to let it.
+    let there = state.ancestors().find(|folder| folder.exists())?;
+    let error = access(there, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let message = format!("{} cannot be written: {error}", there.display());
+    let hint = format!("the server keeps its database and keys in {}", state.display());
+    Some(site.finding(Severity::Error, "server.state", message, &hint))
+}
+
+fn images(site: &Site, catalogue: &Catalogue) -> Vec<Finding> {
+    let path = "server.images";
+    let mut findings = Vec::new();
+    for broken in &catalogue.broken {
+        let message = format!("image `{}` is left out: {}", broken.name, broken.reason);
+        let hint = "the others are served without it";
+        findings.push(site.finding(Severity::Warning, path, message, hint));
+    }
+    let of_kind = |kind| catalogue.all().filter(move |manifest: &&Manifest| manifest.kind == kind);
+    for (kind, what) in [(ImageKind::Ram, "RAM image"), (ImageKind::Loaders, "loaders")] {
+        if of_kind(kind).next().is_none() {
+            let message =
+                format!("no {what} in {}: no machine can boot the agent", site.server.images.display());
+            let hint = "images/build makes them; copy or link its folders there";
+            findings.push(site.finding(Severity::Error, path, message, hint));
+        }
+    }
+    let systems: Vec<&Manifest> = of_kind(ImageKind::Os).collect();
+    findings.extend(site.check_images(&systems));
+    findings
+}

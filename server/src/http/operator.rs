@@ -1,0 +1,217 @@
+//! What operators ask and want: `/api/v1`, with a bearer token.
+
+use std::convert::Infallible;
+
+use api::event::Event;
+use api::image::Manifest;
+use api::machine::{Erasure, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use api::routes::operator as routes;
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseStream};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures::Stream;
+use futures::stream::unfold;
+use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::boot::hash;
+use super::error::Failure;
+use crate::app::{App, before_install};
+use crate::clock;
+use crate::lifecycle::next::Step;
+use crate::why;
+
+pub fn routes() -> Router<App> {
+    let machine = format!("{}/{{reference}}", routes::MACHINES);
+    Router::new()
+        .route(routes::MACHINES, get(list))
+        .route(&machine, get(show))
+        .route(&format!("{machine}/erasure"), get(erasure))
+        .route(&format!("{machine}/logs"), get(logs))
+        .route(&format!("{machine}/why"), get(explain))
+        .route(&format!("{machine}/{{verb}}"), post(verb))
+        .route(routes::PROFILES, get(profiles))
+        .route(routes::IMAGES, get(images))
+        .route(routes::EVENTS, get(events))
+}
+
+/// Whoever holds the token.
+pub struct Operator(pub String);
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Operator, Failure> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| value.strip_prefix("Bearer "));
+        let name = match token {
+            Some(token) => app.store.token_name(&hash(token), "token", clock::now()).await?,
+            None => None,
+        };
+        name.map(Operator).ok_or_else(|| {
+            let hint = "on the server's machine the first token is in operator.token in its state folder";
+            Failure::with_hint(StatusCode::UNAUTHORIZED, "an operator's token is needed", hint)
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    #[serde(default)]
+    after: String,
+    limit: Option<i64>,
+}
+
+const PAGE: i64 = 200;
+
+async fn list(
+    State(app): State<App>,
+    _: Operator,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<Machine>>, Failure> {
+    let limit = paging.limit.unwrap_or(PAGE).clamp(1, 1000);
+    let rows = app.store.machines(&paging.after, limit).await?;
+    let full = i64::try_from(rows.len()).unwrap_or(0) == limit;
+    let next = rows.last().filter(|_| full).map(|row| row.id.clone());
+    Ok(Json(Page { items: app.views(&rows).await?, next }))
+}
+
+async fn show(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+) -> Result<Json<MachineDetail>, Failure> {
+    Ok(Json(detail(&app, &reference).await?))
+}
+
+/// A machine with all that is known of it.
+pub async fn detail(app: &App, reference: &str) -> Result<MachineDetail, Failure> {
+    let id = app.store.machine_find(reference).await?.id();
+    let machine = app.view(&id).await?;
+    Ok(MachineDetail {
+        facts: app.store.facts(&id).await?,
+        plan: app.store.plan(&id, machine.generation).await?,
+        attempts: app.store.attempts(&id).await?,
+        history: app.store.history(&id, 200).await?,
+        machine,
+    })
+}
+
+async fn erasure(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+) -> Result<Json<Erasure>, Failure> {
+    let row = app.store.machine_find(&reference).await?;
+    Ok(Json(app.erasure(&row).await?))
+}
+
+async fn logs(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+) -> Result<Json<Vec<LogEntry>>, Failure> {
+    let row = app.store.machine_find(&reference).await?;
+    Ok(Json(app.store.log(&row.id(), 2000).await?))
+}
+
+async fn explain(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+) -> Result<Json<Why>, Failure> {
+    let row = app.store.machine_find(&reference).await?;
+    let machine = app.view(&row.id()).await?;
+    let attempts = app.store.attempts(&row.id()).await?;
+    Ok(Json(why::why(&machine, attempts.first(), clock::now())))
+}
+
+async fn verb(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Path((reference, verb)): Path<(String, String)>,
+) -> Result<Json<Machine>, Failure> {
+    Ok(Json(submit(&app, &who, &reference, &verb).await?))
+}
+
+/// Carries out an operator's verb.
+pub async fn submit(app: &App, who: &str, reference: &str, verb: &str) -> Result<Machine, Failure> {
+    let row = app.store.machine_find(reference).await?;
+    let life = row.life()?;
+    let event = match verb {
+        // A machine that is only recorded is let in; one that waits gets its disks erased.
+        "approve" if !life.enrolled => Event::Enroll,
+        "approve" if before_install(life.state) => Event::Approved,
+        "approve" => Event::Approved,
+        "reprovision" => Event::Reprovision,
+        "retry" => Event::Retry,
+        "hold" => Event::Hold,
+        "release" => Event::Release,
+        _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
+    };
+    if matches!(event, Event::Reprovision | Event::Approved) && app.profile(&row).is_some() {
+        let erasure = app.erasure(&row).await?;
+        if let (Event::Reprovision, Some(refusal)) = (&event, erasure.refusal) {
+            return Err(Failure::new(StatusCode::CONFLICT, refusal));
+        }
+    }
+    let applied = app.store.submit(&row.id(), event, who, clock::now()).await?;
+    if let Step::Refuse(why) = applied.step {
+        let hint = format!("it is `{}`; `metalctl machine why {}` says more", life.state, row.name());
+        return Err(Failure::with_hint(
+            StatusCode::CONFLICT,
+            format!("cannot {verb} {}: {why}", row.name()),
+            hint,
+        ));
+    }
+    Ok(app.view(&row.id()).await?)
+}
+
+async fn profiles(State(app): State<App>, _: Operator) -> Result<Json<Vec<ProfileView>>, Failure> {
+    let mut views = Vec::new();
+    for profile in app.site.profiles.values() {
+        views.push(ProfileView {
+            name: profile.name.clone(),
+            image: profile.image.clone(),
+            layout: profile.layout.clone(),
+            hostname: profile.hostname.to_string(),
+            consoles: profile.consoles.clone(),
+            machines: app.store.machine_count(&profile.name).await?,
+        });
+    }
+    Ok(Json(views))
+}
+
+async fn images(State(app): State<App>, _: Operator) -> Json<Vec<Manifest>> {
+    Json(app.images.current().all().cloned().collect())
+}
+
+/// A `machine` event for every change; `resync` when this listener was too slow and must read the list anew.
+async fn events(
+    State(app): State<App>,
+    _: Operator,
+) -> SseStream<impl Stream<Item = Result<Sse, Infallible>>> {
+    let changes = app.store.changes();
+    let stream = unfold((app, changes), async |(app, mut changes)| {
+        let event = loop {
+            match changes.recv().await {
+                Ok(id) => match app
+                    .view(&id)
+                    .await
+                    .ok()
+                    .and_then(|m| Sse::default().event("machine").json_data(m).ok())
+                {
+                    Some(event) => break event,
+                    None => continue,
+                },
+                Err(RecvError::Lagged(_)) => break Sse::default().event("resync").data("lagged"),
+                Err(RecvError::Closed) => return None,
+            }
+        };
+        Some((Ok(event), (app, changes)))
+    });
+    SseStream::new(stream).keep_alive(KeepAlive::default())
+}

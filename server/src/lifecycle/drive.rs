@@ -1,0 +1,185 @@
+//! The reconciler: compares what is wanted with what is seen and closes one gap a pass, from rows alone.
+//! It runs on a nudge (a machine changed) and on a timer, with no memory between passes.
+
+use std::time::Duration;
+
+use api::event::Event;
+use api::id::MachineId;
+use api::state::{Home, Life, State};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::patience::deadline;
+use crate::app::{App, Unready};
+use crate::clock;
+use crate::config::Approve;
+use crate::freeze::Authorisation;
+use crate::store::Result;
+use crate::store::machine::{Birth, Row};
+
+/// Between two looks at everything that waits.
+const SWEEP: Duration = Duration::from_secs(10);
+const PAGE: i64 = 500;
+
+/// States in which a machine may have a gap that the server itself closes.
+const WAITING: [State; 9] = [
+    State::Discovered,
+    State::Inspecting,
+    State::Available,
+    State::Partitioning,
+    State::Installing,
+    State::Booting,
+    State::Joining,
+    State::Draining,
+    State::Wiping,
+];
+
+/// Runs until its task is dropped.
+pub async fn drive(app: App) {
+    let mut changes = app.store.changes();
+    let mut timer = tokio::time::interval(SWEEP);
+    loop {
+        let nudged = tokio::select! {
+            _ = timer.tick() => None,
+            change = changes.recv() => match change {
+                Ok(machine) => Some(machine),
+                Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => return,
+            },
+        };
+        let outcome = match nudged {
+            Some(machine) => one_by_id(&app, &machine).await,
+            None => sweep(&app).await,
+        };
+        if let Err(error) = outcome {
+            tracing::error!(%error, "a pass of the reconciler failed; the next one tries again");
+        }
+    }
+}
+
+async fn sweep(app: &App) -> Result<()> {
+    for state in WAITING {
+        let mut after = String::new();
+        loop {
+            let rows = app.store.machines_in(state, &after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.id.clone();
+            for row in rows {
+                if let Err(error) = one(app, &row).await {
+                    tracing::error!(machine = row.name(), %error, "this machine's pass failed");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn one_by_id(app: &App, machine: &MachineId) -> Result<()> {
+    let row = app.store.machine(machine).await?;
+    one(app, &row).await
+}
+
+/// Closes at most one gap of one machine. What it does changes the row, which nudges the next pass.
+async fn one(app: &App, row: &Row) -> Result<()> {
+    let life = row.life()?;
+    if life.hold || life.maintenance || life.power_off {
+        return Ok(());
+    }
+    let now = clock::now();
+    let patience = app.profile(row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
+    if deadline(life.state, row.since, patience).is_some_and(|deadline| now > deadline) {
+        return submit(app, row, Event::DeadlinePassed).await;
+    }
+    match life.state {
+        State::Available if !life.assigned => assign(app, row).await,
+        State::Available => allow(app, row, &life).await,
+        State::Partitioning => freeze(app, row, &life).await,
+        State::Booting if arrived(row, &life) => {
+            let boot_id = row.boot_id.clone();
+            submit(app, row, Event::Hello { home: Home::Disk, boot_id, generation: life.generation }).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The OS of this generation has said hello, and the event was lost or came while the machine had failed.
+fn arrived(row: &Row, life: &Life) -> bool {
+    let recent = row.last_seen.is_some_and(|seen| seen > row.since);
+    row.home() == Some(Home::Disk) && row.session_generation == life.generation && recent
+}
+
+async fn submit(app: &App, row: &Row, event: Event) -> Result<()> {
+    app.store.submit(&row.id(), event, "server", clock::now()).await.map(drop)
+}
+
+/// Gives a machine the profile that the site's rules say, and a hostname.
+async fn assign(app: &App, row: &Row) -> Result<()> {
+    let Some(facts) = app.store.facts(&row.id()).await? else { return Ok(()) };
+    let macs = app.store.macs_of(&row.id()).await?;
+    let Some(profile) = app.site.profile_for(&facts, &macs) else { return Ok(()) };
+    let mut birth = Birth { profile: Some(profile.name.clone()), ..Birth::default() };
+    if let Some(known) = app.site.known_machine(&macs, Some(&facts.system.serial)) {
+        birth.hostname = Some(known.name.clone());
+        birth.position = known.position.clone();
+    }
+    app.store.machine_describe(&row.id(), birth).await?;
+    submit(app, row, Event::Assigned { clustered: false }).await
+}
+
+/// Begins the install when a person said so, or when the rule allows it because nothing is on the disk.
+async fn allow(app: &App, row: &Row, life: &Life) -> Result<()> {
+    if row.hostname.is_none() {
+        return name(app, row).await;
+    }
+    if life.approved {
+        return submit(app, row, Event::Approved).await;
+    }
+    let by_rule = app.profile(row).is_some_and(|profile| profile.approve == Approve::Untouched);
+    if !by_rule || !facts_are_fresh(app, row).await? {
+        return Ok(());
+    }
+    match app.freeze(row, life.generation + 1, Authorisation::Rule).await? {
+        Ok(_) => submit(app, row, Event::Allowed).await,
+        Err(unready) => note(app, row, &unready).await,
+    }
+}
+
+/// A name of the profile's pattern that nobody has. It belongs to the machine from then on.
+async fn name(app: &App, row: &Row) -> Result<()> {
+    let Some(profile) = app.profile(row) else { return Ok(()) };
+    for number in 1..10_000 {
+        let Ok(hostname) = profile.hostname.name(number) else { return Ok(()) };
+        if app.store.hostname_is_taken(hostname.as_str()).await? {
+            continue;
+        }
+        let birth = Birth { hostname: Some(hostname), ..Birth::default() };
+        return app.store.machine_describe(&row.id(), birth).await;
+    }
+    Ok(())
+}
+
+/// Freezes the plan of the running generation, once.
+async fn freeze(app: &App, row: &Row, life: &Life) -> Result<()> {
+    if app.store.plan(&row.id(), life.generation).await?.is_some() || !facts_are_fresh(app, row).await? {
+        return Ok(());
+    }
+    let by = if life.approved { Authorisation::Person } else { Authorisation::Rule };
+    match app.freeze(row, life.generation, by).await? {
+        Ok(plan) => app.store.plan_freeze(plan, clock::now()).await.map(drop),
+        Err(unready) => submit(app, row, Event::StepFailed { reason: unready.to_string() }).await,
+    }
+}
+
+/// Destruction is decided only from what this very boot saw.
+async fn facts_are_fresh(app: &App, row: &Row) -> Result<bool> {
+    let facts = app.store.facts(&row.id()).await?;
+    Ok(row.home() == Some(Home::Ram) && facts.is_some_and(|facts| facts.boot_id == row.boot_id))
+}
+
+/// Says beside the machine why its install does not begin.
+async fn note(app: &App, row: &Row, unready: &Unready) -> Result<()> {
+    let evidence = unready.to_string();
+    if row.evidence == evidence {
+        return Ok(());
+    }
+    app.store.machine_seen(&row.id(), evidence, clock::now()).await
+}

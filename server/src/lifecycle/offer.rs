@@ -1,0 +1,110 @@
+//! What an agent that asks for work is told, given where it lives and what is wanted of its machine.
+
+use api::state::{Home, Life, State};
+use api::task::{RebootTo, TaskKind};
+
+use super::want::want;
+
+/// The session that asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Session<'a> {
+    pub home: Home,
+    pub boot_id: &'a str,
+    /// Of the OS it runs in; 0 in RAM.
+    pub generation: i64,
+}
+
+/// What lies in the store for this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stored<'a> {
+    /// A plan of the running generation is frozen.
+    pub planned: bool,
+    /// The boot whose facts are the newest.
+    pub facts_of: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    Work(TaskKind),
+    Reboot(RebootTo),
+    /// Ask again.
+    Nothing,
+}
+
+pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
+    let wanted = want(life);
+    if life.hold || life.maintenance || life.power_off {
+        return Offer::Nothing;
+    }
+    match (wanted.home, session.home) {
+        (None, _) => return Offer::Nothing,
+        (Some(Home::Ram), Home::Disk) => return Offer::Reboot(RebootTo::Network),
+        (Some(Home::Disk), Home::Ram) => return Offer::Reboot(RebootTo::Disk),
+        // An older install answered from some disk: through the network, so that our script picks the next one.
+        (Some(Home::Disk), Home::Disk) if session.generation != life.generation => {
+            return Offer::Reboot(RebootTo::Network);
+        }
+        _ => {}
+    }
+    let stale = stored.facts_of != Some(session.boot_id);
+    match (life.state, wanted.task) {
+        // A plan is frozen only from facts of this very boot.
+        (State::Available, _) if stale => Offer::Work(TaskKind::Inspect),
+        (_, Some(TaskKind::Partition)) if !stored.planned && stale => Offer::Work(TaskKind::Inspect),
+        (_, Some(TaskKind::Partition)) if !stored.planned => Offer::Nothing,
+        (_, Some(kind)) => Offer::Work(kind),
+        (_, None) => Offer::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAM: Session<'_> = Session { home: Home::Ram, boot_id: "b1", generation: 0 };
+
+    fn disk(generation: i64) -> Session<'static> {
+        Session { home: Home::Disk, boot_id: "b2", generation }
+    }
+
+    fn life(state: State, generation: i64, installed: i64) -> Life {
+        Life { state, generation, installed, ..Life::new(true) }
+    }
+
+    #[test]
+    fn a_task_goes_only_to_the_home_that_is_wanted() {
+        let active = life(State::Active, 1, 1);
+        assert_eq!(offer(&active, RAM, Stored::default()), Offer::Reboot(RebootTo::Disk));
+        assert_eq!(offer(&active, disk(1), Stored::default()), Offer::Nothing);
+        let inspecting = life(State::Inspecting, 1, 1);
+        assert_eq!(offer(&inspecting, disk(1), Stored::default()), Offer::Reboot(RebootTo::Network));
+        assert_eq!(offer(&inspecting, RAM, Stored::default()), Offer::Work(TaskKind::Inspect));
+    }
+
+    #[test]
+    fn an_old_generation_is_sent_back_through_the_network() {
+        let booting = life(State::Booting, 2, 2);
+        assert_eq!(offer(&booting, disk(1), Stored::default()), Offer::Reboot(RebootTo::Network));
+        assert_eq!(offer(&booting, disk(2), Stored::default()), Offer::Nothing);
+    }
+
+    #[test]
+    fn nothing_is_erased_without_a_plan_from_facts_of_this_boot() {
+        let partitioning = life(State::Partitioning, 1, 0);
+        let stale = Stored { planned: false, facts_of: Some("b0") };
+        assert_eq!(offer(&partitioning, RAM, stale), Offer::Work(TaskKind::Inspect));
+        let fresh = Stored { planned: false, facts_of: Some("b1") };
+        assert_eq!(offer(&partitioning, RAM, fresh), Offer::Nothing);
+        let planned = Stored { planned: true, facts_of: Some("b1") };
+        assert_eq!(offer(&partitioning, RAM, planned), Offer::Work(TaskKind::Partition));
+    }
+
+    #[test]
+    fn a_hold_stops_tasks_and_reboots_alike() {
+        for state in State::ALL {
+            let held = Life { hold: true, ..life(state, 1, 1) };
+            assert_eq!(offer(&held, RAM, Stored::default()), Offer::Nothing);
+            assert_eq!(offer(&held, disk(1), Stored::default()), Offer::Nothing);
+        }
+    }
+}

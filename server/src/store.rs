@@ -1,0 +1,249 @@
+//! The only door to the database: one file a table below this one, SQL nowhere else.
+//!
+//! SQLite has one writer, which takes all writes that wait and commits them as one group: an answer leaves
+//! after the commit of its group, so what was promised survives a power cut. PostgreSQL groups by itself.
+
+mod apply;
+mod boot_key;
+mod facts;
+mod history;
+pub mod lease;
+mod log;
+pub mod machine;
+mod plan;
+mod task;
+mod token;
+mod trace;
+
+use std::path::Path;
+use std::str::FromStr;
+
+use futures::future::BoxFuture;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub use apply::Applied;
+pub use task::{Finished, NewTask};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database's tables could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("the database holds `{text}` in {place}, which this version does not understand")]
+    Stored { place: &'static str, text: String },
+    #[error("the database's writer has stopped")]
+    Stopped,
+    #[error("`{0}` is neither sqlite://PATH nor postgres://…")]
+    Url(String),
+    #[error("no machine `{0}`")]
+    NoMachine(String),
+    #[error("`{reference}` fits several machines: {names}")]
+    Ambiguous { reference: String, names: String },
+    #[error("another server changed this machine at the same time; try again")]
+    Conflict,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Runs one query text on whichever database is behind `$on` (a [`Conn`] or a [`Read`]); `$c` is the executor.
+macro_rules! on {
+    ($on:expr, $c:ident => $query:expr) => {
+        match $on {
+            $crate::store::Side::Sqlite($c) => $query,
+            $crate::store::Side::Pg($c) => $query,
+        }
+    };
+}
+pub(crate) use on;
+
+/// One of the two databases.
+#[derive(Clone)]
+pub enum Side<S, P> {
+    Sqlite(S),
+    Pg(P),
+}
+
+/// A connection inside a write transaction. Use it as `on!(conn, c => query.execute(&mut **c))`.
+pub type Conn = Side<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
+/// Where reads go. Use it as `on!(store.read(), p => query.fetch_one(p))`.
+pub type Read<'a> = Side<&'a SqlitePool, &'a PgPool>;
+
+/// What a grouped write does once it is known whether its group was committed.
+type Finish = Box<dyn FnOnce(Result<()>) + Send>;
+/// A write that waits for its turn: runs, says whether to keep what it did, and how to answer.
+type Job = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, (bool, Finish)> + Send>;
+
+#[derive(Clone)]
+pub struct Store {
+    pools: Side<SqlitePools, PgPool>,
+    /// Ids of machines whose row changed, for pages and watchers; a slow listener skips and resyncs.
+    changes: broadcast::Sender<api::id::MachineId>,
+}
+
+#[derive(Clone)]
+struct SqlitePools {
+    read: SqlitePool,
+    writes: mpsc::Sender<Job>,
+}
+
+/// Writes that one commit may carry: more would make the first wait for the last.
+const GROUP: usize = 128;
+
+impl Store {
+    /// `url`: `sqlite://PATH` (created when absent) or `postgres://…`. Brings the tables up to date.
+    pub async fn open(url: &str) -> Result<Store> {
+        let pools = if let Some(path) = url.strip_prefix("sqlite://") {
+            Side::Sqlite(open_sqlite(Path::new(path)).await?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = PgPoolOptions::new().max_connections(16).connect(url).await?;
+            MIGRATIONS.run(&pool).await?;
+            Side::Pg(pool)
+        } else {
+            return Err(Error::Url(url.into()));
+        };
+        Ok(Store { pools, changes: broadcast::channel(1024).0 })
+    }
+
+    pub fn read(&self) -> Read<'_> {
+        match &self.pools {
+            Side::Sqlite(pools) => Side::Sqlite(&pools.read),
+            Side::Pg(pool) => Side::Pg(pool),
+        }
+    }
+
+    pub fn changes(&self) -> broadcast::Receiver<api::id::MachineId> {
+        self.changes.subscribe()
+    }
+
+    /// Tells watchers that a machine looks different now. Nobody listening is fine.
+    pub fn changed(&self, machine: &api::id::MachineId) {
+        let _ = self.changes.send(machine.clone());
+    }
+
+    /// One write transaction. Its value is returned after the commit; its error undoes only itself.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        match &self.pools {
+            Side::Sqlite(pools) => write_grouped(&pools.writes, work).await,
+            Side::Pg(pool) => write_alone(pool, work).await,
+        }
+    }
+}
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+async fn open_sqlite(path: &Path) -> Result<SqlitePools> {
+    let url = format!("sqlite://{}", path.display());
+    let options = SqliteConnectOptions::from_str(&url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL may lose acknowledged commits in a power cut: double leases, a second wipe.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(std::time::Duration::from_secs(10));
+    let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    MIGRATIONS.run(&writer).await?;
+    let read = SqlitePoolOptions::new().max_connections(8).connect_with(options).await?;
+    let (writes, jobs) = mpsc::channel(4096);
+    tokio::spawn(write_loop(writer, jobs));
+    Ok(SqlitePools { read, writes })
+}
+
+async fn write_grouped<T, F>(writes: &mpsc::Sender<Job>, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+{
+    let (answer, answered) = oneshot::channel();
+    let job: Job = Box::new(move |conn| {
+        Box::pin(async move {
+            let outcome = work(conn).await;
+            let keep = outcome.is_ok();
+            // The caller may be gone; what it asked for stands all the same.
+            let finish: Finish = Box::new(move |committed| drop(answer.send(committed.and(outcome))));
+            (keep, finish)
+        })
+    });
+    writes.send(job).await.map_err(|_| Error::Stopped)?;
+    answered.await.map_err(|_| Error::Stopped)?
+}
+
+async fn write_loop(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(first) = jobs.recv().await {
+        let mut group = vec![first];
+        while group.len() < GROUP {
+            match jobs.try_recv() {
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
+        // Dropping a job unanswered tells its caller that the writer failed it.
+        if let Err(error) = write_group(&pool, group).await {
+            tracing::error!(%error, "a group of writes was not committed");
+        }
+    }
+}
+
+async fn write_group(pool: &SqlitePool, group: Vec<Job>) -> Result<()> {
+    let mut conn: Conn = Side::Sqlite(pool.acquire().await?);
+    let mut finishes = Vec::with_capacity(group.len());
+    let committed = run_group(&mut conn, group, &mut finishes).await;
+    if committed.is_err() {
+        let _ = execute(&mut conn, "ROLLBACK").await;
+    }
+    for finish in finishes {
+        finish(if committed.is_ok() { Ok(()) } else { Err(Error::Stopped) });
+    }
+    committed
+}
+
+async fn run_group(conn: &mut Conn, group: Vec<Job>, finishes: &mut Vec<Finish>) -> Result<()> {
+    // IMMEDIATE: a deferred transaction that reads and then writes is refused when a checkpoint came between.
+    execute(conn, "BEGIN IMMEDIATE").await?;
+    for job in group {
+        execute(conn, "SAVEPOINT job").await?;
+        let (keep, finish) = job(conn).await;
+        finishes.push(finish);
+        if !keep {
+            execute(conn, "ROLLBACK TO job").await?;
+        }
+        execute(conn, "RELEASE job").await?;
+    }
+    execute(conn, "COMMIT").await
+}
+
+/// In a task of its own: a caller that goes away must not leave a transaction open on a pooled connection.
+async fn write_alone<T, F>(pool: &PgPool, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T>> + Send + 'static,
+{
+    let mut conn: Conn = Side::Pg(pool.acquire().await?);
+    let alone = tokio::spawn(async move {
+        execute(&mut conn, "BEGIN").await?;
+        let outcome = work(&mut conn).await;
+        execute(&mut conn, if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        outcome
+    });
+    alone.await.map_err(|_| Error::Stopped)?
+}
+
+async fn execute(conn: &mut Conn, sql: &'static str) -> Result<()> {
+    on!(conn, c => sqlx::query(sql).execute(&mut **c).await.map(drop))?;
+    Ok(())
+}
+
+/// Reads an enum that is stored as its spelling.
+fn stored<T: FromStr>(place: &'static str, text: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::Stored { place, text: text.into() })
+}

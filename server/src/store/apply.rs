@@ -1,0 +1,136 @@
+//! The one writer of state: re-reads the row in a transaction, asks `next`, and writes state, version and
+//! history together. The same event twice changes nothing.
+
+use api::event::Event;
+use api::id::MachineId;
+use api::state::{Life, State};
+
+use super::machine::{Row, errand_text};
+use super::{Conn, Error, Result, Store, on};
+use crate::lifecycle::next::{Step, after, next};
+
+/// What came of an event.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    pub step: Step,
+    pub life: Life,
+}
+
+/// Replicas that lose a race for the same row try again this often.
+const RACES: usize = 5;
+
+impl Store {
+    /// `who` is `agent`, `server` or an operator's name.
+    pub async fn submit(&self, machine: &MachineId, event: Event, who: &str, now: i64) -> Result<Applied> {
+        for _ in 0..RACES {
+            let (id, event, who) = (machine.clone(), event.clone(), who.to_string());
+            let outcome = self
+                .write(move |conn| Box::pin(async move { apply(conn, &id, &event, &who, now).await }))
+                .await;
+            match outcome {
+                Err(Error::Conflict) => continue,
+                Ok(applied) => {
+                    self.changed(machine);
+                    return Ok(applied);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict)
+    }
+}
+
+/// Applies one event inside a transaction.
+pub(super) async fn apply(
+    conn: &mut Conn,
+    id: &MachineId,
+    event: &Event,
+    who: &str,
+    now: i64,
+) -> Result<Applied> {
+    let sql = "SELECT * FROM machine WHERE id = $1";
+    let row: Option<Row> = on!(conn, c => sqlx::query_as(sql).bind(&id.0).fetch_optional(&mut **c).await)?;
+    let row = row.ok_or_else(|| Error::NoMachine(id.0.clone()))?;
+    let life = row.life()?;
+    let step = next(&life, event);
+    let new = after(&life, event, step);
+    if let Event::Hello { home, boot_id, generation } = event {
+        let sql = "UPDATE machine SET home = $2, boot_id = $3, session_generation = $4, last_seen = $5, evidence = $6 WHERE id = $1";
+        let evidence = format!("hello of the agent from {home}");
+        on!(conn, c => sqlx::query(sql).bind(&id.0).bind(home.as_str()).bind(boot_id).bind(generation)
+            .bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;
+    }
+    if new != life {
+        write_life(conn, &row, &new, reason(&row, event, step), now).await?;
+    }
+    if let Step::Go(_) = step {
+        drop_tasks(conn, id).await?;
+    }
+    let is_news = match (step, event) {
+        (Step::Stay, Event::Hello { boot_id, .. }) => *boot_id != row.boot_id,
+        (Step::Stay, _) => new != life,
+        (Step::Refuse(_), Event::Hello { boot_id, .. }) => *boot_id != row.boot_id,
+        _ => true,
+    };
+    if is_news {
+        super::history::add(conn, id, entry(&life, &new, event, step, who, now)).await?;
+    }
+    Ok(Applied { step, life: new })
+}
+
+fn entry(
+    old: &Life,
+    new: &Life,
+    event: &Event,
+    step: Step,
+    who: &str,
+    now: i64,
+) -> api::machine::HistoryEntry {
+    let note = match (step, event) {
+        (Step::Refuse(why), _) => why.to_string(),
+        (_, Event::StepFailed { reason }) => reason.clone(),
+        (_, Event::Hello { boot_id, generation, .. }) => format!("boot {boot_id}, generation {generation}"),
+        _ => String::new(),
+    };
+    api::machine::HistoryEntry {
+        at: now,
+        event: event.name().into(),
+        from: old.state,
+        to: new.state,
+        who: who.into(),
+        refused: matches!(step, Step::Refuse(_)),
+        note,
+    }
+}
+
+fn reason(row: &Row, event: &Event, step: Step) -> Option<String> {
+    match (step, event) {
+        (Step::Go(State::Failed), Event::StepFailed { reason }) => Some(reason.clone()),
+        (Step::Go(State::Failed), _) => {
+            Some(format!("{} took too long; last seen: {}", row.state, row.evidence))
+        }
+        (Step::Go(_), _) => None,
+        _ => row.reason.clone(),
+    }
+}
+
+async fn write_life(conn: &mut Conn, row: &Row, new: &Life, reason: Option<String>, now: i64) -> Result<()> {
+    let sql = "UPDATE machine SET state = $3, since = $4, generation = $5, installed = $6, failed_in = $7, reason = $8, \
+               errand = $9, hold = $10, maintenance = $11, power_off = $12, clustered = $13, enrolled = $14, \
+               approved = $15, disk_boots = $16, version = version + 1 WHERE id = $1 AND version = $2";
+    let moved = new.state.as_str() != row.state;
+    let since = if moved { now } else { row.since };
+    let disk_boots = if moved { 0 } else { row.disk_boots };
+    let rows = on!(conn, c => sqlx::query(sql).bind(&row.id).bind(row.version).bind(new.state.as_str()).bind(since)
+        .bind(new.generation).bind(new.installed).bind(new.failed_in.map(State::as_str)).bind(reason)
+        .bind(errand_text(new.errand)).bind(new.hold).bind(new.maintenance).bind(new.power_off).bind(new.clustered)
+        .bind(new.enrolled).bind(new.approved).bind(disk_boots).execute(&mut **c).await.map(|r| r.rows_affected()))?;
+    if rows == 1 { Ok(()) } else { Err(Error::Conflict) }
+}
+
+/// Work that belonged to the state which is over.
+async fn drop_tasks(conn: &mut Conn, id: &MachineId) -> Result<()> {
+    let sql = "UPDATE task SET state = 'dropped' WHERE machine = $1 AND state IN ('queued', 'running')";
+    on!(conn, c => sqlx::query(sql).bind(&id.0).execute(&mut **c).await.map(drop))?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The table `plan`: frozen once a generation, never changed.
+
+use api::id::MachineId;
+use api::plan::Plan;
+
+use super::{Error, Result, Store, on};
+
+impl Store {
+    pub async fn plan(&self, machine: &MachineId, generation: i64) -> Result<Option<Plan>> {
+        let sql = "SELECT body FROM plan WHERE machine = $1 AND generation = $2";
+        let body: Option<(String,)> = on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(generation).fetch_optional(p).await)?;
+        let Some((body,)) = body else { return Ok(None) };
+        serde_json::from_str(&body)
+            .map(Some)
+            .map_err(|_| Error::Stored { place: "plan.body", text: machine.0.clone() })
+    }
+
+    /// Keeps the plan. Where one was frozen before, that one stands and is returned.
+    pub async fn plan_freeze(&self, plan: Plan, now: i64) -> Result<Plan> {
+        let sql = "INSERT INTO plan (machine, generation, hash, at, body) VALUES ($1, $2, $3, $4, $5) \
+                   ON CONFLICT (machine, generation) DO NOTHING";
+        let (machine, generation) = (plan.machine.clone(), plan.generation);
+        let stored = || Error::Stored { place: "plan.body", text: machine.0.clone() };
+        let body = serde_json::to_string(&plan).map_err(|_| stored())?;
+        let (key, hash) = (machine.0.clone(), plan.hash());
+        self.write(move |conn| {
+            Box::pin(async move {
+                on!(conn, c => sqlx::query(sql).bind(key).bind(generation).bind(hash).bind(now).bind(body)
+                .execute(&mut **c).await.map(drop))?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.plan(&machine, generation).await?.ok_or_else(stored)
+    }
+}

@@ -1,0 +1,62 @@
+//! From rows to what operators see. Pure: what a row alone does not say comes in as `Beside`.
+
+use std::net::Ipv4Addr;
+
+use api::id::Mac;
+use api::machine::{Machine, TaskProgress};
+
+use crate::config::Site;
+use crate::lifecycle::patience::{Seen, wait};
+use crate::lifecycle::want::want;
+use crate::store::machine::Row;
+use crate::store::{Error, Result};
+
+/// What lies in other tables, for a range of machines.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    pub interfaces: Vec<(String, String)>,
+    pub progress: Vec<(String, TaskProgress)>,
+    pub addresses: Vec<(String, Ipv4Addr)>,
+}
+
+pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
+    let life = row.life()?;
+    let stored = |place, text: &str| Error::Stored { place, text: text.into() };
+    let hostname = match &row.hostname {
+        Some(name) => Some(name.parse().map_err(|_| stored("machine.hostname", name))?),
+        None => None,
+    };
+    let macs = beside.interfaces.iter().filter(|(id, _)| *id == row.id);
+    let interfaces: Vec<Mac> =
+        macs.map(|(_, mac)| mac.parse().map_err(|_| stored("interface.mac", mac))).collect::<Result<_>>()?;
+    let profile = row.profile.as_deref().and_then(|name| site.profiles.get(name));
+    let patience = profile.and_then(|profile| profile.deadlines.get(&life.state)).copied();
+    let name =
+        row.hostname.clone().or(interfaces.first().map(Mac::to_string)).unwrap_or_else(|| row.id.clone());
+    let agent_here = row.home().is_some() && row.home() == want(&life).home;
+    let seen = Seen { since: row.since, evidence: &row.evidence, name: &name, agent_here };
+    let find = |id: &str| beside.progress.iter().rev().find(|(machine, _)| machine == id);
+    Ok(Machine {
+        id: row.id(),
+        hostname,
+        interfaces,
+        serial: row.serial.clone(),
+        address: beside.addresses.iter().find(|(id, _)| *id == row.id).map(|(_, address)| *address),
+        profile: row.profile.clone(),
+        position: row.position(),
+        state: life.state,
+        since: row.since,
+        generation: life.generation,
+        installed: life.installed,
+        failed_in: life.failed_in,
+        reason: row.reason.clone(),
+        errand: life.errand,
+        hold: life.hold,
+        maintenance: life.maintenance,
+        wait: wait(&life, seen, patience),
+        progress: find(&row.id).map(|(_, progress)| progress.clone()),
+        home: row.home(),
+        last_seen: row.last_seen,
+        version: row.version,
+    })
+}
