@@ -43,6 +43,8 @@ struct Demo {
     names: Vec<(String, String)>,
     server: Child,
     dashboard: Forward,
+    /// Of the machines that have one.
+    addresses: Vec<(String, Ipv4Addr)>,
     folder: PathBuf,
 }
 
@@ -82,8 +84,8 @@ async fn play(options: &Options, output: &mut Output) -> Result<Demo> {
         if let Ok(machines) = client.machines().await {
             let found = demo.find(&machines);
             output.show(&found, now());
-            if found.iter().all(|(_, machine)| machine.is_some_and(|machine| machine.state == State::Active))
-            {
+            if let Some(addresses) = all_active(&found) {
+                demo.addresses = addresses;
                 return Ok(demo);
             }
             if let (true, Some(sentence)) = (options.exit, failure(&found)) {
@@ -92,6 +94,17 @@ async fn play(options: &Options, output: &mut Output) -> Result<Demo> {
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// With their addresses, or None while one is not there yet.
+fn all_active(found: &[(&str, Option<&Machine>)]) -> Option<Vec<(String, Ipv4Addr)>> {
+    let active = |machine: &Machine| machine.state == State::Active;
+    if !found.iter().all(|(_, machine)| machine.is_some_and(active)) {
+        return None;
+    }
+    let address =
+        |(name, machine): &(&str, Option<&Machine>)| Some(((*name).to_owned(), (*machine)?.address?));
+    Some(found.iter().filter_map(address).collect())
 }
 
 fn failure(found: &[(&str, Option<&Machine>)]) -> Option<String> {
@@ -123,7 +136,7 @@ impl Demo {
         command.stdout(said.try_clone().context("clone the server's log")?).stderr(said);
         let server = rack.spawn(command).context("start the server: is it built?")?;
         let dashboard = open_dashboard(&rack, options.port)?;
-        Ok(Self { rack, names, server, dashboard, folder })
+        Ok(Self { rack, names, server, dashboard, addresses: vec![], folder })
     }
 
     /// When the server has made its CA and token, and answers.
@@ -133,7 +146,7 @@ impl Demo {
         loop {
             self.server_lives()?;
             let ca = fs::read_to_string(state.join("ca.pem"));
-            let token = fs::read_to_string(state.join("operator-token"));
+            let token = fs::read_to_string(state.join("operator.token"));
             if let (Ok(ca), Ok(token)) = (ca, token) {
                 let client = Client::new(&format!("https://{}", self.dashboard.address), &ca, None);
                 let client = client.context("use the server's CA")?.with_token(&token);
@@ -172,15 +185,20 @@ impl Demo {
         let folder = self.folder.display();
         let address = self.dashboard.address;
         let metalctl = options.metald.with_file_name("metalctl");
-        format!(
-            "\nBoth machines are active.\n\
-             \x20 dashboard   https://{address}  (its certificate is signed by {folder}/state/ca.pem)\n\
-             \x20 log in      with the token in {folder}/state/operator-token\n\
-             \x20 metalctl    {} --server https://{address} --ca {folder}/state/ca.pem --token-file {folder}/state/operator-token machine list\n\
-             \x20 consoles    {folder}/node01/console-1.log\n\
-             \x20 stop        Ctrl-C; no process, interface or namespace stays behind\n",
+        let mut text = format!(
+            "\nAll machines are active.\n\
+             \x20 dashboard  https://{address}, its certificate signed by {folder}/state/ca.pem\n\
+             \x20 log in     with the token in {folder}/state/operator.token\n\
+             \x20 metalctl   METALCTL_SERVER=https://{address} METALCTL_CA={folder}/state/ca.pem \\\n\
+             \x20            METALCTL_TOKEN_FILE={folder}/state/operator.token {} machine list\n",
             metalctl.display(),
-        )
+        );
+        for (name, address) in &self.addresses {
+            let ssh = format!("ip netns exec {}-srv ssh -i {folder}/ssh-key root@{address}", self.rack.name);
+            text.push_str(&format!("  {name:<10} {ssh}\n"));
+        }
+        text.push_str("  stop       Ctrl-C; no process, interface or namespace stays behind\n");
+        text
     }
 }
 
