@@ -29,10 +29,10 @@ pub fn holder(protocol: &str, port: u16) -> Option<String> {
     let table = std::fs::read_to_string(format!("/proc/net/{protocol}")).ok()?;
     let socket = format!("socket:[{}]", inode(&table, port)?);
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let path = process.path();
-        if holds(&path, &socket) {
+        let (path, pid) = (process.path(), process.file_name().to_string_lossy().into_owned());
+        if pid.parse::<u32>().is_ok() && holds(&path, &socket) {
             let name = std::fs::read_to_string(path.join("comm")).ok()?;
-            return Some(format!("{} (pid {})", name.trim(), process.file_name().to_string_lossy()));
+            return Some(format!("{} (pid {pid})", name.trim()));
         }
     }
     None

@@ -78,7 +78,7 @@ fn network(interface: &Interface) -> String {
     format!("\n{OUTSIDE}{commented}")
 }
 
-/// Four of ten parts of the subnet, from four tenths on: in a /24 that is .102 to .203. The server and
+/// Four of ten parts of the subnet, from four tenths on: in a /24 that is .102 to .204. The server and
 /// the router stay outside, even where they sit in the middle.
 fn pool(subnet: Cidr, router: Option<Ipv4Addr>) -> Option<Range> {
     let first = u64::from(u32::from(subnet.subnet()));
@@ -142,7 +142,7 @@ const NETWORK_MORE: &str = r#"# dns = ["…"]
 const TAIL: &str = r#"
 # An address that only this MAC gets. Take it from outside the pools.
 # [[reservation]]
-# mac = "52:54:00:12:34:56"
+# mac = "52:54:00:12:34:09"
 # address = "10.77.0.9"
 
 # How a disk is divided. An ESP (esp = "512M") and a BIOS boot partition are always there; there is no

@@ -38,8 +38,7 @@ impl Site {
 
     /// A finding about a setting of this site, by its path: `server.state`, `network.0.address`.
     pub fn finding(&self, severity: Severity, path: &str, message: String, hint: &str) -> Finding {
-        let (line, column) = self.places.find(path);
-        Finding { severity, line, column, message, hint: Some(hint.into()) }
+        self.places.finding(severity, path, message, hint)
     }
 }
 
@@ -59,8 +58,7 @@ impl Findings<'_> {
     }
 
     fn add(&mut self, severity: Severity, path: &str, message: String, hint: &str) {
-        let (line, column) = self.places.find(path);
-        self.list.push(Finding { severity, line, column, message, hint: Some(hint.into()) });
+        self.list.push(self.places.finding(severity, path, message, hint));
     }
 
     fn in_order(mut self) -> Vec<Finding> {

@@ -57,13 +57,18 @@ impl Places {
         places
     }
 
+    pub fn finding(&self, severity: Severity, path: &str, message: String, hint: &str) -> Finding {
+        let (line, column) = self.find(path);
+        Finding { severity, line, column, message, hint: Some(hint.into()) }
+    }
+
     /// Whether the file has the setting at all.
     pub fn has(&self, path: &str) -> bool {
         self.0.contains_key(path)
     }
 
     /// The setting's own place, or that of the nearest table around it when it is left out.
-    pub fn find(&self, path: &str) -> (usize, usize) {
+    fn find(&self, path: &str) -> (usize, usize) {
         let mut path = path;
         loop {
             if let Some(place) = self.0.get(path) {

@@ -13,7 +13,7 @@ pub fn judge(wanted: &Wanted, disk: &Disk, authorisation: Authorisation) -> Resu
     let disk = Box::new(disk.clone());
     match disk.content.identity.as_ref().map(|identity| (identity, foreign(wanted, identity))) {
         Some((identity, Some(foreign))) => {
-            let identity = identity.clone();
+            let identity = Box::new(identity.clone());
             refused(Authorisation::EraseForeign, Refusal::Foreign { name, disk, identity, foreign })
         }
         None if !disk.content.is_untouched() => {

@@ -48,7 +48,7 @@ pub enum Refusal {
     Foreign {
         name: String,
         disk: Box<Disk>,
-        identity: Identity,
+        identity: Box<Identity>,
         foreign: Foreign,
     },
 }

@@ -7,12 +7,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 
@@ -21,20 +18,6 @@ use crate::images::Images;
 
 /// Read at once. Larger gains nothing once the page cache is warm, and a boot storm holds two a client.
 const CHUNK: u64 = 256 * 1024;
-
-/// `GET` and `HEAD` of `/images/{image}/{file}`.
-pub fn routes(images: Images) -> Router {
-    Router::new().route("/images/{image}/{file}", get(serve)).with_state(images)
-}
-
-async fn serve(
-    State(images): State<Images>,
-    Path((image, file)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    answer(&images, &image, &file, &method, &headers)
-}
 
 /// The answer to a request for a file of an image.
 pub fn answer(images: &Images, image: &str, file: &str, method: &Method, headers: &HeaderMap) -> Response {
@@ -97,6 +80,9 @@ fn read(file: Arc<File>, part: Range<u64>) -> impl Stream<Item = io::Result<Byte
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::extract::Path;
+    use axum::routing::get;
     use sha2::{Digest, Sha256};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
@@ -125,7 +111,12 @@ mod tests {
         std::fs::write(image.join("manifest.toml"), manifest).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = routes(Images::load(folder));
+        let images = Images::load(folder);
+        let serve =
+            async move |Path((image, file)): Path<(String, String)>, method: Method, headers: HeaderMap| {
+                answer(&images, &image, &file, &method, &headers)
+            };
+        let routes = Router::new().route("/images/{image}/{file}", get(serve));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         address
     }
