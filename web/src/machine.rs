@@ -1,0 +1,81 @@
+//! One machine's page. Its parts are sections with ids; each can be sent alone when something changed.
+
+use api::machine::{HistoryEntry, LogEntry, Machine, MachineDetail};
+use askama::Template;
+
+use crate::frame::{Frame, Visitor};
+use crate::hardware::{FactsCard, PlanCard};
+use crate::logs::Logs;
+use crate::status::Status;
+use crate::trace::Trace;
+
+/// All that the page shows.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineView<'a> {
+    pub detail: &'a MachineDetail,
+    pub logs: &'a [LogEntry],
+}
+
+#[derive(Template)]
+#[template(path = "machine.html")]
+struct MachinePage<'a> {
+    frame: Frame<'a>,
+    machine: &'a Machine,
+    parts: Parts<'a>,
+}
+
+struct Parts<'a> {
+    status: Status<'a>,
+    about: About<'a>,
+    trace: Trace,
+    history: History<'a>,
+    logs: Logs<'a>,
+    facts: FactsCard<'a>,
+    plan: PlanCard<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "machine_about.html")]
+struct About<'a> {
+    machine: &'a Machine,
+}
+
+#[derive(Template)]
+#[template(path = "machine_history.html")]
+struct History<'a> {
+    history: &'a [HistoryEntry],
+}
+
+pub fn machine_page(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<String> {
+    let machine = &view.detail.machine;
+    let frame = Frame::live(visitor, now, format!("/live?machine={}", machine.id));
+    MachinePage { frame, machine, parts: parts(view, visitor, now) }.render()
+}
+
+/// The page's sections, each to take the place of the one with the same id.
+pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<String> {
+    let parts = parts(view, visitor, now);
+    Ok([
+        parts.status.render()?,
+        parts.about.render()?,
+        parts.trace.render()?,
+        parts.history.render()?,
+        parts.logs.render()?,
+        parts.facts.render()?,
+        parts.plan.render()?,
+    ]
+    .concat())
+}
+
+fn parts<'a>(view: MachineView<'a>, visitor: &'a Visitor, now: i64) -> Parts<'a> {
+    let detail = view.detail;
+    Parts {
+        status: Status::of(&detail.machine, visitor, now),
+        about: About { machine: &detail.machine },
+        trace: Trace::of(&detail.attempts, now),
+        history: History { history: &detail.history },
+        logs: Logs::of(view.logs),
+        facts: FactsCard { facts: detail.facts.as_ref() },
+        plan: PlanCard { plan: detail.plan.as_ref() },
+    }
+}

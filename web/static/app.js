@@ -1,0 +1,104 @@
+// Keeps a page true without a reload. The server sends whole elements; each takes the place of the one
+// with its id. After a lost connection or a lag the page's content is fetched anew: nothing is assumed.
+"use strict";
+(() => {
+  const skew = Date.now() - Number(document.documentElement.dataset.now) / 1000;
+  const live = document.body.dataset.live;
+
+  // As in words.rs.
+  const span = (s) => {
+    const m = Math.floor(s / 60), h = Math.floor(s / 3600), d = Math.floor(s / 86400);
+    if (s < 60) return `${s} s`;
+    if (s < 600) return `${m} min ${s % 60} s`;
+    if (s < 3600) return `${m} min`;
+    return s < 86400 ? `${h} h ${m % 60} min` : `${d} d ${h % 24} h`;
+  };
+
+  const tick = () => {
+    const now = Date.now() - skew;
+    for (const time of document.querySelectorAll("time")) {
+      const at = Number(time.dataset.since ?? time.dataset.until) / 1000;
+      const length = span(Math.floor(Math.abs(now - at) / 1000));
+      let text = length;
+      if (time.dataset.until) text = at >= now ? `${length} left` : `overdue by ${length}`;
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+
+  const count = () => {
+    for (const entry of document.querySelectorAll("[data-count]")) {
+      const number = document.querySelectorAll(`tr[data-tone="${entry.dataset.count}"]`).length;
+      entry.querySelector("b").textContent = number;
+      entry.hidden = number === 0;
+    }
+  };
+
+  // Folds that a person opened or closed stay so, and a form that has the focus keeps it.
+  const replace = (old, fresh) => {
+    for (const fold of old.querySelectorAll("details[id]")) {
+      const same = fresh.querySelector(`#${CSS.escape(fold.id)}`);
+      if (same) same.open = fold.open;
+    }
+    const focused = old.contains(document.activeElement) && document.activeElement.closest("a, button");
+    const scrolled = [...old.querySelectorAll(".log, .scroll")].map((e) => [e.scrollTop, e.scrollLeft]);
+    old.replaceWith(fresh);
+    fresh.querySelectorAll(".log, .scroll").forEach((e, i) => scrolled[i] && e.scrollTo(scrolled[i][1], scrolled[i][0]));
+    if (focused) [...fresh.querySelectorAll("a, button")].find((e) => e.textContent === focused.textContent)?.focus();
+  };
+
+  let pending;
+  const resync = () => {
+    clearTimeout(pending);
+    pending = setTimeout(async () => {
+      const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+      if (!answer) return;
+      if (answer.redirected || answer.status === 404) return location.reload();
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      replace(document.querySelector("main"), page.querySelector("main"));
+      tick();
+    }, 200);
+  };
+
+  const swap = (html) => {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    for (const fresh of [...template.content.children]) {
+      const old = document.getElementById(fresh.id);
+      if (!old || old.dataset.unit !== fresh.dataset.unit) return resync();
+      replace(old, fresh);
+    }
+    count();
+    tick();
+  };
+
+  const connection = (text, tone) => {
+    const element = document.getElementById("connection");
+    element.textContent = text;
+    element.dataset.tone = tone;
+  };
+
+  let lost = false;
+  const connect = () => {
+    const source = new EventSource(live);
+    source.addEventListener("swap", (event) => swap(event.data));
+    source.addEventListener("resync", resync);
+    source.onopen = () => {
+      connection("live", "good");
+      if (lost) resync();
+      lost = false;
+    };
+    source.onerror = () => {
+      connection("reconnecting", "wait");
+      lost = true;
+      // A stream that was refused does not come back by itself; fetching the page shows why.
+      if (source.readyState === EventSource.CLOSED) {
+        resync();
+        setTimeout(connect, 3000);
+      }
+    };
+  };
+
+  setInterval(tick, 1000);
+  if (live) connect();
+})();

@@ -1,0 +1,170 @@
+//! Whole pages against files in `golden/`. `UPDATE_GOLDEN=1` writes them anew: read what changed.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use api::machine::{Erasure, LogEntry, Machine, MachineDetail};
+use serde::de::DeserializeOwned;
+use web::{MachineView, Verb, Visitor};
+
+/// 2026-11-24 08:00:00Z, in microseconds since 1970.
+const NOW: i64 = 1_795_507_200_000_000;
+
+fn visitor() -> Visitor {
+    Visitor { operator: "admin".into(), csrf: "csrf-of-this-session".into() }
+}
+
+/// The answers of a server, shared with the command line's tests.
+fn answer<T: DeserializeOwned + Debug>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The hashes in the assets' names are left out: a change of style is no change of the page.
+fn golden(name: &str, got: &str) {
+    let got = without_hashes(got);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &got).unwrap();
+    }
+    let want = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(got == want, "{name} differs; UPDATE_GOLDEN=1 writes it anew\n--- want\n{want}\n--- got\n{got}");
+}
+
+fn without_hashes(page: &str) -> String {
+    let mut parts = page.split("/static/");
+    let first = parts.next().unwrap_or_default().to_string();
+    parts.fold(first, |page, part| {
+        let (file, rest) = part.split_once('"').unwrap();
+        let (stem, ending) = (file.split('.').next().unwrap(), file.rsplit('.').next().unwrap());
+        format!("{page}/static/{stem}.HASH.{ending}\"{rest}")
+    })
+}
+
+#[test]
+fn login() {
+    golden("login.html", &web::login_page(None, NOW).unwrap());
+    golden("login-refused.html", &web::login_page(Some("That token is not known here"), NOW).unwrap());
+}
+
+#[test]
+fn error() {
+    let page = web::error_page(
+        404,
+        "No machine is called `node70`",
+        Some("The rack shows what there is"),
+        Some(&visitor()),
+        NOW,
+    );
+    golden("error.html", &page.unwrap());
+}
+
+#[test]
+fn rack() {
+    let rack: Vec<Machine> = answer("rack.json");
+    golden("rack.html", &web::rack_page(&rack, &visitor(), NOW).unwrap());
+    golden("rack-empty.html", &web::rack_page(&[], &visitor(), NOW).unwrap());
+}
+
+#[test]
+fn a_row_alone_is_the_row_of_the_page() {
+    let rack: Vec<Machine> = answer("rack.json");
+    let page = web::rack_page(&rack, &visitor(), NOW).unwrap();
+    for machine in &rack {
+        assert!(page.contains(&web::rack_row(machine, NOW).unwrap()), "{}", machine.name());
+    }
+}
+
+#[test]
+fn machine() {
+    let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
+    let view = MachineView { detail: &detail, logs: &logs };
+    golden("machine.html", &web::machine_page(view, &visitor(), NOW).unwrap());
+}
+
+#[test]
+fn machine_before_the_first_inspection() {
+    let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
+    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let view = MachineView { detail: &detail, logs: &[] };
+    golden("machine-new.html", &web::machine_page(view, &visitor(), NOW).unwrap());
+}
+
+#[test]
+fn every_fragment_is_a_section_of_the_page() {
+    let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
+    let view = MachineView { detail: &detail, logs: &logs };
+    let page = web::machine_page(view, &visitor(), NOW).unwrap();
+    let fragments = web::machine_fragments(view, &visitor(), NOW).unwrap();
+    let sections: Vec<&str> = fragments.split_inclusive("</section>").collect();
+    assert_eq!(sections.len(), 7);
+    for section in sections {
+        assert!(section.trim_start().starts_with("<section id=\""), "{section}");
+        assert!(page.contains(section), "{section}");
+    }
+}
+
+#[test]
+fn confirm() {
+    let detail: MachineDetail = answer("node07.json");
+    let mut erasure: Erasure = answer("erasure.json");
+    let page = |erasure: &Erasure, message| {
+        web::confirm_page(&detail.machine, erasure, Verb::Reprovision, message, &visitor(), NOW).unwrap()
+    };
+    golden("confirm.html", &page(&erasure, None));
+    golden("confirm-mistyped.html", &page(&erasure, Some("`node70` is not `node07`: nothing was done")));
+    erasure.refusal = Some("two disks fit the rule equally well".into());
+    golden("confirm-refused.html", &page(&erasure, None));
+}
+
+#[test]
+fn hardware_that_lies_writes_no_html() {
+    let hostile = "\"><script>alert('x')</script>";
+    let mut detail: MachineDetail = answer("node07.json");
+    let facts = detail.facts.as_mut().unwrap();
+    facts.disks[1].model = hostile.into();
+    facts.disks[1].content.signatures = vec![hostile.into()];
+    facts.system.serial = hostile.into();
+    facts.interfaces[0].name = hostile.into();
+    detail.machine.serial = hostile.into();
+    detail.machine.reason = Some(hostile.into());
+    detail.machine.wait.as_mut().unwrap().evidence = hostile.into();
+    detail.machine.progress.as_mut().unwrap().progress.phase = hostile.into();
+    detail.attempts[0].hops[0].detail = hostile.into();
+    detail.history[0].note = hostile.into();
+    let mut logs: Vec<LogEntry> = answer("logs.json");
+    logs[0].text = hostile.into();
+    let mut erasure: Erasure = answer("erasure.json");
+    erasure.disks = facts.disks.clone();
+    let view = MachineView { detail: &detail, logs: &logs };
+    let pages = [
+        web::machine_page(view, &visitor(), NOW),
+        web::machine_fragments(view, &visitor(), NOW),
+        web::rack_page(std::slice::from_ref(&detail.machine), &visitor(), NOW),
+        web::confirm_page(&detail.machine, &erasure, Verb::Approve, Some(hostile), &visitor(), NOW),
+        web::error_page(500, hostile, Some(hostile), Some(&visitor()), NOW),
+        web::login_page(Some(hostile), NOW),
+    ];
+    for page in pages {
+        let page = page.unwrap();
+        assert!(!page.contains("<script>") && !page.contains("\"><script"), "{page}");
+        assert!(page.contains("script&#62;"), "the text itself is shown: {page}");
+    }
+}
+
+#[test]
+fn pages_obey_a_policy_of_self() {
+    let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
+    let view = MachineView { detail: &detail, logs: &logs };
+    let rack: Vec<Machine> = answer("rack.json");
+    let pages =
+        [web::machine_page(view, &visitor(), NOW).unwrap(), web::rack_page(&rack, &visitor(), NOW).unwrap()];
+    for page in pages {
+        for forbidden in
+            [" style=", "<style", " onclick=", " onload=", "javascript:", "href=\"http", "src=\"http"]
+        {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+    }
+}
