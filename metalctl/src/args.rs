@@ -12,11 +12,11 @@ use clap_complete::Shell;
 #[command(after_help = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 server unreachable, \
     4 no such machine or several, 5 the wait ended in `failed`, 6 the wait took too long")]
 pub struct Args {
-    #[command(flatten)]
-    pub connection: Connection,
     /// Print the API's own JSON
     #[arg(long, global = true)]
     pub json: bool,
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(subcommand)]
     pub noun: Noun,
 }
@@ -60,17 +60,22 @@ pub enum Noun {
     Completions { shell: Shell },
 }
 
-/// MACHINE is a hostname, or the beginning of a MAC, serial or id that is one machine's only.
+const MACHINE: &str = "Its hostname, or the beginning of its MAC, serial or id";
+
 #[derive(Debug, Subcommand)]
 pub enum MachineVerb {
     /// All machines: state, and what each waits for
     List,
     /// All that is known of a machine
-    Show { machine: String },
+    Show {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
     /// All machines, live, until interrupted
     Watch,
     /// Allow the erasure that an install means
     Approve {
+        #[arg(help = MACHINE)]
         machine: String,
         #[command(flatten)]
         consent: Consent,
@@ -79,6 +84,7 @@ pub enum MachineVerb {
     },
     /// Install anew: back to RAM, erase, install, boot
     Reprovision {
+        #[arg(help = MACHINE)]
         machine: String,
         #[command(flatten)]
         consent: Consent,
@@ -87,23 +93,34 @@ pub enum MachineVerb {
     },
     /// Try the failed step again
     Retry {
+        #[arg(help = MACHINE)]
         machine: String,
         #[command(flatten)]
         waiting: Waiting,
     },
     /// Stop everything: no task, no change of boot
-    Hold { machine: String },
+    Hold {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
     /// End a hold
-    Release { machine: String },
+    Release {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
     /// What the agent, the kernel and the boot scripts said
     Logs {
+        #[arg(help = MACHINE)]
         machine: String,
         /// Only of this boot attempt
         #[arg(long, value_name = "NUMBER")]
         attempt: Option<i64>,
     },
     /// What a machine waits for, and how far its last boot came
-    Why { machine: String },
+    Why {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
