@@ -6,7 +6,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use server::dhcp::answer::{Answer, Client, Site, answer};
+use server::dhcp::answer::{Answer, Client, Subnet, answer};
 use server::dhcp::decode::decode;
 use server::dhcp::encode::encode;
 use server::dhcp::firmware::firmware;
@@ -42,7 +42,7 @@ fn damaged_captures_never_panic() {
                 damaged[at] = value;
                 if let Ok(request) = decode(&damaged) {
                     let client = Client { netboots: true, ..Client::default() };
-                    answer(&request, &client, &site());
+                    answer(&request, &client, &subnet());
                 }
             }
         }
@@ -51,14 +51,14 @@ fn damaged_captures_never_panic() {
 
 fn exchange(path: &Path) -> String {
     let request = decode(&request_bytes(path)).unwrap();
-    let known = request.requested.or(request.client_addr).filter(|a| site().contains(*a));
+    let known = request.requested.or(request.client_addr).filter(|a| subnet().contains(*a));
     let client = Client {
         address: Some(known.unwrap_or(Ipv4Addr::new(10, 77, 0, 199))),
         netboots: true,
         hostname: Some("node07".into()),
     };
     let mut text = format!("{} from {}: {}\n", request.ask, request.mac, firmware(&request));
-    match answer(&request, &client, &site()) {
+    match answer(&request, &client, &subnet()) {
         Answer::Send(reply) => describe(&mut text, "at once", &reply),
         Answer::Lease(reply) => describe(&mut text, "after the lease is durable", &reply),
         other => writeln!(text, "{other:?}").unwrap(),
@@ -66,8 +66,8 @@ fn exchange(path: &Path) -> String {
     text
 }
 
-fn site() -> Site {
-    Site {
+fn subnet() -> Subnet {
+    Subnet {
         server: Ipv4Addr::new(10, 77, 0, 1),
         prefix: 24,
         router: Some(Ipv4Addr::new(10, 77, 0, 254)),

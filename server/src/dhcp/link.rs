@@ -11,6 +11,8 @@ use tokio::net::UdpSocket;
 
 use super::packet::{CLIENT_PORT, Destination, SERVER_PORT};
 
+const RECEIVE_BUFFER: usize = 4 << 20;
+
 pub struct Link {
     udp: UdpSocket,
     state: UdpSocketState,
@@ -26,6 +28,8 @@ impl Link {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_address(true)?;
         socket.set_broadcast(true)?;
+        // A rack that powers on asks at once.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, SERVER_PORT)).into())?;
         socket.set_nonblocking(true)?;
@@ -68,7 +72,8 @@ impl Link {
         };
         loop {
             self.udp.writable().await?;
-            let sent = self.udp.try_io(Interest::WRITABLE, || self.state.try_send((&self.udp).into(), &transmit));
+            let sent =
+                self.udp.try_io(Interest::WRITABLE, || self.state.try_send((&self.udp).into(), &transmit));
             match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return sent,
@@ -156,5 +161,4 @@ mod tests {
         let address = link_address(3, Mac([1, 2, 3, 4, 5, 6])).unwrap();
         assert_eq!((address.len(), address.domain()), (20, Domain::PACKET));
     }
-
 }

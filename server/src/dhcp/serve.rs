@@ -96,7 +96,8 @@ pub async fn serve(place: Place, dhcp: Arc<Dhcp>) -> io::Result<()> {
             dhcp.counters.overloaded.fetch_add(1, Relaxed);
             continue;
         };
-        let (packet, link, place, dhcp) = (buffer[..length].to_vec(), link.clone(), place.clone(), dhcp.clone());
+        let (packet, link, place, dhcp) =
+            (buffer[..length].to_vec(), link.clone(), place.clone(), dhcp.clone());
         tokio::spawn(async move {
             handle(&packet, &link, &place, &dhcp).await;
             drop(slot);

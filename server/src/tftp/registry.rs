@@ -82,13 +82,7 @@ impl Registry {
         if ports.insert(peer.port(), running).is_some() {
             inner.count -= 1;
         }
-        Some(Entry {
-            registry: self.clone(),
-            peer,
-            id: inner.next_id,
-            again: again_receiver,
-            established,
-        })
+        Some(Entry { registry: self.clone(), peer, id: inner.next_id, again: again_receiver, established })
     }
 
     /// How the transfer's task can be ended by a later request.

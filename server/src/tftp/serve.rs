@@ -23,6 +23,7 @@ pub const PORT: u16 = 69;
 /// Firmware reads one file at a time; a few more may hang after a reset.
 const PER_CLIENT: usize = 16;
 const OVERALL: usize = 8192;
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 pub struct Tftp {
     pub files: Files,
@@ -57,6 +58,8 @@ pub async fn serve(address: SocketAddr, tftp: Arc<Tftp>) -> io::Result<()> {
 /// As [`serve`], on a socket that is bound already.
 pub async fn serve_on(socket: UdpSocket, tftp: Arc<Tftp>) -> io::Result<()> {
     let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+    // A rack that powers on asks at once; what does not fit waits for the client's next try.
+    state.set_recv_buffer_size(UdpSockRef::from(&socket), RECEIVE_BUFFER)?;
     let registry = Registry::default();
     let own = socket.local_addr()?.ip();
     tracing::info!(address = %socket.local_addr()?, "TFTP serves");
