@@ -155,3 +155,13 @@ fn crc32(bytes: &[u8]) -> u32 {
     }
     !crc
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksum_of_the_usual_test_text() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+}

@@ -21,6 +21,8 @@ mod ram;
 mod reboot;
 mod report;
 mod residence;
+#[cfg(test)]
+mod sample;
 mod session;
 mod sysfs;
 mod work;

@@ -220,3 +220,6 @@ fn verify(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
