@@ -39,13 +39,10 @@ pub fn render(answer: &Answer, facts: &Facts<'_>) -> String {
     format!("#!ipxe\nset ask {ask}\n{body}{}", retry())
 }
 
-/// For a loader that runs it unasked: names no machine, so that one text fits all.
+/// For a loader that runs it unasked: names no machine, so that one text fits all. The loader has the
+/// firmware's lease but has not opened the interface yet, so it asks once more.
 pub fn autoexec(http: &str) -> String {
-    format!(
-        "#!ipxe\nifstat net0 ||\nisset ${{net0/ip}} || dhcp ||\nset ask {http}/boot/${{net0/mac}}/boot.ipxe\n\
-         chain --replace ${{ask}} ||\n{}",
-        retry()
-    )
+    format!("#!ipxe\nset ask {http}/boot/${{net0/mac}}/boot.ipxe\ndhcp || goto retry\nchain --replace ${{ask}} ||\n{}", retry())
 }
 
 fn agent(facts: &Facts<'_>) -> String {
@@ -112,6 +109,7 @@ fn retry() -> &'static str {
      inc tries\n\
      echo metald: no boot yet, asking again (${tries})\n\
      sleep 5\n\
+     dhcp ||\n\
      chain --replace ${ask} ||\n\
      iseq ${tries} 1 && goto again ||\n\
      sleep 15\n\

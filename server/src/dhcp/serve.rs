@@ -126,12 +126,13 @@ async fn handle(packet: &[u8], link: &Link, place: &Place, dhcp: &Dhcp) {
 
 async fn exchange(request: &Request, link: &Link, place: &Place, dhcp: &Dhcp) -> anyhow::Result<()> {
     let asks = firmware(request);
-    if request.ask == Ask::Discover {
-        tell(dhcp, request.mac, asks, HopName::Discover, asks.to_string());
-    }
     let Some(client) = who_is_it(request, asks, place, dhcp).await? else {
         return Ok(());
     };
+    // After it is known who asks: a machine that is seen for the first time has its row by now.
+    if request.ask == Ask::Discover {
+        tell(dhcp, request.mac, asks, HopName::Discover, asks.to_string());
+    }
     let reply = match answer(request, &client, &place.subnet) {
         Answer::Silence(why) => {
             tracing::debug!(mac = %request.mac, ask = %request.ask, why, "no answer");

@@ -1,0 +1,270 @@
+//! Puts the parts together and keeps them running until a signal. The order is the order in which one
+//! needs the other.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::ca::{Authority, write_private};
+use crate::config::{Network, Severity, Site};
+use crate::dhcp::answer::Subnet;
+use crate::dhcp::serve::{Caller, Dhcp, Known, Place, WhoIsIt};
+use crate::dhcp::sighting::{Sighting, Sightings};
+use crate::http::boot::{hash, secret};
+use crate::images::Images;
+use crate::lifecycle::drive::drive;
+use crate::store::lease::Addresses;
+use crate::tftp::transfer::Limits;
+use crate::store::{Result as Stored, Store};
+use crate::{boot, clock, dhcp, http, tftp};
+
+/// The first operator's token, in the state folder, for root only.
+const TOKEN: &str = "operator.token";
+
+/// `metald run`.
+pub fn run(config: &Path, database: Option<String>) -> ExitCode {
+    let filter = EnvFilter::try_from_env("METALD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let outcome = tokio::runtime::Runtime::new()
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(serve(config, database)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: &Path, database: Option<String>) -> Result<()> {
+    let site = load(config)?;
+    let app = open(site, database).await?;
+    let mut parts = JoinSet::new();
+    start(&app, &mut parts).await?;
+    tracing::info!(site = app.site.name, ca = app.authority.sha256, "metald serves");
+    wait(&app, &mut parts).await
+}
+
+/// Ends with a signal, or with the first part that cannot go on.
+async fn wait(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => report_images(&app.images.reload()),
+            ended = parts.join_next() => match ended {
+                Some(Ok(Ok(()))) | None => bail!("a part of the server ended by itself"),
+                Some(Ok(Err(error))) => return Err(error),
+                Some(Err(error)) => return Err(error).context("a part of the server panicked"),
+            },
+        }
+    }
+}
+
+fn load(config: &Path) -> Result<Site> {
+    let site = Site::load(config).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+    for finding in site.check().iter().filter(|finding| finding.severity == Severity::Warning) {
+        tracing::warn!(line = finding.line, "{}", finding.message);
+    }
+    Ok(site)
+}
+
+async fn open(site: Site, database: Option<String>) -> Result<App> {
+    let state = &site.server.state;
+    std::fs::create_dir_all(state).with_context(|| format!("cannot make the state folder {}", state.display()))?;
+    let authority = Authority::open(state, &site.name)?;
+    let url = database.unwrap_or_else(|| site.server.database.clone());
+    let store = Store::open(&url).await?;
+    first_token(&store, state).await?;
+    store.lease_site(site.networks.iter().map(|network| addresses(&site, network)).collect()).await?;
+    let images = Images::load(&site.server.images);
+    report_images(&images.current());
+    Ok(App { store, site: Arc::new(site), images, authority: Arc::new(authority) })
+}
+
+fn report_images(catalogue: &crate::images::Catalogue) {
+    for image in catalogue.all() {
+        tracing::info!(image = image.name, version = image.version, "image");
+    }
+    for broken in &catalogue.broken {
+        tracing::warn!("image {} is left out: {}", broken.name, broken.reason);
+    }
+}
+
+/// At first start an operator needs a way in: a token in a file, its hash in the store.
+async fn first_token(store: &Store, state: &Path) -> Result<()> {
+    let path = state.join(TOKEN);
+    if !path.exists() {
+        let token = secret().map_err(|failure| anyhow::anyhow!(failure.describe().1))?;
+        write_private(&path, &format!("{token}\n"))?;
+    }
+    let token = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    store.token_add(hash(&token), "operator".into(), "token", clock::now(), None).await?;
+    Ok(())
+}
+
+fn addresses(site: &Site, network: &Network) -> Addresses {
+    let here = |address: &Ipv4Addr| network.address.contains(*address);
+    let named = site.machines.iter().filter_map(|machine| machine.address);
+    let reserved = site.reservations.iter().map(|reservation| reservation.address).chain(named).filter(here);
+    Addresses {
+        network: network.name.clone(),
+        pools: network.pools.iter().map(|pool| (pool.first, pool.last)).collect(),
+        reserved: reserved.collect(),
+        excluded: [Some(network.address.address), network.router].into_iter().flatten().collect(),
+    }
+}
+
+async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
+    let (sightings, seen) = Sightings::channel(4096);
+    parts.spawn(trace(app.clone(), seen));
+    let reconciler = app.clone();
+    parts.spawn(async move {
+        drive(reconciler).await;
+        Ok(())
+    });
+    start_https(app, parts).await?;
+    for network in &app.site.networks {
+        start_http(app, network, parts).await?;
+        start_dhcp(app, network, &sightings, parts);
+        start_tftp(app, network, &sightings, parts);
+    }
+    Ok(())
+}
+
+async fn listen(address: Ipv4Addr, port: u16) -> Result<TcpListener> {
+    TcpListener::bind((address, port)).await.with_context(|| {
+        format!("cannot listen on {address}:{port}; `metald check` says who holds the port, or that the address is missing")
+    })
+}
+
+/// Agents, operators and browsers: on each network, and on loopback for the tools on this machine.
+async fn start_https(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut addresses = vec![Ipv4Addr::LOCALHOST];
+    addresses.extend(app.site.networks.iter().map(|network| network.address.address));
+    let names: Vec<IpAddr> = addresses.iter().copied().map(IpAddr::from).collect();
+    let (certificate, key) =
+        app.authority.server_certificate(&names, &["localhost".into()], clock::now() / 1_000_000)?;
+    let acceptor = http::tls::acceptor(&app.authority.pem, &certificate, &key)?;
+    for address in addresses {
+        let listener = listen(address, app.site.server.https_port).await?;
+        let (acceptor, router) = (acceptor.clone(), http::secure(app.clone()));
+        parts.spawn(async move {
+            http::tls::serve(listener, acceptor, router).await;
+            Ok(())
+        });
+    }
+    Ok(())
+}
+
+async fn start_http(app: &App, network: &Network, parts: &mut JoinSet<Result<()>>) -> Result<()> {
+    let listener = listen(network.address.address, app.site.server.http_port).await?;
+    let router = http::plain(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    parts.spawn(async move { axum::serve(listener, router).await.context("the boot server stopped") });
+    Ok(())
+}
+
+fn start_dhcp(app: &App, network: &Network, sightings: &Sightings, parts: &mut JoinSet<Result<()>>) {
+    let dhcp = Dhcp {
+        store: app.store.clone(),
+        who: who(app.clone()),
+        sightings: sightings.clone(),
+        counters: Default::default(),
+    };
+    let place = Place { network: network.name.clone(), interface: network.interface.clone(), subnet: subnet(app, network) };
+    let named = format!("DHCP on {}", network.interface);
+    parts.spawn(async move { dhcp::serve::serve(place, Arc::new(dhcp)).await.context(named) });
+}
+
+fn subnet(app: &App, network: &Network) -> Subnet {
+    Subnet {
+        server: network.address.address,
+        prefix: network.address.prefix,
+        router: network.router,
+        dns: network.dns.clone(),
+        ntp: network.ntp.clone(),
+        domain: network.domain.clone(),
+        lease_s: u32::try_from(network.lease.as_secs()).unwrap_or(u32::MAX),
+        http: format!("http://{}:{}", network.address.address, app.site.server.http_port),
+        bios_loader: "undionly.kpxe".into(),
+        uefi_loader: "snponly.efi".into(),
+        uefi_loader_path: api::routes::boot::image("loaders", "snponly.efi"),
+    }
+}
+
+/// Who asks DHCP: a client that netboots gets a row, one that does not gets a plain lease.
+fn who(app: App) -> WhoIsIt {
+    Arc::new(move |caller: Caller| {
+        let app = app.clone();
+        Box::pin(async move { known(&app, caller).await })
+    })
+}
+
+async fn known(app: &App, caller: Caller) -> Stored<Known> {
+    let netboots = caller.firmware.netboots();
+    let row = match netboots {
+        true => app.machine_of(caller.mac, &caller.firmware.to_string(), clock::now()).await?,
+        false => app.store.machine_by_mac(caller.mac).await?,
+    };
+    Ok(Known {
+        ignored: netboots && row.is_none(),
+        netboots: row.is_some(),
+        reserved: app.site.reserved_for(caller.mac),
+        hostname: row.and_then(|row| row.hostname),
+    })
+}
+
+fn start_tftp(app: &App, network: &Network, sightings: &Sightings, parts: &mut JoinSet<Result<()>>) {
+    let address = network.address.address;
+    let autoexec = boot::script::autoexec(&format!("http://{address}:{}", app.site.server.http_port));
+    let images = app.images.clone();
+    let files = Arc::new(move |name: &str, _client: IpAddr| match name {
+        "autoexec.ipxe" => Some(autoexec.clone().into()),
+        name => images.current().loader(name),
+    });
+    let tftp = tftp::serve::Tftp {
+        files,
+        store: app.store.clone(),
+        sightings: sightings.clone(),
+        limits: Limits { mtu: 1500, window: 64 },
+        counters: Default::default(),
+    };
+    let named = format!("TFTP on {address}");
+    parts.spawn(async move {
+        tftp::serve::serve(SocketAddr::from((address, 69)), Arc::new(tftp)).await.context(named)
+    });
+}
+
+/// Keeps what the wire shells saw with the machine it was seen of.
+async fn trace(app: App, mut seen: mpsc::Receiver<Sighting>) -> Result<()> {
+    while let Some(sighting) = seen.recv().await {
+        if let Err(error) = keep(&app, sighting).await {
+            tracing::error!(%error, "a hop of a boot was not kept");
+        }
+    }
+    Ok(())
+}
+
+async fn keep(app: &App, sighting: Sighting) -> Stored<()> {
+    let Some(row) = app.store.machine_by_mac(sighting.mac).await? else { return Ok(()) };
+    let evidence = format!("{}: {}", sighting.hop.name.as_str(), sighting.hop.detail);
+    let at = sighting.hop.at;
+    app.store.hop(&row.id(), sighting.hop, sighting.by_firmware).await?;
+    if sighting.by_firmware {
+        app.store.machine_seen(&row.id(), evidence, at).await?;
+    }
+    Ok(())
+}
