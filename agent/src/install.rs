@@ -7,6 +7,8 @@ mod image;
 mod mounts;
 mod settings;
 mod system;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 use std::fs::File;

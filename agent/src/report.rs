@@ -54,6 +54,10 @@ impl Report {
         if self.unwanted.load(Ordering::Relaxed) { Err(Unwanted.into()) } else { Ok(()) }
     }
 
+    pub fn stop(&self) {
+        self.unwanted.store(true, Ordering::Relaxed);
+    }
+
     /// Posts at most once a second, until it is dropped.
     pub async fn post(&self, client: Client, task: String) {
         let mut changes = self.now.subscribe();
@@ -69,7 +73,7 @@ impl Report {
             if !now.phase.is_empty() {
                 let answer = client.post::<serde_json::Value>(&path, &now).await;
                 if let Err(Error::Refused { status: 409, .. }) = answer {
-                    self.unwanted.store(true, Ordering::Relaxed);
+                    self.stop();
                 }
             }
             sleep(Duration::from_secs(1)).await;
