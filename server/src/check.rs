@@ -23,7 +23,7 @@ pub fn run(path: &Path) -> ExitCode {
     }
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    println!("{}: {errors} errors, {warnings} warnings", path.display());
+    println!("{}: errors: {errors}, warnings: {warnings}", path.display());
     if errors > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -108,9 +108,8 @@ fn images(site: &Site, catalogue: &Catalogue) -> Vec<Finding> {
     let path = "server.images";
     let mut findings = Vec::new();
     for broken in &catalogue.broken {
-        let message = format!("image `{}` is left out: {}", broken.name, broken.reason);
-        let hint = "the others are served without it";
-        findings.push(site.finding(Severity::Warning, path, message, hint));
+        let hint = format!("`{}` is left out, and what else is there is served", broken.name);
+        findings.push(site.finding(Severity::Warning, path, broken.reason.clone(), &hint));
     }
     let of_kind = |kind| catalogue.all().filter(move |manifest: &&Manifest| manifest.kind == kind);
     for (kind, what) in [(ImageKind::Ram, "RAM image"), (ImageKind::Loaders, "loaders")] {
