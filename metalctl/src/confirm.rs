@@ -10,31 +10,17 @@ use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Erase {
-    Approve,
-    Reprovision,
-}
-
 /// Shows what would be erased and asks; answers the machine's id, so that what was shown is what is meant
 /// even when a name moves on in the meantime.
 pub async fn erasure(
     client: &Client,
     io: &mut Io<'_>,
     reference: &str,
-    erase: Erase,
     consent: Consent,
 ) -> Result<MachineId, Failure> {
     let machine = client.machine(&path_segment(reference)?).await?.machine;
     let erasure = client.erasure(&machine.id.0).await?;
     io.say(&render::erasure::disks(&machine, &erasure, now(), io.talk_paint()))?;
-    if let (Erase::Approve, Some(refusal)) = (erase, &erasure.refusal) {
-        return Err(Failure::new(
-            Exit::Refused,
-            format!("there is nothing to approve: {refusal}"),
-            format!("`metalctl machine show {}` lists its disks", machine.name()),
-        ));
-    }
     if consent.yes {
         return Ok(machine.id);
     }

@@ -5,7 +5,7 @@ use api::machine::Machine;
 
 use crate::args::{Consent, Waiting};
 use crate::clock::now;
-use crate::confirm::{self, Erase};
+use crate::confirm;
 use crate::exit::{Exit, Failure};
 use crate::follow;
 use crate::output::Io;
@@ -72,7 +72,7 @@ pub async fn approve(
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, Erase::Approve, consent).await?;
+    let id = confirm::erasure(client, io, machine, consent).await?;
     submit(client, io, &id.0, "approve", waiting).await
 }
 
@@ -83,7 +83,7 @@ pub async fn reprovision(
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, Erase::Reprovision, consent).await?;
+    let id = confirm::erasure(client, io, machine, consent).await?;
     submit(client, io, &id.0, "reprovision", waiting).await
 }
 

@@ -6,7 +6,7 @@ pub mod boot;
 pub mod error;
 pub mod files;
 pub mod operator;
-//pages;
+pub mod pages;
 mod range;
 pub mod tls;
 
@@ -22,7 +22,8 @@ pub fn plain(app: App) -> Router {
 
 /// Agents, operators and browsers.
 pub fn secure(app: App) -> Router {
-    Router::new().merge(agent::routes()).merge(operator::routes()).merge(health()).with_state(app)
+    let audiences = agent::routes().merge(operator::routes()).merge(pages::routes());
+    audiences.merge(health()).with_state(app)
 }
 
 fn health() -> Router<App> {

@@ -24,5 +24,5 @@ pub use error::error_page;
 pub use frame::Visitor;
 pub use login::login_page;
 pub use machine::{MachineView, machine_fragments, machine_page};
-pub use rack::{rack_page, rack_row};
+pub use rack::{Paging, rack_page, rack_row};
 pub use verb::Verb;

@@ -52,8 +52,8 @@ pub fn machine_page(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askam
     MachinePage { frame, machine, parts: parts(view, visitor, now) }.render()
 }
 
-/// The page's sections, each to take the place of the one with the same id.
-pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<String> {
+/// The page's sections in an order that stays, each to take the place of the one with the same id.
+pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<[String; 7]> {
     let parts = parts(view, visitor, now);
     Ok([
         parts.status.render()?,
@@ -63,8 +63,7 @@ pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> 
         parts.logs.render()?,
         parts.facts.render()?,
         parts.plan.render()?,
-    ]
-    .concat())
+    ])
 }
 
 fn parts<'a>(view: MachineView<'a>, visitor: &'a Visitor, now: i64) -> Parts<'a> {

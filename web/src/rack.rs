@@ -14,9 +14,17 @@ use crate::words::{Since, Until};
 #[template(path = "rack.html")]
 struct RackPage<'a> {
     frame: Frame<'a>,
+    paging: &'a Paging,
     total: usize,
     counts: Vec<Count>,
     shelves: Vec<Shelf<'a>>,
+}
+
+/// Which part of a long list a page shows. Both empty where all fits on one page.
+#[derive(Clone, Debug, Default)]
+pub struct Paging {
+    pub after: String,
+    pub next: Option<String>,
 }
 
 /// A rack, or what stands nowhere that we know of.
@@ -43,10 +51,15 @@ struct Row<'a> {
     progress: Option<Progress>,
 }
 
-pub fn rack_page(machines: &[Machine], visitor: &Visitor, now: i64) -> askama::Result<String> {
+pub fn rack_page(
+    machines: &[Machine],
+    paging: &Paging,
+    visitor: &Visitor,
+    now: i64,
+) -> askama::Result<String> {
     let frame = Frame::live(visitor, now, "/live");
-    RackPage { frame, total: machines.len(), counts: counts(machines), shelves: shelves(machines, now) }
-        .render()
+    let (counts, shelves) = (counts(machines), shelves(machines, now));
+    RackPage { frame, paging, total: machines.len(), counts, shelves }.render()
 }
 
 /// A machine's row alone, to take the place of the one with the same id.

@@ -47,8 +47,11 @@ impl Verb {
 
     pub fn fits(self, machine: &Machine) -> bool {
         match self {
-            Verb::Approve => machine.state == State::Available && !machine.hold,
-            Verb::Reprovision => matches!(machine.state, State::Active | State::Failed) && !machine.hold,
+            Verb::Approve => matches!(machine.state, State::Discovered | State::Available) && !machine.hold,
+            Verb::Reprovision => {
+                let installed = [State::Booting, State::Joining, State::Active, State::Failed];
+                installed.contains(&machine.state) && !machine.hold
+            }
             Verb::Retry => machine.state == State::Failed && !machine.hold,
             Verb::Hold => !machine.hold,
             Verb::Release => machine.hold,

@@ -85,6 +85,25 @@ impl Until {
     }
 }
 
+/// A sentence of ours in which backticks enclose what can be typed.
+#[derive(Template)]
+#[template(
+    source = "{% for (code, part) in parts() %}{% if code %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub struct Prose<'a>(pub &'a str);
+
+impl<'a> Prose<'a> {
+    fn parts(&self) -> impl Iterator<Item = (bool, &'a str)> {
+        self.0.split('`').enumerate().map(|(place, part)| (place % 2 == 1, part))
+    }
+}
+
+/// For templates.
+pub fn prose(text: &str) -> Prose<'_> {
+    Prose(text)
+}
+
 fn lasting(since: i64, now: i64) -> String {
     span(u64::try_from(now - since).unwrap_or(0) / 1_000_000)
 }

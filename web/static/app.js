@@ -65,6 +65,8 @@
     template.innerHTML = html;
     for (const fresh of [...template.content.children]) {
       const old = document.getElementById(fresh.id);
+      // One page of many shows a part of the rack: the other machines are none of its business.
+      if (!old && document.getElementById("paging")) continue;
       if (!old || old.dataset.unit !== fresh.dataset.unit) return resync();
       replace(old, fresh);
     }
@@ -78,19 +80,17 @@
     element.dataset.tone = tone;
   };
 
-  let lost = false;
   const connect = () => {
     const source = new EventSource(live);
     source.addEventListener("swap", (event) => swap(event.data));
     source.addEventListener("resync", resync);
     source.onopen = () => {
       connection("live", "good");
-      if (lost) resync();
-      lost = false;
+      // Something may have changed between the page and its stream.
+      resync();
     };
     source.onerror = () => {
       connection("reconnecting", "wait");
-      lost = true;
       // A stream that was refused does not come back by itself; fetching the page shows why.
       if (source.readyState === EventSource.CLOSED) {
         resync();

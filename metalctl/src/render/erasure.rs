@@ -11,7 +11,7 @@ use super::words::{clean, or_dash, size};
 pub fn disks(machine: &Machine, erasure: &Erasure, now: i64, paint: Paint) -> String {
     let head = list::line(machine, now, paint);
     if let Some(refusal) = &erasure.refusal {
-        return format!("{head}\n\nAs things stand no disk would be erased: {}\n", clean(refusal));
+        return format!("{head}\n\nAs things stand no disk can be erased: {}\n", clean(refusal));
     }
     let warning = paint.bad(&match &erasure.profile {
         Some(profile) => format!("Installing `{profile}` erases:"),

@@ -1,0 +1,141 @@
+//! Server-sent events for open pages: whole elements that take the place of those with the same id.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use api::id::MachineId;
+use axum::extract::{Query, State};
+use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseStream};
+use futures::Stream;
+use futures::stream::unfold;
+use serde::Deserialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{Instant, sleep, timeout_at};
+use web::{MachineView, Visitor};
+
+use super::super::operator::detail;
+use super::session::Session;
+use super::{LOG_LINES, Trouble};
+use crate::app::App;
+use crate::clock;
+
+/// Changes that come closer together than this travel together.
+const GATHER: Duration = Duration::from_millis(150);
+/// Log lines announce nobody; a machine's page looks for them this often.
+const LOOK: Duration = Duration::from_secs(3);
+/// A stream ends now and then. The browser asks again at once, and a session that is over is noticed.
+const LIFE: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Deserialize)]
+pub struct Subject {
+    /// A machine's id; without it the whole rack is meant.
+    machine: Option<MachineId>,
+}
+
+pub async fn live(
+    State(app): State<App>,
+    session: Session,
+    Query(subject): Query<Subject>,
+) -> SseStream<impl Stream<Item = Result<Sse, Infallible>>> {
+    let watcher = Watcher {
+        changes: app.store.changes(),
+        app,
+        visitor: session.visitor,
+        subject: subject.machine,
+        shown: Vec::new(),
+        end: Instant::now() + LIFE,
+    };
+    let stream = unfold(watcher, async |mut watcher| watcher.next().await.map(|event| (Ok(event), watcher)));
+    SseStream::new(stream).keep_alive(KeepAlive::default())
+}
+
+/// One open page.
+struct Watcher {
+    app: App,
+    changes: Receiver<MachineId>,
+    visitor: Visitor,
+    subject: Option<MachineId>,
+    /// The machine's sections as last sent, rendered at time 0: what only the clock changes, the browser
+    /// keeps moving by itself.
+    shown: Vec<String>,
+    end: Instant,
+}
+
+enum Wake {
+    Changed(BTreeSet<MachineId>),
+    /// Too much has happened to follow it.
+    Lagged,
+    Looked,
+    Over,
+}
+
+impl Watcher {
+    async fn next(&mut self) -> Option<Sse> {
+        loop {
+            let html = match self.wake().await {
+                Wake::Over => return None,
+                Wake::Lagged => return Some(resync()),
+                Wake::Changed(ids) => match &self.subject {
+                    Some(subject) if ids.contains(subject) => self.sections().await,
+                    Some(_) => continue,
+                    None => self.rows(&ids).await,
+                },
+                Wake::Looked => self.sections().await,
+            };
+            match html {
+                Ok(html) if html.is_empty() => {}
+                // A carriage return cannot travel in an event.
+                Ok(html) => return Some(Sse::default().event("swap").data(html.replace('\r', " "))),
+                // The machine may be gone: the page finds out.
+                Err(_) => return Some(resync()),
+            }
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let look = if self.subject.is_some() { Instant::now() + LOOK } else { self.end };
+        let mut ids = match timeout_at(look.min(self.end), self.changes.recv()).await {
+            Ok(Ok(id)) => BTreeSet::from([id]),
+            Ok(Err(RecvError::Lagged(_))) => return Wake::Lagged,
+            Ok(Err(RecvError::Closed)) => return Wake::Over,
+            Err(_) if Instant::now() >= self.end => return Wake::Over,
+            Err(_) => return Wake::Looked,
+        };
+        sleep(GATHER).await;
+        loop {
+            match self.changes.try_recv() {
+                Ok(id) => ids.insert(id),
+                Err(TryRecvError::Lagged(_)) => return Wake::Lagged,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Wake::Changed(ids),
+            };
+        }
+    }
+
+    async fn rows(&self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
+        let mut html = String::new();
+        for id in ids {
+            html += &web::rack_row(&self.app.view(id).await?, clock::now())?;
+        }
+        Ok(html)
+    }
+
+    /// The sections of the machine's page that look different now.
+    async fn sections(&mut self) -> Result<String, Trouble> {
+        let Some(id) = &self.subject else { return Ok(String::new()) };
+        let detail = detail(&self.app, &id.0).await?;
+        let logs = self.app.store.log(id, LOG_LINES).await?;
+        let view = MachineView { detail: &detail, logs: &logs };
+        let timeless = web::machine_fragments(view, &self.visitor, 0)?;
+        let fresh = web::machine_fragments(view, &self.visitor, clock::now())?;
+        let differs = |(place, _): &(usize, String)| self.shown.get(*place) != Some(&timeless[*place]);
+        let html = fresh.into_iter().enumerate().filter(differs).map(|(_, section)| section).collect();
+        self.shown = timeless.into();
+        Ok(html)
+    }
+}
+
+fn resync() -> Sse {
+    Sse::default().event("resync").data("")
+}
