@@ -1,1 +1,3 @@
-//! tests
+//! What the tests across crates share: the built programs, and a real server in a virtual rack.
+
+pub mod server;
