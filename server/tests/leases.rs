@@ -1,25 +1,48 @@
-//! The table `lease` on SQLite: who gets which address, what survives, what never happens twice.
+//! The table `lease` on SQLite and PostgreSQL: who gets which address, what survives, what never happens twice.
+
+mod database;
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use api::id::Mac;
-use server::store::Store;
+use database::{Database, Postgres, sqlite};
 use server::store::lease::{Addresses, Lease, LeaseState, Wish};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
 
 struct Leases {
-    store: Store,
-    _folder: tempfile::TempDir,
+    database: Database,
 }
 
-async fn leases(pool: std::ops::RangeInclusive<u8>) -> Leases {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&format!("sqlite://{}/db", folder.path().display())).await.unwrap();
-    store.lease_site(vec![addresses(pool, &[])]).await.unwrap();
-    Leases { store, _folder: folder }
+#[tokio::test]
+async fn on_sqlite() {
+    one_machine_keeps_one_address(sqlite().await.into()).await;
+    the_address_that_is_free_the_longest_goes_first(sqlite().await.into()).await;
+    a_lease_is_nobody_elses(sqlite().await.into()).await;
+    a_declined_address_rests(sqlite().await.into()).await;
+    a_reservation_wins_and_moves_the_machine(sqlite().await.into()).await;
+    an_empty_database_believes_the_machines(sqlite().await.into()).await;
+    a_rack_that_powers_on_gets_as_many_addresses(sqlite().await.into()).await;
+}
+
+#[tokio::test]
+async fn on_postgres() {
+    let server = Postgres::start();
+    one_machine_keeps_one_address(server.database("a").await.into()).await;
+    the_address_that_is_free_the_longest_goes_first(server.database("b").await.into()).await;
+    a_lease_is_nobody_elses(server.database("c").await.into()).await;
+    a_declined_address_rests(server.database("d").await.into()).await;
+    a_reservation_wins_and_moves_the_machine(server.database("e").await.into()).await;
+    an_empty_database_believes_the_machines(server.database("f").await.into()).await;
+    a_rack_that_powers_on_gets_as_many_addresses(server.database("g").await.into()).await;
+}
+
+impl From<Database> for Leases {
+    fn from(database: Database) -> Leases {
+        Leases { database }
+    }
 }
 
 fn addresses(pool: std::ops::RangeInclusive<u8>, reserved: &[u8]) -> Addresses {
@@ -44,22 +67,25 @@ fn wish(who: u8, now: i64) -> Wish {
 }
 
 impl Leases {
+    async fn pool(&self, pool: std::ops::RangeInclusive<u8>) {
+        self.database.store.lease_site(vec![addresses(pool, &[])]).await.unwrap();
+    }
+
     async fn offer(&self, wish: Wish) -> Option<Ipv4Addr> {
-        self.store.lease_offer(wish).await.unwrap().map(|lease| lease.address)
+        self.database.store.lease_offer(wish).await.unwrap().map(|lease| lease.address)
     }
 
     async fn take(&self, who: u8, address: Ipv4Addr, now: i64) -> bool {
-        self.store.lease_commit(mac(who), address, now + HOUR, now).await.unwrap()
+        self.database.store.lease_commit(mac(who), address, now + HOUR, now).await.unwrap()
     }
 
     async fn at(&self, address: Ipv4Addr) -> Lease {
-        self.store.lease_by_ip(address).await.unwrap().unwrap()
+        self.database.store.lease_by_ip(address).await.unwrap().unwrap()
     }
 }
 
-#[tokio::test]
-async fn one_machine_keeps_one_address() {
-    let leases = leases(100..=101).await;
+async fn one_machine_keeps_one_address(leases: Leases) {
+    leases.pool(100..=101).await;
     assert_eq!(leases.offer(wish(1, SECOND)).await, Some(ip(100)));
     assert_eq!(leases.offer(wish(1, SECOND)).await, Some(ip(100)), "asked twice, told the same");
     assert!(leases.take(1, ip(100), 2 * SECOND).await);
@@ -69,52 +95,48 @@ async fn one_machine_keeps_one_address() {
     assert_eq!((lease.mac, lease.state), (Some(mac(1)), LeaseState::Offered));
 }
 
-#[tokio::test]
-async fn the_address_that_is_free_the_longest_goes_first() {
-    let leases = leases(100..=102).await;
+async fn the_address_that_is_free_the_longest_goes_first(leases: Leases) {
+    leases.pool(100..=102).await;
     for who in [1, 2, 3] {
         let address = leases.offer(wish(who, SECOND)).await.unwrap();
         assert!(leases.take(who, address, SECOND).await);
     }
     assert_eq!(leases.offer(wish(4, 2 * SECOND)).await, None, "all taken");
-    leases.store.lease_release(mac(2), ip(101), 3 * SECOND).await.unwrap();
-    leases.store.lease_release(mac(1), ip(100), 4 * SECOND).await.unwrap();
+    leases.database.store.lease_release(mac(2), ip(101), 3 * SECOND).await.unwrap();
+    leases.database.store.lease_release(mac(1), ip(100), 4 * SECOND).await.unwrap();
     assert_eq!(leases.offer(wish(4, 5 * SECOND)).await, Some(ip(101)));
     assert_eq!(leases.offer(wish(1, 5 * SECOND)).await, Some(ip(100)), "its own, although released");
     assert_eq!(leases.offer(wish(2, 5 * SECOND)).await, None, "its own went to another");
     assert_eq!(leases.offer(wish(2, 2 * HOUR)).await, Some(ip(100)), "offers that nobody took ended first");
 }
 
-#[tokio::test]
-async fn a_lease_is_nobody_elses() {
-    let leases = leases(100..=100).await;
+async fn a_lease_is_nobody_elses(leases: Leases) {
+    leases.pool(100..=100).await;
     leases.offer(wish(1, SECOND)).await;
     assert!(!leases.take(2, ip(100), SECOND).await, "offered to another");
     assert!(leases.take(1, ip(100), SECOND).await);
     assert!(!leases.take(2, ip(100), 2 * SECOND).await);
-    leases.store.lease_release(mac(2), ip(100), 2 * SECOND).await.unwrap();
-    leases.store.lease_decline(mac(2), ip(100), 2 * SECOND).await.unwrap();
+    leases.database.store.lease_release(mac(2), ip(100), 2 * SECOND).await.unwrap();
+    leases.database.store.lease_decline(mac(2), ip(100), 2 * SECOND).await.unwrap();
     assert_eq!(leases.at(ip(100)).await.state, LeaseState::Leased, "only its holder ends it");
     assert!(leases.take(2, ip(100), 2 * HOUR).await, "it ended");
     assert!(!leases.take(2, ip(7), SECOND).await, "no address of this site");
 }
 
-#[tokio::test]
-async fn a_declined_address_rests() {
-    let leases = leases(100..=101).await;
+async fn a_declined_address_rests(leases: Leases) {
+    leases.pool(100..=101).await;
     leases.offer(wish(1, SECOND)).await;
-    leases.store.lease_decline(mac(1), ip(100), SECOND).await.unwrap();
+    leases.database.store.lease_decline(mac(1), ip(100), SECOND).await.unwrap();
     assert_eq!(leases.offer(wish(1, 2 * SECOND)).await, Some(ip(101)));
     assert_eq!(leases.offer(wish(2, 2 * SECOND)).await, None);
     assert_eq!(leases.offer(wish(2, 2 * HOUR)).await, Some(ip(101)), "an old offer before an old conflict");
 }
 
-#[tokio::test]
-async fn a_reservation_wins_and_moves_the_machine() {
-    let leases = leases(100..=102).await;
+async fn a_reservation_wins_and_moves_the_machine(leases: Leases) {
+    leases.pool(100..=102).await;
     leases.offer(wish(1, SECOND)).await;
     assert!(leases.take(1, ip(100), SECOND).await);
-    leases.store.lease_site(vec![addresses(100..=102, &[10, 101])]).await.unwrap();
+    leases.database.store.lease_site(vec![addresses(100..=102, &[10, 101])]).await.unwrap();
     assert_eq!(leases.offer(wish(2, SECOND)).await, Some(ip(102)), "101 is kept for another");
     let reserved = Wish { reserved: Some(ip(10)), ..wish(1, 2 * SECOND) };
     assert_eq!(leases.offer(reserved.clone()).await, Some(ip(10)));
@@ -125,9 +147,8 @@ async fn a_reservation_wins_and_moves_the_machine() {
     assert_eq!(leases.offer(without).await, Some(ip(100)), "the reservation is gone from the site file");
 }
 
-#[tokio::test]
-async fn an_empty_database_believes_the_machines() {
-    let leases = leases(100..=199).await;
+async fn an_empty_database_believes_the_machines(leases: Leases) {
+    leases.pool(100..=199).await;
     let remembers = |who, address| Wish { remembered: Some(address), ..wish(who, SECOND) };
     assert_eq!(leases.offer(remembers(1, ip(150))).await, Some(ip(150)));
     assert_eq!(leases.offer(remembers(2, ip(150))).await, Some(ip(100)), "one of them");
@@ -135,12 +156,11 @@ async fn an_empty_database_believes_the_machines() {
     assert_eq!(leases.offer(remembers(4, ip(7))).await, Some(ip(102)), "nor what is in no pool");
 }
 
-#[tokio::test]
-async fn a_rack_that_powers_on_gets_as_many_addresses() {
-    let leases = leases(1..=250).await;
+async fn a_rack_that_powers_on_gets_as_many_addresses(leases: Leases) {
+    leases.pool(1..=250).await;
     let mut asks = tokio::task::JoinSet::new();
     for who in 0..249 {
-        let store = leases.store.clone();
+        let store = leases.database.store.clone();
         asks.spawn(async move {
             let address = store.lease_offer(wish(who, SECOND)).await.unwrap().unwrap().address;
             assert!(store.lease_commit(mac(who), address, HOUR, SECOND).await.unwrap());
@@ -153,6 +173,6 @@ async fn a_rack_that_powers_on_gets_as_many_addresses() {
     }
     assert!(!given.contains(&ip(1)));
     assert_eq!(leases.offer(wish(255, SECOND)).await, None);
-    let page = leases.store.lease_list(Some(ip(10)), 5).await.unwrap();
+    let page = leases.database.store.lease_list(Some(ip(10)), 5).await.unwrap();
     assert_eq!(page.iter().map(|lease| lease.address).collect::<Vec<_>>(), [11, 12, 13, 14, 15].map(ip));
 }
