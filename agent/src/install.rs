@@ -120,6 +120,11 @@ impl Place {
 /// same is a wrong image.
 async fn write_image(install: &Install, node: &Path) -> Result<()> {
     let planned = &install.plan.image;
+    ensure!(
+        matches!(planned.format.as_str(), "ext4.zst" | "tar.zst"),
+        "this agent cannot write an image of the format `{}`; it knows ext4.zst and tar.zst",
+        planned.format
+    );
     let source = Source {
         url: format!("{}{}", install.membership.boot, install.setup.image_path),
         size: planned.size,
@@ -142,15 +147,12 @@ async fn write_once(download: &Download<'_>, install: &Install, node: &Path) -> 
     let (node, uuid) = (node.to_path_buf(), root_uuid(&install.plan)?.to_string());
     let root = install.plan.partition(Role::Root).context("the plan has no root partition")?;
     let length = (root.last - root.first + 1) * u64::from(install.plan.disk.sector_size);
-    let writer = spawn_blocking(move || match format.as_str() {
-        "ext4.zst" => {
-            let target = Target { path: node, offset: 0, length };
-            image::write_ext4(pieces, &target).map(drop)
+    let writer = spawn_blocking(move || {
+        if format == "tar.zst" {
+            return write_tar(pieces, &node, &uuid);
         }
-        "tar.zst" => write_tar(pieces, &node, &uuid),
-        other => {
-            bail!("this agent cannot write an image of the format `{other}`; it knows ext4.zst and tar.zst")
-        }
+        let target = Target { path: node, offset: 0, length };
+        image::write_ext4(pieces, &target).map(drop)
     });
     let fetched = download.send_to(sink).await;
     let written = writer.await.map_err(|e| anyhow!("the writing thread died: {e}"))?;

@@ -7,6 +7,8 @@ mod cpu;
 pub mod disks;
 pub mod interfaces;
 mod smbios;
+#[cfg(test)]
+mod tests;
 
 use api::facts::{BootMode, Facts, Memory};
 use api::state::Home;

@@ -23,8 +23,8 @@ use crate::work;
 
 const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
 
-/// Seconds that the server may hold a poll without a task.
-const POLL: u32 = 25;
+/// Seconds that the server may hold a poll without a task; less where it wants to hear more often.
+const POLL: u64 = 25;
 
 /// How the server is reached and recognised.
 #[derive(Clone, Debug)]
@@ -80,14 +80,15 @@ impl Session {
             agent_version: env!("CARGO_PKG_VERSION").into(),
             clock_error_ms: self.clock_error_ms,
         };
-        self.client.post::<HelloAnswer>(HELLO, &hello).await?;
+        let answer = self.client.post::<HelloAnswer>(HELLO, &hello).await?;
         waiting.answered();
+        let wait = answer.map_or(POLL, |answer| answer.heartbeat).clamp(1, POLL);
         loop {
             if facts_due.is_some_and(|due| due <= Instant::now()) {
                 self.report_facts().await?;
                 *facts_due = Some(Instant::now() + FACTS_EVERY);
             }
-            let path = format!("{TASK}?wait={POLL}");
+            let path = format!("{TASK}?wait={wait}");
             let started = Instant::now();
             let task: Option<Task> = self.client.call(Method::GET, &path, None::<&()>).await?;
             waiting.answered();
@@ -213,3 +214,6 @@ impl Waiting {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
