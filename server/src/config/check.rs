@@ -124,7 +124,8 @@ fn database(url: &str, found: &mut Findings) {
     };
     let user_has_password = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
     if user_has_password || url.contains("password=") {
-        let hint = "give the whole URL in the environment as METALD_DATABASE, or put the password into ~/.pgpass";
+        let hint =
+            "give the whole URL in the environment as METALD_DATABASE, or put the password into ~/.pgpass";
         found.error(path, "a password does not belong into the site file".into(), hint);
     }
 }
