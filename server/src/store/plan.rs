@@ -31,6 +31,7 @@ impl Store {
             })
         })
         .await?;
+        self.changed(&machine);
         self.plan(&machine, generation).await?.ok_or_else(stored)
     }
 }
