@@ -149,7 +149,7 @@ const TAIL: &str = r#"
 # swap unless a partition with fs = "swap" asks for it. K, M, G and T are powers of 1024.
 [layout.plain]
 root = { size = "8G", grow = true }
-# [[layout.plain.partition]]
+# [[layout.plain.extra]]
 # name = "data"
 # size = "20G"
 # grow = true                      # what is left is shared by all that grow

@@ -112,7 +112,7 @@ struct LayoutFile {
     esp: u64,
     root: VolumeFile,
     #[serde(default)]
-    partition: Vec<PartitionFile>,
+    extra: Vec<ExtraFile>,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +126,7 @@ struct VolumeFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PartitionFile {
+struct ExtraFile {
     name: String,
     #[serde(deserialize_with = "size")]
     size: u64,
@@ -261,7 +261,7 @@ impl NetworkFile {
 
 impl LayoutFile {
     fn into_layout(self) -> Layout {
-        let extra = |p: PartitionFile| ExtraPartition {
+        let extra = |p: ExtraFile| ExtraPartition {
             name: p.name,
             volume: Volume { size: p.size, grow: p.grow },
             fs: p.fs,
@@ -270,7 +270,7 @@ impl LayoutFile {
         Layout {
             esp: self.esp,
             root: Volume { size: self.root.size, grow: self.root.grow },
-            extra: self.partition.into_iter().map(extra).collect(),
+            extra: self.extra.into_iter().map(extra).collect(),
         }
     }
 }

@@ -36,7 +36,7 @@ address = "10.77.0.9"
 
 [layout.plain]
 root = {{ size = "4G", grow = true }}
-[[layout.plain.partition]]
+[[layout.plain.extra]]
 name = "data"
 size = "1G"
 fs = "ext4"

@@ -21,7 +21,7 @@ pub fn layout(name: &str, layout: &Layout, found: &mut Findings) {
     let mut names = HashSet::from(["bios", "esp", "root"]);
     let mut mounts = HashSet::from(["/", "/boot/efi"]);
     for (i, partition) in layout.extra.iter().enumerate() {
-        let path = format!("{path}.partition.{i}");
+        let path = format!("{path}.extra.{i}");
         extra(partition, &path, found);
         if !names.insert(&partition.name) {
             let message = format!("two partitions are named `{}`", partition.name);
