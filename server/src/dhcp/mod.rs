@@ -5,7 +5,7 @@ pub mod answer;
 pub mod decode;
 pub mod encode;
 pub mod firmware;
-mod link;
+pub mod link;
 pub mod packet;
 pub mod serve;
 pub mod sighting;

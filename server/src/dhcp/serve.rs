@@ -79,7 +79,13 @@ pub struct Place {
 
 /// Serves until the interface's socket fails.
 pub async fn serve(place: Place, dhcp: Arc<Dhcp>) -> io::Result<()> {
-    let link = Arc::new(Link::open(&place.interface, place.subnet.server)?);
+    let link = Link::open(&place.interface, place.subnet.server)?;
+    serve_on(link, place, dhcp).await
+}
+
+/// As [`serve`], on a link that is open already.
+pub async fn serve_on(link: Link, place: Place, dhcp: Arc<Dhcp>) -> io::Result<()> {
+    let link = Arc::new(link);
     let place = Arc::new(place);
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     tracing::info!(interface = %place.interface, server = %place.subnet.server, "DHCP answers");
