@@ -14,7 +14,7 @@ pub mod http;
 pub mod images;
 pub mod init;
 pub mod lifecycle;
-//pub mod router_advert;
+pub mod router_advert;
 pub mod run;
 pub mod store;
 pub mod tftp;

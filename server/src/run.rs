@@ -25,7 +25,7 @@ use crate::lifecycle::drive::drive;
 use crate::store::lease::Addresses;
 use crate::tftp::transfer::Limits;
 use crate::store::{Result as Stored, Store};
-use crate::{boot, clock, dhcp, http, tftp};
+use crate::{boot, clock, dhcp, http, router_advert, tftp};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
@@ -141,6 +141,11 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
         start_http(app, network, parts).await?;
         start_dhcp(app, network, &sightings, parts);
         start_tftp(app, network, &sightings, parts);
+        if network.router_advertisements {
+            let interface = network.interface.clone();
+            let named = format!("router advertisements on {interface}");
+            parts.spawn(async move { router_advert::serve(&interface).await.context(named) });
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use api::id::Mac;
 use api::machine::{Machine, TaskProgress};
 
-use crate::config::Site;
+use crate::config::{Approve, Site};
 use crate::lifecycle::patience::{Seen, wait};
 use crate::lifecycle::want::want;
 use crate::store::machine::Row;
@@ -34,7 +34,8 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
     let name =
         row.hostname.clone().or(interfaces.first().map(Mac::to_string)).unwrap_or_else(|| row.id.clone());
     let agent_here = row.home().is_some() && row.home() == want(&life).home;
-    let seen = Seen { since: row.since, evidence: &row.evidence, name: &name, agent_here };
+    let person_approves = profile.is_some_and(|profile| profile.approve == Approve::Person);
+    let seen = Seen { since: row.since, evidence: &row.evidence, name: &name, agent_here, person_approves };
     let find = |id: &str| beside.progress.iter().rev().find(|(machine, _)| machine == id);
     Ok(Machine {
         id: row.id(),

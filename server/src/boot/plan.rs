@@ -40,6 +40,8 @@ pub struct Known<'a> {
 }
 
 /// Drives a BIOS is asked for. More exist only in theory: each miss costs seconds.
+/// Every try still goes through all of them; it begins with one of the first few.
+const TURN: usize = 4;
 const DRIVES: [u8; 8] = [0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87];
 
 pub fn plan(life: &Life, known: Known<'_>) -> Answer {
@@ -61,13 +63,16 @@ fn own_disk(known: Known<'_>) -> OwnDisk {
     OwnDisk { esp, drives: drive_order(known.disk_boots, known.boot_drive) }
 }
 
+/// The drive with which the try of this number (from 0) begins; None before the first.
+pub fn first_drive(tries: i64) -> Option<u8> {
+    usize::try_from(tries).ok().map(|tries| DRIVES[tries % TURN])
+}
+
 /// A BIOS cannot be told a GUID. The drive that worked comes first; while none has, each try starts one
 /// drive further: a wrong disk that boots something never comes back to the script.
 fn drive_order(tries: i64, learned: Option<u8>) -> Vec<u8> {
-    let first = match learned {
-        Some(drive) => DRIVES.iter().position(|d| *d == drive).unwrap_or(0),
-        None => usize::try_from(tries).unwrap_or(0) % 4,
-    };
+    let first = learned.or(first_drive(tries)).unwrap_or(DRIVES[0]);
+    let first = DRIVES.iter().position(|drive| *drive == first).unwrap_or(0);
     let (before, from) = DRIVES.split_at(first);
     from.iter().chain(before).copied().collect()
 }

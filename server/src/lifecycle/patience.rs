@@ -5,6 +5,8 @@ use std::time::Duration;
 use api::state::{Life, State};
 use api::wait::Wait;
 
+use super::want::{hands_off, rests};
+
 /// What the floor looks like to someone who asks why nothing happens.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -16,6 +18,8 @@ pub struct Seen<'a> {
     pub name: &'a str,
     /// A session of the home that the state wants is there.
     pub agent_here: bool,
+    /// The profile lets nothing be erased without a person, whatever the disk holds.
+    pub person_approves: bool,
 }
 
 /// The state's patience by default; None where a person is waited for, or nothing is.
@@ -41,9 +45,10 @@ pub const fn patience(state: State) -> Option<Duration> {
 /// What a machine waits for. None only where it waits for nothing: it serves, or it is history.
 /// `override_` is the profile's own patience for this state.
 pub fn wait(life: &Life, seen: Seen<'_>, override_: Option<Duration>) -> Option<Wait> {
-    let deadline = deadline(life.state, seen.since, override_);
+    let deadline = deadline(life.state, seen.since, override_).filter(|_| !rests(life));
     let (waiting_for, then) = sentence(life, seen)?;
-    Some(Wait { waiting_for, since: seen.since, deadline, evidence: seen.evidence.into(), then })
+    let evidence = if seen.evidence.is_empty() { "nothing was seen of it yet" } else { seen.evidence };
+    Some(Wait { waiting_for, since: seen.since, deadline, evidence: evidence.into(), then })
 }
 
 /// When patience ends, in microseconds since 1970.
@@ -63,7 +68,7 @@ fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
             "it stays off until the wish is taken back".into(),
         ));
     }
-    if life.hold || life.maintenance {
+    if hands_off(life) {
         return Some((
             "an operator: it is on hold".into(),
             format!("`metalctl machine release {name}` lets it go on"),
@@ -87,6 +92,10 @@ fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
         State::Available if !life.assigned => {
             ("a profile".into(), "a rule or a [[machine]] entry in the site file gives it one".into())
         }
+        State::Available if !seen.person_approves => (
+            "a disk that its rule may erase; the evidence says what is in the way".into(),
+            format!("`metalctl machine approve {name}` shows the disks and asks a person instead"),
+        ),
         State::Available => (
             "an operator's approval of what will be erased".into(),
             format!("`metalctl machine approve {name}` shows the disks and asks"),

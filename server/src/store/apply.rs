@@ -3,11 +3,13 @@
 
 use api::event::Event;
 use api::id::MachineId;
-use api::state::{Life, State};
+use api::state::{Home, Life, State};
 
 use super::machine::{Row, errand_text};
-use super::{Conn, Error, Result, Store, on};
-use crate::lifecycle::next::{Step, after, next};
+use super::{Conn, Error, Result, Store, lock, on};
+use crate::boot;
+use crate::lifecycle::next::{Step, after, next, works};
+use crate::lifecycle::want::rests;
 
 /// What came of an event.
 #[derive(Clone, Debug)]
@@ -48,9 +50,8 @@ pub(super) async fn apply(
     who: &str,
     now: i64,
 ) -> Result<Applied> {
-    let sql = "SELECT * FROM machine WHERE id = $1";
-    let row: Option<Row> = on!(conn, c => sqlx::query_as(sql).bind(&id.0).fetch_optional(&mut **c).await)?;
-    let row = row.ok_or_else(|| Error::NoMachine(id.0.clone()))?;
+    lock(conn, id).await?;
+    let row = super::machine::row(conn, id).await?;
     let life = row.life()?;
     let step = next(&life, event);
     let new = after(&life, event, step);
@@ -60,19 +61,20 @@ pub(super) async fn apply(
         on!(conn, c => sqlx::query(sql).bind(&id.0).bind(home.as_str()).bind(boot_id).bind(generation)
             .bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;
     }
-    if new != life {
-        write_life(conn, &row, &new, reason(&row, event, step), now).await?;
+    if let (Step::Go(_), Event::Hello { home: Home::Disk, .. }, None) = (step, event, row.boot_drive) {
+        let sql = "UPDATE machine SET boot_drive = $2 WHERE id = $1";
+        let drive = boot::plan::first_drive(row.disk_boots - 1).map(i64::from);
+        on!(conn, c => sqlx::query(sql).bind(&id.0).bind(drive).execute(&mut **c).await.map(drop))?;
     }
-    if let Step::Go(_) = step {
+    if new != life {
+        write_life(conn, (&row, &life), &new, reason(&row, event, step), now).await?;
+    }
+    if matches!(step, Step::Go(_)) || (rests(&new) && !rests(&life)) {
         drop_tasks(conn, id).await?;
     }
-    let is_news = match (step, event) {
-        (Step::Stay, Event::Hello { boot_id, .. }) => *boot_id != row.boot_id,
-        (Step::Stay, _) => new != life,
-        (Step::Refuse(_), Event::Hello { boot_id, .. }) => *boot_id != row.boot_id,
-        _ => true,
-    };
-    if is_news {
+    // An agent that lost its connection says hello again: not news, unless that changed something.
+    let repeated = matches!(event, Event::Hello { boot_id, .. } if *boot_id == row.boot_id);
+    if !repeated || new != life {
         super::history::add(conn, id, entry(&life, &new, event, step, who, now)).await?;
     }
     Ok(Applied { step, life: new })
@@ -114,12 +116,20 @@ fn reason(row: &Row, event: &Event, step: Step) -> Option<String> {
     }
 }
 
-async fn write_life(conn: &mut Conn, row: &Row, new: &Life, reason: Option<String>, now: i64) -> Result<()> {
+async fn write_life(
+    conn: &mut Conn,
+    (row, old): (&Row, &Life),
+    new: &Life,
+    reason: Option<String>,
+    now: i64,
+) -> Result<()> {
     let sql = "UPDATE machine SET state = $3, since = $4, generation = $5, installed = $6, failed_in = $7, reason = $8, \
                errand = $9, hold = $10, maintenance = $11, power_off = $12, clustered = $13, enrolled = $14, \
                approved = $15, disk_boots = $16, version = version + 1 WHERE id = $1 AND version = $2";
-    let moved = new.state.as_str() != row.state;
-    let since = if moved { now } else { row.since };
+    let moved = new.state != old.state;
+    // The time on hold does not count against the state's patience.
+    let resumed = rests(old) && !rests(new) && works(new.state);
+    let since = if moved || resumed { now } else { row.since };
     let disk_boots = if moved { 0 } else { row.disk_boots };
     let rows = on!(conn, c => sqlx::query(sql).bind(&row.id).bind(row.version).bind(new.state.as_str()).bind(since)
         .bind(new.generation).bind(new.installed).bind(new.failed_in.map(State::as_str)).bind(reason)
@@ -128,7 +138,7 @@ async fn write_life(conn: &mut Conn, row: &Row, new: &Life, reason: Option<Strin
     if rows == 1 { Ok(()) } else { Err(Error::Conflict) }
 }
 
-/// Work that belonged to the state which is over.
+/// Work that belonged to the state which is over, or that a hold stops.
 async fn drop_tasks(conn: &mut Conn, id: &MachineId) -> Result<()> {
     let sql = "UPDATE task SET state = 'dropped' WHERE machine = $1 AND state IN ('queued', 'running')";
     on!(conn, c => sqlx::query(sql).bind(&id.0).execute(&mut **c).await.map(drop))?;
