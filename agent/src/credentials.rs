@@ -14,11 +14,17 @@ pub struct Request {
 /// A new key and the request for its certificate. The server alone says what the certificate names.
 pub fn request() -> Result<Request> {
     let key = KeyPair::generate().context("cannot make a key")?;
-    let csr = CertificateParams::default()
-        .serialize_request(&key)
-        .and_then(|csr| csr.pem())
-        .context("cannot write a certificate request")?;
-    Ok(Request { key_pem: key.serialize_pem(), csr_pem: csr })
+    Ok(Request { key_pem: key.serialize_pem(), csr_pem: csr(&key)? })
+}
+
+/// A request for a further certificate of a key that is there.
+pub fn request_for(key_pem: &str) -> Result<String> {
+    csr(&KeyPair::from_pem(key_pem).context("the agent's key is damaged")?)
+}
+
+fn csr(key: &KeyPair) -> Result<String> {
+    let csr = CertificateParams::default().serialize_request(key).and_then(|csr| csr.pem());
+    csr.context("cannot write a certificate request")
 }
 
 /// The pin: whoever spoofs the boot server cannot make this fingerprint.
@@ -55,5 +61,7 @@ mod tests {
         assert!(a.csr_pem.contains("CERTIFICATE REQUEST"));
         assert!(a.key_pem.contains("PRIVATE KEY"));
         assert_ne!(a.key_pem, b.key_pem);
+        assert!(request_for(&a.key_pem).unwrap().contains("CERTIFICATE REQUEST"));
+        assert!(request_for("").is_err());
     }
 }

@@ -19,12 +19,14 @@ mod partition;
 mod patience;
 mod ram;
 mod reboot;
+mod renewal;
 mod report;
 mod residence;
 #[cfg(test)]
 mod sample;
 mod session;
 mod sysfs;
+mod watchdog;
 mod work;
 
 use std::path::Path;

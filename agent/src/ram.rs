@@ -19,7 +19,7 @@ use crate::kernel_log;
 use crate::log::Log;
 use crate::session::{Server, Session, Waiting};
 use crate::sysfs::Tree;
-use crate::{clock, credentials, reboot};
+use crate::{clock, credentials, reboot, watchdog};
 
 const BOOT_KEY: &str = "/etc/metal/boot-key";
 
@@ -28,6 +28,7 @@ const ENROLL_TRIES: u32 = 3;
 
 pub async fn run(log: &Log) -> Result<()> {
     kernel_log::follow(log.clone());
+    tokio::spawn(watchdog::stroke(log.clone()));
     let line = fs::read_to_string("/proc/cmdline").context("cannot read the kernel's command line")?;
     let args = boot_args::parse(&line)?;
     let tree = Tree::new("/");

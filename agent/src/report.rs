@@ -1,8 +1,8 @@
 //! Tells the server how far a task has come, and the task when nobody wants it any more.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,6 +12,8 @@ use api::task::Progress;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::log::Log;
+
 /// An unchanged phase is repeated this often: a long mkfs must not look like a dead machine.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -19,7 +21,9 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Report {
     now: watch::Sender<Progress>,
+    since: Arc<Mutex<Instant>>,
     unwanted: Arc<AtomicBool>,
+    log: Log,
 }
 
 /// The server answered that the task is no longer wanted.
@@ -34,15 +38,20 @@ impl fmt::Display for Unwanted {
 
 impl std::error::Error for Unwanted {}
 
-impl Default for Report {
-    fn default() -> Report {
-        Report { now: watch::Sender::new(Progress::default()), unwanted: Arc::default() }
-    }
-}
-
 impl Report {
+    pub fn new(log: Log) -> Report {
+        let now = watch::Sender::new(Progress::default());
+        Report { now, since: Arc::new(Mutex::new(Instant::now())), unwanted: Arc::default(), log }
+    }
+
+    /// Begins a phase; an empty name ends the last one.
     pub fn phase(&self, phase: &str, total: u64) {
-        self.now.send_replace(Progress { phase: phase.into(), done: 0, total });
+        let last = self.now.send_replace(Progress { phase: phase.into(), done: 0, total });
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = std::mem::replace(&mut *since, Instant::now());
+        if !last.phase.is_empty() {
+            self.log.say(format!("{}: {:.1} s", last.phase, begun.elapsed().as_secs_f32()));
+        }
     }
 
     pub fn done(&self, done: u64) {

@@ -14,7 +14,7 @@ use crate::inventory;
 use crate::log::Log;
 use crate::session::{Server, Session, Waiting};
 use crate::sysfs::Tree;
-use crate::{clock, kernel_log};
+use crate::{clock, kernel_log, renewal};
 
 /// A smaller error is the time daemon's business: stepping the clock under running services is not harmless.
 const TOLERATED_MS: i64 = 60_000;
@@ -56,7 +56,13 @@ pub async fn run(installed: Installed, log: &Log) -> Result<()> {
         patience: Duration::MAX,
         log: log.clone(),
     };
-    match session.run().await? {}
+    tokio::select! {
+        ended = session.run() => match ended? {},
+        () = renewal::run(&session.client, generation, root, log) => {
+            log.say("the certificate was renewed; the service starts anew with it");
+            Ok(())
+        }
+    }
 }
 
 /// A clock that is far off would make TLS refuse a good certificate.

@@ -154,13 +154,14 @@ impl Session {
 
     /// With reports of progress beside it.
     async fn work(&self, task: Task) -> Result<()> {
-        let report = Report::default();
+        let report = Report::new(self.log.clone());
         let posting = {
             let (report, client, id) = (report.clone(), self.client.clone(), task.id.clone());
             tokio::spawn(async move { report.post(client, id).await })
         };
         let ended = work::perform(self, task, &report).await;
         posting.abort();
+        report.phase("", 0);
         ended
     }
 

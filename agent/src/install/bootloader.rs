@@ -25,7 +25,8 @@ pub fn config(boot: &Bootloader, root_uuid: &str, consoles: &[String]) -> String
     let (kernel, initrd) = (absolute(&boot.kernel_path), absolute(&boot.initrd_path));
     format!(
         "# Written by metal-agent at install time.\n\
-         {serial}set timeout=1\n\
+         {serial}set timeout_style=hidden\n\
+         set timeout=1\n\
          set default=0\n\
          search --no-floppy --fs-uuid --set=root {root_uuid}\n\
          menuentry 'Linux' {{\n\

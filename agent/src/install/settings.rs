@@ -26,7 +26,7 @@ pub fn files(setup: &Setup, partitions: &[PlannedPartition], machine_id: &str) -
         file("etc/hostname", format!("{}\n", setup.hostname)),
         file("etc/hosts", hosts(&setup.hostname)),
         file("etc/machine-id", format!("{machine_id}\n")),
-        file(&format!("etc/systemd/system/{UNIT}"), unit()),
+        file(&format!("etc/systemd/system/{UNIT}"), unit(esp_mount(partitions))),
         // A kernel that hangs is reset by the hardware; where there is none, this changes nothing.
         file("etc/systemd/system.conf.d/metal.conf", "[Manager]\nRuntimeWatchdogSec=60\n".into()),
     ];
@@ -42,6 +42,12 @@ pub fn files(setup: &Setup, partitions: &[PlannedPartition], machine_id: &str) -
         files.push(file("etc/systemd/timesyncd.conf.d/metal.conf", text));
     }
     files
+}
+
+/// Where the running system finds its identity file.
+pub fn esp_mount(partitions: &[PlannedPartition]) -> &str {
+    let esp = partitions.iter().find(|p| p.role == Role::Esp);
+    esp.and_then(|p| p.mount.as_deref()).unwrap_or(ESP_MOUNT)
 }
 
 fn file(path: &str, text: String) -> SystemFile {
@@ -92,11 +98,13 @@ fn network(mac: Mac) -> String {
 }
 
 /// Not after network-online.target: that waits two minutes for a port without a cable, and the agent asks again anyway.
-fn unit() -> String {
+/// After the ESP, which holds the generation that it tells; but without needing it.
+fn unit(esp: &str) -> String {
+    let esp = mount_unit(esp);
     format!(
         "[Unit]\n\
          Description=Agent of this machine's provisioning server\n\
-         After=network.target\n\n\
+         After=network.target {esp}\n\n\
          [Service]\n\
          ExecStart=/{AGENT}\n\
          Restart=always\n\
@@ -104,6 +112,19 @@ fn unit() -> String {
          [Install]\n\
          WantedBy=multi-user.target\n"
     )
+}
+
+/// systemd's name for a place in the tree (systemd.unit(5), "string escaping").
+fn mount_unit(place: &str) -> String {
+    let mut name = String::new();
+    for byte in place.trim_matches('/').bytes() {
+        match byte {
+            b'/' => name.push('-'),
+            b if b.is_ascii_alphanumeric() || b":_.".contains(&b) => name.push(char::from(b)),
+            b => name += &format!("\\x{b:02x}"),
+        }
+    }
+    name + ".mount"
 }
 
 #[cfg(test)]
@@ -178,6 +199,9 @@ mod tests {
             text("etc/systemd/timesyncd.conf.d/metal.conf", &[]).text,
             "[Time]\nNTP=10.77.0.1 10.77.0.2\n"
         );
+        let unit = text("etc/systemd/system/metal-agent.service", &[]).text;
+        assert!(unit.contains("After=network.target boot-efi.mount\n"), "{unit}");
+        assert_eq!(mount_unit("/srv/my-esp/"), "srv-my\\x2desp.mount");
         assert!(text("etc/hosts", &[]).text.contains("127.0.1.1 node07\n"));
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use api::facts::Identity;
 use api::id::MachineId;
-use api::plan::{PlannedPartition, Role};
+use api::plan::PlannedPartition;
 use api::task::Setup;
 
 use super::bootloader::{below, put};
@@ -80,7 +80,7 @@ fn write_agent(
     if !link.is_symlink() {
         symlink(format!("../{UNIT}"), &link).context("cannot enable the agent's service")?;
     }
-    let esp = partitions.iter().find(|p| p.role == Role::Esp).and_then(|p| p.mount.as_deref());
+    let esp = settings::esp_mount(partitions).trim_end_matches('/');
     let facts = Installed {
         server: membership.server.clone(),
         boot: membership.boot.clone(),
@@ -91,7 +91,7 @@ fn write_agent(
         site: setup.site.clone(),
         time: membership.time,
         interfaces: setup.interfaces.clone(),
-        identity: format!("{}/{}", esp.unwrap_or(settings::ESP_MOUNT).trim_end_matches('/'), Identity::PATH),
+        identity: format!("{esp}/{}", Identity::PATH),
     };
     let text = serde_json::to_string_pretty(&facts).context("cannot write agent.json")?;
     let files = [

@@ -131,7 +131,7 @@ fn install_of(body: &[u8], server: &FileServer, format: &str) -> Install {
         plan,
         setup,
         membership: membership(&server.url),
-        report: Report::default(),
+        report: Report::new(Log::default()),
         log: Log::default(),
     }
 }

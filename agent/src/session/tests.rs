@@ -180,7 +180,7 @@ async fn patience_ends_only_in_ram() {
 #[tokio::test]
 async fn progress_is_told_and_a_409_stops_the_work() {
     let fake = fake(vec![("/t1/progress", 204, String::new()), ("/t1/progress", 409, "{}".into())]);
-    let report = Report::default();
+    let report = Report::new(Log::default());
     let posting = {
         let (report, client) = (report.clone(), fake.client.clone());
         tokio::spawn(async move { report.post(client, "t1".into()).await })
