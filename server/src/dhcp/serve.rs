@@ -137,7 +137,7 @@ async fn exchange(request: &Request, link: &Link, place: &Place, dhcp: &Dhcp) ->
     };
     // After it is known who asks: a machine that is seen for the first time has its row by now.
     if request.ask == Ask::Discover {
-        tell(dhcp, request.mac, asks, HopName::Discover, asks.to_string());
+        tell(dhcp, request, asks, HopName::Discover, asks.to_string());
     }
     let reply = match answer(request, &client, &place.subnet) {
         Answer::Silence(why) => {
@@ -156,7 +156,7 @@ async fn exchange(request: &Request, link: &Link, place: &Place, dhcp: &Dhcp) ->
     };
     link.send(reply.destination, &encode(&reply)?).await?;
     dhcp.counters.answered.fetch_add(1, Relaxed);
-    report(dhcp, asks, &reply);
+    report(dhcp, request, asks, &reply);
     Ok(())
 }
 
@@ -200,7 +200,7 @@ async fn promise(reply: Reply, request: &Request, subnet: &Subnet, dhcp: &Dhcp) 
     }
 }
 
-fn report(dhcp: &Dhcp, asks: Firmware, reply: &Reply) {
+fn report(dhcp: &Dhcp, request: &Request, asks: Firmware, reply: &Reply) {
     let address = reply.your_addr.map(|address| address.to_string()).unwrap_or_default();
     let file = reply.boot.as_ref().map_or("nothing to boot", |boot| boot.file.as_str());
     tracing::debug!(mac = %reply.mac, %asks, say = %reply.say, to = %reply.destination, address, file, "answered");
@@ -212,11 +212,14 @@ fn report(dhcp: &Dhcp, asks: Firmware, reply: &Reply) {
             return;
         }
     };
-    tell(dhcp, reply.mac, asks, hop, format!("{asks}: {address}, {file}"));
+    tell(dhcp, request, asks, hop, format!("{asks}: {address}, {file}"));
 }
 
-fn tell(dhcp: &Dhcp, mac: Mac, asks: Firmware, name: HopName, detail: String) {
-    dhcp.sightings.tell(mac, asks.netboots(), name, clock::now(), detail);
+/// Hops belong to a boot. Who has an address already renews it, every half hour, for years.
+fn tell(dhcp: &Dhcp, request: &Request, asks: Firmware, name: HopName, detail: String) {
+    if request.client_addr.is_none() {
+        dhcp.sightings.tell(request.mac, asks.netboots(), name, clock::now(), detail);
+    }
 }
 
 fn transient(error: &io::Error) -> bool {
