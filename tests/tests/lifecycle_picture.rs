@@ -1,5 +1,5 @@
-//! The picture of the states, drawn by asking `next` about every state and every event. Pages that show it
-//! are compared with it; `UPDATE=1 cargo test -p tests --test lifecycle_picture` draws them anew.
+//! The picture of the states, drawn by asking `next` about every state and every event. The README shows
+//! it and is compared with it; `UPDATE=1 cargo test -p tests --test lifecycle_picture` draws it anew.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,22 +8,21 @@ use api::event::Event;
 use api::state::{Errand, Home, Life, State};
 use server::lifecycle::next::{Step, next, works};
 
-const PAGES: [&str; 1] = ["docs/lifecycle.md"];
-const FENCE: &str = "```mermaid\nstateDiagram-v2\n";
+const PAGE: &str = "README.md";
+const BEGIN: &str = "<!-- states:begin -->\n";
+const END: &str = "<!-- states:end -->";
 
 #[test]
-fn the_picture_in_the_pages_is_the_one_that_the_table_draws() {
-    let picture = picture();
-    for page in PAGES {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
-        let (before, rest) = text.split_once(FENCE).unwrap_or_else(|| panic!("{page} has no state diagram"));
-        let (shown, after) = rest.split_once("```").expect("the end of the diagram");
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, format!("{before}{FENCE}{picture}```{after}")).expect("write the page");
-        } else {
-            assert_eq!(shown, picture, "{page} is stale: run this test with UPDATE=1");
-        }
+fn the_picture_in_the_readme_is_the_one_that_the_table_draws() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PAGE);
+    let text = std::fs::read_to_string(&path).expect("the page");
+    let (before, rest) = text.split_once(BEGIN).expect("the place where the picture begins");
+    let (shown, after) = rest.split_once(END).expect("the place where the picture ends");
+    let picture = format!("```mermaid\nstateDiagram-v2\n{}```\n", picture());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, format!("{before}{BEGIN}{picture}{END}{after}")).expect("write the page");
+    } else {
+        assert_eq!(shown, picture, "{PAGE} is stale: run this test with UPDATE=1");
     }
 }
 
