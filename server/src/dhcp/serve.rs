@@ -2,10 +2,11 @@
 //! makes the promise durable, answers. Each packet runs in a task of its own, so that no client waits for
 //! another's commit.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use api::id::Mac;
 use api::trace::HopName;
@@ -28,6 +29,8 @@ use crate::store::{self, Store, lease::Wish};
 const AT_ONCE: usize = 1024;
 /// An address stays its holder's a little longer than it was told: clocks differ.
 const GRACE_S: u32 = 60;
+/// Anyone can name any server: so many are remembered, no more.
+const RIVALS: usize = 16;
 const SECOND: i64 = 1_000_000;
 
 /// What all interfaces share.
@@ -67,6 +70,8 @@ pub struct Counters {
     pub overloaded: AtomicU64,
     pub failed: AtomicU64,
     pub answered: AtomicU64,
+    /// Other DHCP servers whose offers clients here took.
+    pub rivals: Mutex<BTreeSet<Ipv4Addr>>,
 }
 
 /// Where one DHCP server listens.
@@ -121,12 +126,26 @@ async fn handle(packet: &[u8], link: &Link, place: &Place, dhcp: &Dhcp) {
         }
     };
     if let Some(why) = foreign(&request, &place.subnet) {
+        note_rival(&request, place, dhcp);
         tracing::debug!(mac = %request.mac, ask = %request.ask, why, "no answer");
         return;
     }
     if let Err(error) = exchange(&request, link, place, dhcp).await {
         dhcp.counters.failed.fetch_add(1, Relaxed);
         tracing::warn!(mac = %request.mac, ask = %request.ask, %error, "a DHCP client got no answer");
+    }
+}
+
+/// Two authoritative servers on one network make boots a matter of luck, so the first sign of another
+/// is said aloud, once a server.
+fn note_rival(request: &Request, place: &Place, dhcp: &Dhcp) {
+    let Some(server) = request.server.filter(|server| *server != place.subnet.server) else {
+        return;
+    };
+    let mut rivals = dhcp.counters.rivals.lock().unwrap_or_else(PoisonError::into_inner);
+    if rivals.len() < RIVALS && rivals.insert(server) {
+        let (interface, mac) = (&place.interface, request.mac);
+        tracing::warn!(%interface, %server, %mac, "another DHCP server answers on this network, and a client took its offer");
     }
 }
 
