@@ -6,6 +6,7 @@
 mod apply;
 mod boot_key;
 mod facts;
+mod find;
 mod history;
 pub mod lease;
 mod log;
@@ -15,9 +16,11 @@ mod task;
 mod token;
 mod trace;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::str::FromStr;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -40,6 +43,10 @@ pub enum Error {
     Stored { place: &'static str, text: String },
     #[error("the database's writer has stopped")]
     Stopped,
+    #[error("the database did not keep what was written: {0}")]
+    Lost(String),
+    #[error("a write ended in a panic, and nothing of it was kept")]
+    Panicked,
     #[error("`{0}` is neither sqlite://PATH nor postgres://…")]
     Url(String),
     #[error("no machine `{0}`")]
@@ -167,7 +174,7 @@ where
     let (answer, answered) = oneshot::channel();
     let job: Job = Box::new(move |conn| {
         Box::pin(async move {
-            let outcome = work(conn).await;
+            let outcome = unwound(work(conn)).await;
             let keep = outcome.is_ok();
             // The caller may be gone; what it asked for stands all the same.
             let finish: Finish = Box::new(move |committed| drop(answer.send(committed.and(outcome))));
@@ -202,9 +209,14 @@ async fn write_group(pool: &SqlitePool, group: Vec<Job>) -> Result<()> {
         let _ = execute(&mut conn, "ROLLBACK").await;
     }
     for finish in finishes {
-        finish(if committed.is_ok() { Ok(()) } else { Err(Error::Stopped) });
+        finish(committed.as_ref().map(|()| ()).map_err(|error| Error::Lost(error.to_string())));
     }
     committed
+}
+
+/// A defect in one write must neither end the writer of all nor leave its transaction to the next.
+async fn unwound<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
 async fn run_group(conn: &mut Conn, group: Vec<Job>, finishes: &mut Vec<Finish>) -> Result<()> {
@@ -231,11 +243,21 @@ where
     let mut conn: Conn = Side::Pg(pool.acquire().await?);
     let alone = tokio::spawn(async move {
         execute(&mut conn, "BEGIN").await?;
-        let outcome = work(&mut conn).await;
+        let outcome = unwound(work(&mut conn)).await;
         execute(&mut conn, if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         outcome
     });
     alone.await.map_err(|_| Error::Stopped)?
+}
+
+/// Whoever counts a machine's rows, or reads it before writing, waits here for the turn of this machine:
+/// PostgreSQL runs transactions side by side, SQLite has one writer anyway. Taken before all other locks.
+async fn lock(conn: &mut Conn, machine: &api::id::MachineId) -> Result<()> {
+    if let Side::Pg(c) = conn {
+        let sql = "SELECT id FROM machine WHERE id = $1 FOR NO KEY UPDATE";
+        sqlx::query(sql).bind(&machine.0).execute(&mut **c).await?;
+    }
+    Ok(())
 }
 
 async fn execute(conn: &mut Conn, sql: &'static str) -> Result<()> {

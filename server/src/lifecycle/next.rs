@@ -3,6 +3,8 @@
 use api::event::Event;
 use api::state::{Errand, Home, Life, State};
 
+use super::want::hands_off;
+
 /// The answer to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -22,6 +24,8 @@ pub fn next(life: &Life, event: &Event) -> Step {
     match (life.state, event) {
         // Attributes beside the state, from anywhere.
         (_, E::Hold | E::Release) => Stay,
+        // Hands may be in the chassis: what would change its boot waits for the release.
+        _ if hands_off(life) && is_wish(event) => Refuse("it is on hold: release it first"),
         (S::Retired, E::Assigned { .. } | E::Approved | E::Allowed) => {
             Refuse("it is retired: enroll it first")
         }
@@ -40,8 +44,12 @@ pub fn next(life: &Life, event: &Event) -> Step {
 
         // A plan may be frozen now.
         (S::Available, E::Approved | E::Allowed) if life.assigned => Go(S::Partitioning),
-        (S::Discovered | S::Inspecting | S::Available, E::Approved) => Stay,
+        (S::Available, E::Approved) => Stay,
         (S::Available, E::Allowed) => Refuse("it has no profile yet"),
+        // Whoever approves has seen what is on the disks.
+        (S::Discovered | S::Inspecting, E::Approved) => {
+            Refuse("its disks are not known yet: wait until it is available")
+        }
         (_, E::Approved | E::Allowed) => Refuse("nothing of it waits for approval"),
 
         // Destruction and building, once a generation.
@@ -55,12 +63,16 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (_, E::Installed { .. }) => Refuse("no OS of that generation is being installed"),
 
         // Its own disk answers: only this generation's OS counts.
-        (S::Booting, E::Hello { home: Home::Disk, generation, .. }) => match *generation == life.generation {
-            true => Go(if life.clustered { S::Joining } else { S::Active }),
-            false => Refuse("the old OS answered"),
-        },
-        (S::Discovered, E::Hello { .. }) => Refuse("it is not enrolled"),
-        (S::Retired, E::Hello { home: Home::Ram, .. }) => Refuse("it is retired"),
+        (
+            S::Booting | S::Joining | S::Active | S::Draining,
+            E::Hello { home: Home::Disk, generation, .. },
+        ) if *generation != life.generation => Refuse(stranger(life, *generation)),
+        (S::Booting, E::Hello { home: Home::Disk, .. }) => {
+            Go(if life.clustered { S::Joining } else { S::Active })
+        }
+        (S::Discovered, E::Hello { home: Home::Ram, .. }) => Refuse("it is not enrolled"),
+        (S::Discovered, E::Hello { home: Home::Disk, .. }) => Refuse("an OS answered that nobody knows of"),
+        (S::Retired, E::Hello { .. }) => Refuse("it is retired"),
         // A reboot that nobody asked for is an event; the state stays what it is.
         (_, E::Hello { .. }) => Stay,
 
@@ -78,6 +90,8 @@ pub fn next(life: &Life, event: &Event) -> Step {
 
         // Failure and patience.
         (state, E::StepFailed { .. } | E::DeadlinePassed) if works(state) => Go(S::Failed),
+        // These two wait for a person and have no deadline, but an agent does something for them too.
+        (S::Available | S::Rescue, E::StepFailed { .. }) => Go(S::Failed),
         (S::Failed, E::StepFailed { .. }) => Stay,
         (_, E::StepFailed { .. }) => Refuse("no step of it is running"),
         (_, E::DeadlinePassed) => Refuse("nothing of it has a deadline"),
@@ -98,26 +112,31 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (S::Retired, E::Reprovision) => Refuse("it is retired: enroll it first"),
 
         (S::Inspecting, E::Inspect) => Stay,
-        (S::Available | S::Failed, E::Inspect) => Go(S::Inspecting),
-        (S::Active, E::Inspect) => Go(leave_for(life, S::Inspecting)),
+        (S::Available, E::Inspect) => Go(S::Inspecting),
+        (S::Active | S::Failed, E::Inspect) => Go(leave_for(life, S::Inspecting)),
         (_, E::Inspect) => Refuse("it cannot be inspected from here"),
 
-        (S::Available | S::Failed | S::Rescue, E::Wipe) => Go(S::Wiping),
-        (S::Active | S::Joining | S::Booting, E::Wipe) => Go(leave_for(life, S::Wiping)),
+        (S::Wiping, E::Wipe) if life.errand == Errand::Release => Stay,
+        (S::Available | S::Rescue, E::Wipe) => Go(S::Wiping),
+        (S::Active | S::Joining | S::Booting | S::Failed, E::Wipe) => Go(leave_for(life, S::Wiping)),
         (_, E::Wipe) => Refuse("it cannot be wiped from here"),
 
+        (S::Rescue, E::Rescue) => Stay,
         (S::Inspecting | S::Available | S::Failed | S::Booting, E::Rescue) => Go(S::Rescue),
         (S::Active | S::Joining, E::Rescue) => Go(leave_for(life, S::Rescue)),
         (_, E::Rescue) => Refuse("it cannot be rescued from here"),
-        (S::Rescue, E::Leave) if life.installed > 0 => Go(S::Booting),
+        (S::Rescue, E::Leave) if is_installed(life) => Go(S::Booting),
         (S::Rescue, E::Leave) => Go(S::Inspecting),
         (_, E::Leave) => Refuse("it is not in rescue"),
 
         (S::Retired, E::Retire) => Stay,
         (S::Discovered, E::Retire) => Go(S::Retired),
-        (S::Inspecting | S::Available | S::Failed | S::Rescue, E::Retire) => Go(S::Wiping),
-        (S::Active | S::Joining | S::Booting, E::Retire) => Go(leave_for(life, S::Wiping)),
-        (_, E::Retire) => Refuse("it is in the middle of something: hold it, or wait"),
+        // It goes on with what it does, and ends as history.
+        (S::Draining | S::Wiping, E::Retire) => Stay,
+        (S::Inspecting | S::Available | S::Partitioning | S::Installing | S::Rescue, E::Retire) => {
+            Go(S::Wiping)
+        }
+        (S::Active | S::Joining | S::Booting | S::Failed, E::Retire) => Go(leave_for(life, S::Wiping)),
     }
 }
 
@@ -133,33 +152,53 @@ pub fn after(life: &Life, event: &Event, step: Step) -> Life {
         Event::Assigned { clustered } => (new.assigned, new.clustered) = (true, *clustered),
         // The verb has shown the disks and asked; that is the approval.
         Event::Reprovision => (new.errand, new.approved) = (Errand::Reprovision, true),
-        Event::Inspect => new.errand = Errand::Inspect,
+        Event::Inspect if step != Stay => new.errand = Errand::Inspect,
         Event::Wipe => new.errand = Errand::Release,
         Event::Retire => new.errand = Errand::Retire,
         Event::Rescue => new.errand = Errand::Rescue,
         Event::LayoutVerified { .. } => new.installed = 0,
         Event::Installed { generation } => new.installed = *generation,
-        Event::Wiped => new.installed = 0,
         _ => {}
     }
     if let Go(state) = step {
         new.state = state;
         new.failed_in = (state == State::Failed).then_some(life.state);
-        match state {
-            // A retry goes on with the generation that failed; every other way here begins a new one.
-            State::Partitioning if life.state != State::Failed => {
-                new.generation += 1;
-                new.errand = Errand::None;
-            }
-            State::Booting | State::Available | State::Rescue | State::Retired => {
-                (new.errand, new.approved) = (Errand::None, false);
-            }
-            // The numbering goes on, so that an old plan never fits.
-            State::Discovered => new = Life { generation: life.generation, ..Life::new(true) },
-            _ => {}
-        }
+        arrive(&mut new, life.state);
+    }
+    if is_settled(new.state) {
+        new.errand = Errand::None;
     }
     new
+}
+
+/// What a state begins with.
+fn arrive(new: &mut Life, from: State) {
+    match new.state {
+        // A retry goes on with the generation that failed; every other way here begins a new one.
+        State::Partitioning if from != State::Failed => new.generation += 1,
+        State::Available | State::Booting | State::Rescue => new.approved = false,
+        // From the first erased sector on, nothing on the disks counts as installed.
+        State::Wiping => new.installed = 0,
+        State::Retired => (new.approved, new.enrolled) = (false, false),
+        _ => {}
+    }
+}
+
+/// Where no errand leads any further.
+const fn is_settled(state: State) -> bool {
+    use State as S;
+    matches!(
+        state,
+        S::Discovered
+            | S::Available
+            | S::Partitioning
+            | S::Installing
+            | S::Booting
+            | S::Joining
+            | S::Active
+            | S::Rescue
+            | S::Retired
+    )
 }
 
 /// States in which somebody works on the machine, so that a step of it can fail.
@@ -171,12 +210,44 @@ pub const fn works(state: State) -> bool {
     )
 }
 
+/// What people and rules want, as against what is reported.
+const fn is_wish(event: &Event) -> bool {
+    use Event as E;
+    matches!(
+        event,
+        E::Approved
+            | E::Allowed
+            | E::Enroll
+            | E::Reprovision
+            | E::Inspect
+            | E::Retry
+            | E::Wipe
+            | E::Rescue
+            | E::Leave
+            | E::Retire
+    )
+}
+
+/// The OS of the running generation is on the disk. One that was there when a newer generation began does
+/// not count: its disks may be half erased, and its certificate is no longer good.
+const fn is_installed(life: &Life) -> bool {
+    life.installed > 0 && life.installed == life.generation
+}
+
+/// Which OS it is that answers in the place of this generation's.
+const fn stranger(life: &Life, generation: i64) -> &'static str {
+    match generation < life.generation {
+        true => "the old OS answered",
+        false => "a newer OS answered than this row knows of: was the database restored?",
+    }
+}
+
 fn after_inspection(life: &Life) -> State {
     match life.errand {
         Errand::Reprovision => State::Partitioning,
         Errand::Release | Errand::Retire => State::Wiping,
         Errand::Rescue => State::Rescue,
-        Errand::None | Errand::Inspect if life.installed > 0 => State::Booting,
+        Errand::None | Errand::Inspect if is_installed(life) => State::Booting,
         Errand::None | Errand::Inspect => State::Available,
     }
 }
@@ -189,9 +260,11 @@ fn after_draining(life: &Life) -> State {
     }
 }
 
-/// A node leaves its cluster first; without a cluster there is nothing to drain.
+/// A node leaves its cluster first, and one whose joining or leaving failed is half in it; without a
+/// cluster there is nothing to drain.
 const fn leave_for(life: &Life, state: State) -> State {
-    match life.clustered && matches!(life.state, State::Active | State::Joining) {
+    let of_failed = matches!(life.failed_in, Some(State::Joining | State::Draining));
+    match life.clustered && (matches!(life.state, State::Active | State::Joining) || of_failed) {
         true => State::Draining,
         false => state,
     }

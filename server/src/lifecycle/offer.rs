@@ -3,7 +3,7 @@
 use api::state::{Home, Life, State};
 use api::task::{RebootTo, TaskKind};
 
-use super::want::want;
+use super::want::{rests, want};
 
 /// The session that asks.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub enum Offer {
 
 pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
     let wanted = want(life);
-    if life.hold || life.maintenance || life.power_off {
+    if rests(life) {
         return Offer::Nothing;
     }
     match (wanted.home, session.home) {
@@ -55,6 +55,16 @@ pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
         (_, Some(kind)) => Offer::Work(kind),
         (_, None) => Offer::Nothing,
     }
+}
+
+/// Whether the machine as it is now still wants what was decided for it a moment ago.
+pub fn still_wanted(life: &Life, generation: i64, kind: TaskKind) -> bool {
+    let fits = match kind {
+        // They read, or move the agent to where it should be: harmless in every state.
+        TaskKind::Inspect | TaskKind::Reboot => true,
+        kind => want(life).task == Some(kind),
+    };
+    fits && generation == life.generation && !rests(life)
 }
 
 #[cfg(test)]

@@ -37,13 +37,22 @@ pub fn want(life: &Life) -> Want {
         Boot::OwnDisk if life.installed > 0 && life.state != State::Retired => Some(Home::Disk),
         Boot::OwnDisk => None,
     };
-    let hands_off = life.hold || life.maintenance;
     let power = match life.power_off {
         true => Power::Off,
-        false if hands_off => Power::AsItIs,
+        false if hands_off(life) => Power::AsItIs,
         false => Power::On,
     };
-    Want { power, boot, home, task: task.filter(|_| !hands_off && !life.power_off) }
+    Want { power, boot, home, task: task.filter(|_| !rests(life)) }
+}
+
+/// Nobody may touch it: hands may be in the chassis.
+pub const fn hands_off(life: &Life) -> bool {
+    life.hold || life.maintenance
+}
+
+/// Nothing is asked of it, and no time runs against it.
+pub const fn rests(life: &Life) -> bool {
+    hands_off(life) || life.power_off
 }
 
 fn by_state(life: &Life) -> (Boot, Option<TaskKind>) {

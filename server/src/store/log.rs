@@ -4,9 +4,9 @@ use api::agent::{LogLine, LogSource};
 use api::id::MachineId;
 use api::machine::LogEntry;
 
-use super::{Result, Store, on};
+use super::{Result, Store, lock, on};
 
-/// Lines kept of one boot attempt; a kernel that repeats itself must not fill the disk.
+/// Lines kept of a machine; a kernel that repeats itself must not fill the disk.
 const KEPT: i64 = 20_000;
 
 impl Store {
@@ -15,8 +15,9 @@ impl Store {
                    SELECT $1, (SELECT COALESCE(MAX(number), 0) + 1 FROM log WHERE machine = $1), \
                    (SELECT COALESCE(MAX(attempt), 0) FROM hop WHERE machine = $1), $2, $3, $4";
         let trim = "DELETE FROM log WHERE machine = $1 AND number <= (SELECT MAX(number) FROM log WHERE machine = $1) - $2";
-        let key = machine.0.clone();
+        let (id, key) = (machine.clone(), machine.0.clone());
         self.write(move |conn| Box::pin(async move {
+            lock(conn, &id).await?;
             for line in lines {
                 on!(conn, c => sqlx::query(sql).bind(&key).bind(line.at).bind(line.source.as_str()).bind(line.text)
                     .execute(&mut **c).await.map(drop))?;

@@ -125,30 +125,6 @@ impl Store {
         )
     }
 
-    /// A hostname, or a prefix of a MAC, serial or id that fits one machine only.
-    pub async fn machine_find(&self, reference: &str) -> Result<Row> {
-        let sql = "SELECT * FROM machine WHERE hostname = $1 OR id LIKE $2 OR serial LIKE $2 \
-                   OR id IN (SELECT machine FROM interface WHERE mac LIKE $3) ORDER BY id LIMIT 6";
-        let plain: String = reference.chars().filter(|c| !matches!(c, '%' | '_' | '\\')).collect();
-        let mac = plain.to_lowercase().replace('-', ":");
-        let (prefix, mac) = (format!("{plain}%"), format!("{mac}%"));
-        let mut rows: Vec<Row> = on!(self.read(), p => sqlx::query_as(sql).bind(reference).bind(&prefix).bind(&mac).fetch_all(p).await)?;
-        if let Some(exact) =
-            rows.iter().position(|r| r.hostname.as_deref() == Some(reference) || r.id == reference)
-        {
-            return Ok(rows.swap_remove(exact));
-        }
-        match rows.len() {
-            _ if plain.is_empty() => Err(Error::NoMachine(reference.into())),
-            0 => Err(Error::NoMachine(reference.into())),
-            1 => Ok(rows.remove(0)),
-            _ => {
-                let names: Vec<&str> = rows.iter().map(Row::name).collect();
-                Err(Error::Ambiguous { reference: reference.into(), names: names.join(", ") })
-            }
-        }
-    }
-
     /// Machines in the order of their ids, which is the order of first sight.
     pub async fn machines(&self, after: &str, limit: i64) -> Result<Vec<Row>> {
         let sql = "SELECT * FROM machine WHERE id > $1 ORDER BY id LIMIT $2";
@@ -187,18 +163,22 @@ impl Store {
         Ok(count)
     }
 
-    /// Makes a row at first sight. When another packet was first, its row is returned.
+    /// Makes a row at first sight. A machine that already has one of the MACs gets the others too, and its
+    /// row is returned: another packet was first, or the site file has learned of a second port.
     pub async fn machine_born(&self, birth: Birth, id: MachineId, now: i64) -> Result<Row> {
-        let macs = birth.macs.clone();
-        let made = self.write(move |conn| Box::pin(async move { insert(conn, birth, id, now).await })).await;
-        match (made, macs.first()) {
-            (Ok(id), _) => {
-                self.changed(&id);
-                self.machine(&id).await
+        let (again, same) = (birth.clone(), id.clone());
+        let born = self.write(move |conn| Box::pin(async move { bear(conn, birth, id, now).await })).await;
+        let id = match born {
+            // Two servers saw it in the same moment; the other one's row is there now.
+            Err(Error::Database(error))
+                if error.as_database_error().is_some_and(|e| e.is_unique_violation()) =>
+            {
+                self.write(move |conn| Box::pin(async move { bear(conn, again, same, now).await })).await?
             }
-            (Err(error), Some(mac)) => self.machine_by_mac(*mac).await?.ok_or(error),
-            (Err(error), None) => Err(error),
-        }
+            born => born?,
+        };
+        self.changed(&id);
+        self.machine(&id).await
     }
 
     /// Gives the machine more ports of its own; a MAC that another machine has stays there.
@@ -207,9 +187,11 @@ impl Store {
         self.write(move |conn| Box::pin(async move { insert_interfaces(conn, &id, &macs).await })).await
     }
 
-    /// Profile, hostname, serial and position, where the row has none yet. Nothing known is overwritten.
+    /// Profile, hostname, serial and position, where the row has none yet. Nothing known is overwritten, and
+    /// a hostname that another machine has stays there.
     pub async fn machine_describe(&self, id: &MachineId, birth: Birth) -> Result<()> {
-        let sql = "UPDATE machine SET hostname = COALESCE(hostname, $2), \
+        let sql = "UPDATE machine SET hostname = COALESCE(hostname, CASE WHEN EXISTS \
+                   (SELECT 1 FROM machine other WHERE other.hostname = $2 AND other.id <> $1) THEN NULL ELSE $2 END), \
                    serial = CASE WHEN serial = '' THEN $3 ELSE serial END, profile = COALESCE(profile, $4), \
                    rack = COALESCE(rack, $5), unit = COALESCE(unit, $6), version = version + 1 WHERE id = $1";
         let key = id.0.clone();
@@ -265,11 +247,33 @@ impl Store {
     }
 }
 
+/// The row as this transaction sees it.
+pub(super) async fn row(conn: &mut super::Conn, id: &MachineId) -> Result<Row> {
+    let sql = "SELECT * FROM machine WHERE id = $1";
+    let row: Option<Row> = on!(conn, c => sqlx::query_as(sql).bind(&id.0).fetch_optional(&mut **c).await)?;
+    row.ok_or_else(|| Error::NoMachine(id.0.clone()))
+}
+
+async fn bear(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -> Result<MachineId> {
+    let sql = "SELECT machine FROM interface WHERE mac = $1";
+    for mac in &birth.macs {
+        let owner: Option<(String,)> =
+            on!(conn, c => sqlx::query_as(sql).bind(mac.to_string()).fetch_optional(&mut **c).await)?;
+        if let Some((owner,)) = owner {
+            let owner = MachineId(owner);
+            insert_interfaces(conn, &owner, &birth.macs).await?;
+            return Ok(owner);
+        }
+    }
+    insert(conn, birth, id, now).await
+}
+
 async fn insert(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -> Result<MachineId> {
     let sql = "INSERT INTO machine (id, hostname, serial, profile, rack, unit, state, since, generation, installed, \
                errand, hold, maintenance, power_off, clustered, enrolled, approved, boot_id, session_generation, \
-               evidence, disk_boots, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 'none', FALSE, FALSE, \
-               FALSE, $9, $10, FALSE, '', 0, $11, 0, 1)";
+               evidence, disk_boots, version) VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM machine WHERE hostname = $2) \
+               THEN NULL ELSE $2 END, $3, $4, $5, $6, $7, $8, 0, 0, 'none', FALSE, FALSE, FALSE, $9, $10, FALSE, '', 0, \
+               $11, 0, 1)";
     let (rack, unit) = position_columns(birth.position);
     let hostname = birth.hostname.map(String::from);
     on!(conn, c => sqlx::query(sql).bind(&id.0).bind(hostname).bind(birth.serial).bind(birth.profile)

@@ -5,7 +5,8 @@ use api::id::MachineId;
 use api::machine::TaskProgress;
 use api::task::{Outcome, Progress, Task, TaskKind};
 
-use super::{Error, Result, Store, on};
+use super::{Error, Result, Store, lock, on};
+use crate::lifecycle::offer::still_wanted;
 
 /// Work for an agent, named by a key: the same key is the same task.
 #[derive(Clone, Debug)]
@@ -24,7 +25,8 @@ pub struct Finished {
 }
 
 impl Store {
-    /// Puts the task into the queue unless its key is there, and hands it out unless it has ended.
+    /// Puts the task into the queue unless its key is there, and hands it out unless it has ended, or the
+    /// machine has moved on since the caller looked at it.
     pub async fn task_offer(&self, new: NewTask, now: i64) -> Result<Option<Task>> {
         let body = serde_json::to_string(&new.task)
             .map_err(|_| Error::Stored { place: "task.body", text: new.key.clone() })?;
@@ -51,10 +53,10 @@ impl Store {
             (i64::try_from(done).unwrap_or(i64::MAX), i64::try_from(total).unwrap_or(i64::MAX));
         let running = self
             .write(move |conn| Box::pin(async move {
-                let rows = on!(conn, c => sqlx::query(sql).bind(id).bind(&key).bind(&phase).bind(done).bind(total)
-                    .bind(now).execute(&mut **c).await.map(|r| r.rows_affected()))?;
                 let evidence = format!("the agent reports: {phase}");
-                on!(conn, c => sqlx::query(seen).bind(key).bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;
+                on!(conn, c => sqlx::query(seen).bind(&key).bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;
+                let rows = on!(conn, c => sqlx::query(sql).bind(id).bind(key).bind(phase).bind(done).bind(total)
+                    .bind(now).execute(&mut **c).await.map(|r| r.rows_affected()))?;
                 Ok(rows == 1)
             }))
             .await?;
@@ -93,6 +95,11 @@ impl Store {
 }
 
 async fn offer(conn: &mut super::Conn, new: NewTask, body: String, now: i64) -> Result<Option<String>> {
+    lock(conn, &new.machine).await?;
+    let life = super::machine::row(conn, &new.machine).await?.life()?;
+    if !still_wanted(&life, new.task.generation, new.task.work.kind()) {
+        return Ok(None);
+    }
     let sql = "INSERT INTO task (id, machine, key, generation, kind, state, body, created, deadline, phase, done, total, since, at) \
                VALUES ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, 'waiting', 0, 0, $7, $7) ON CONFLICT (key) DO NOTHING";
     let kind = new.task.work.kind().as_str();
@@ -101,8 +108,8 @@ async fn offer(conn: &mut super::Conn, new: NewTask, body: String, now: i64) -> 
     // A machine does one thing at a time: what an earlier boot was asked is over.
     let sql = "UPDATE task SET state = 'dropped' WHERE machine = $1 AND key <> $2 AND state IN ('queued', 'running')";
     on!(conn, c => sqlx::query(sql).bind(&new.machine.0).bind(&new.key).execute(&mut **c).await.map(drop))?;
-    let sql =
-        "UPDATE task SET state = 'running' WHERE key = $1 AND state IN ('queued', 'running') RETURNING body";
+    // What was dropped and is wanted again is handed out again.
+    let sql = "UPDATE task SET state = 'running' WHERE key = $1 AND state IN ('queued', 'running', 'dropped') RETURNING body";
     let body: Option<(String,)> =
         on!(conn, c => sqlx::query_as(sql).bind(&new.key).fetch_optional(&mut **c).await)?;
     Ok(body.map(|(body,)| body))
@@ -115,6 +122,7 @@ async fn finish(
     outcome: Outcome,
     now: i64,
 ) -> Result<Option<Finished>> {
+    lock(conn, &machine).await?;
     let sql = "UPDATE task SET state = $3, reason = $4, at = $5 WHERE id = $1 AND machine = $2 AND state = 'running' \
                RETURNING kind, generation";
     let (state, reason) = match &outcome {

@@ -3,7 +3,7 @@
 use api::id::MachineId;
 use api::trace::{Attempt, Hop, HopName};
 
-use super::{Conn, Error, Result, Store, on};
+use super::{Conn, Error, Result, Store, lock, on};
 
 /// Attempts kept with a machine.
 const KEPT: i64 = 20;
@@ -45,6 +45,7 @@ impl Store {
 }
 
 async fn add(conn: &mut Conn, machine: &MachineId, hop: Hop, by_firmware: bool) -> Result<i64> {
+    lock(conn, machine).await?;
     let sql = "SELECT attempt, number, name, at FROM hop WHERE machine = $1 ORDER BY attempt DESC, number DESC LIMIT 1";
     let last: Option<(i64, i64, String, i64)> =
         on!(conn, c => sqlx::query_as(sql).bind(&machine.0).fetch_optional(&mut **c).await)?;
