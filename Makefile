@@ -24,7 +24,7 @@ static := -C target-feature=+crt-static
 # Two machines at a time are what two cores bear.
 run_tests := RUST_TEST_THREADS=2 cargo test --locked --workspace --lib --bins --tests
 
-stage := @+.ci/stage
+stage := @.ci/stage
 sub := $(MAKE) --no-print-directory
 
 help: ## this list

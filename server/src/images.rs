@@ -161,6 +161,10 @@ fn check(folder: &str, manifest: &Manifest) -> Result<(), String> {
         if file.sha256.len() != 64 || hex::decode(&file.sha256).is_err() {
             return Err(format!("the sha256 of {} is not 64 hex digits", file.name));
         }
+        // Without it nobody could say whether a disk holds it.
+        if file.role == FileRole::Root && file.unpacked == 0 {
+            return Err(format!("{} has no `unpacked` size", file.name));
+        }
     }
     Ok(())
 }
@@ -229,6 +233,10 @@ mod tests {
         write(at, "alias", &manifest("other", "ram", &ram), &[]);
         write(at, "half", &manifest("half", "ram", &ram[..1]), &[("vmlinuz", "k")]);
         write(at, "naked", &manifest("naked", "os", &[("root", "root", "r")]), &[("root", "r")]);
+        let boot =
+            "[boot]\nefi = []\nefi_config = \"\"\nbios = \"\"\nkernel_path = \"\"\ninitrd_path = \"\"\n";
+        let sizeless = manifest("sizeless", "os", &[("root", "root", "r")]) + boot;
+        write(at, "sizeless", &sizeless, &[("root", "r")]);
         write(at, "outside", &manifest("outside", "loaders", &[("../x", "loader", "x")]), &[]);
         write(at, "garbage", "name = \n", &[]);
         write(at, ".store", "", &[]);
@@ -258,6 +266,7 @@ mod tests {
             ]
         );
         assert!(reasons[6].starts_with("short: IMAGES/short/ram.zst has 0 bytes, the manifest says 1"));
+        assert_eq!(reasons[7], "sizeless: IMAGES/sizeless/manifest.toml: root has no `unpacked` size");
     }
 
     #[test]
