@@ -1,13 +1,14 @@
 //! Carries one transfer: its socket, its timer, and what is told of it.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use api::trace::HopName;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::registry::{Entry, Job};
@@ -25,12 +26,13 @@ pub async fn run(tftp: Arc<Tftp>, socket: UdpSocket, mut entry: Entry, job: Job)
     let mut transfer = Transfer::start(&request, content.clone(), &tftp.limits, Duration::ZERO);
     let mut incoming = [0; 600];
     let mut out = Vec::with_capacity(1500);
-    let mut told_first = false;
+    let mut teller = None;
     let outcome = 'transfer: loop {
         while transfer.poll_transmit(began.elapsed(), &mut out) {
-            if !told_first && out.starts_with(&[0, 3]) {
-                told_first = true;
-                tell(&tftp, &entry, HopName::TftpFirst, request.file.clone());
+            if teller.is_none() && out.starts_with(&[0, 3]) {
+                let hops = tell(&tftp, &entry);
+                let _ = hops.send((HopName::TftpFirst, clock::now(), request.file.clone()));
+                teller = Some(hops);
             }
             if closed(&socket.send(&out).await) {
                 break 'transfer port_closed(&transfer);
@@ -57,7 +59,12 @@ pub async fn run(tftp: Arc<Tftp>, socket: UdpSocket, mut entry: Entry, job: Job)
         }
         entry.established.store(transfer.established(), Relaxed);
     };
-    finish(&tftp, &entry, &request.file, &transfer, &outcome, began.elapsed());
+    count(&tftp, entry.peer(), &request.file, &transfer, &outcome);
+    if let (Outcome::Complete, Some(hops)) = (outcome, teller) {
+        let took = began.elapsed().as_secs_f32();
+        let detail = format!("{}: {} bytes in {took:.1} s", request.file, content.len());
+        let _ = hops.send((HopName::TftpLast, clock::now(), detail));
+    }
 }
 
 /// Any other error is loss, and loss is the timer's business.
@@ -70,44 +77,44 @@ fn port_closed(transfer: &Transfer) -> Outcome {
     if transfer.all_sent() { Outcome::Complete } else { Outcome::Silence }
 }
 
-fn finish(tftp: &Tftp, entry: &Entry, file: &str, transfer: &Transfer, outcome: &Outcome, took: Duration) {
+fn count(tftp: &Tftp, peer: SocketAddr, file: &str, transfer: &Transfer, outcome: &Outcome) {
     let bytes = transfer.confirmed();
-    let peer = entry.peer();
-    match outcome {
-        Outcome::Complete => {
-            tftp.counters.complete.fetch_add(1, Relaxed);
-            tracing::debug!(%peer, file, bytes, ?took, "TFTP: sent");
-            let detail = format!("{file}: {bytes} bytes in {:.1} s", took.as_secs_f32());
-            tell(tftp, entry, HopName::TftpLast, detail);
-        }
-        Outcome::SizeProbe => {
-            tftp.counters.probes.fetch_add(1, Relaxed);
-        }
+    let counter = match outcome {
+        Outcome::Complete => &tftp.counters.complete,
+        Outcome::SizeProbe => &tftp.counters.probes,
         Outcome::Aborted { code, text } => {
-            tftp.counters.failed.fetch_add(1, Relaxed);
             tracing::info!(%peer, file, bytes, code, text, "TFTP: the client gave up");
+            &tftp.counters.failed
         }
         Outcome::Silence => {
-            tftp.counters.failed.fetch_add(1, Relaxed);
             tracing::info!(%peer, file, bytes, "TFTP: the client fell silent");
+            &tftp.counters.failed
         }
-    }
+    };
+    counter.fetch_add(1, Relaxed);
 }
 
-/// In a task of its own: the transfer does not wait for the store to say whose address this is.
-fn tell(tftp: &Tftp, entry: &Entry, name: HopName, detail: String) {
-    let (store, sightings, at) = (tftp.store.clone(), tftp.sightings.clone(), clock::now());
-    let IpAddr::V4(address) = entry.peer().ip() else {
-        return;
-    };
+type TimedHop = (HopName, i64, String);
+
+/// A task beside the transfer, which asks the store whose address this is and tells the hops in order:
+/// no block waits for that.
+fn tell(tftp: &Tftp, entry: &Entry) -> mpsc::UnboundedSender<TimedHop> {
+    let (sender, mut hops) = mpsc::unbounded_channel::<TimedHop>();
+    let (store, sightings, peer) = (tftp.store.clone(), tftp.sightings.clone(), entry.peer());
     tokio::spawn(async move {
-        match store.lease_by_ip(address).await {
-            Ok(lease) => {
-                if let Some(mac) = lease.and_then(|lease| lease.mac) {
-                    sightings.tell(mac, true, name, at, detail);
-                }
+        let IpAddr::V4(address) = peer.ip() else {
+            return;
+        };
+        let mac = match store.lease_by_ip(address).await {
+            Ok(lease) => lease.and_then(|lease| lease.mac),
+            Err(error) => {
+                tracing::warn!(%address, %error, "a TFTP client's lease could not be read");
+                None
             }
-            Err(error) => tracing::warn!(%address, %error, "a TFTP client's lease could not be read"),
+        };
+        while let (Some(mac), Some((name, at, detail))) = (mac, hops.recv().await) {
+            sightings.tell(mac, true, name, at, detail);
         }
     });
+    sender
 }
