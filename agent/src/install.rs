@@ -99,12 +99,24 @@ fn prepare(install: &Install) -> Result<Place> {
         "the image unpacks to {} bytes and its partition has {room}",
         plan.image.unpacked
     );
-    let mut mounts = Mounts::default();
-    let esp = Path::new(ROOT).join("esp");
-    mounts.mount(&place.node(Role::Esp)?.1, &esp, "vfat", MountFlags::empty())?;
-    system::remove_identity(&esp)?;
-    mounts.finish()?;
+    remove_identity(&place, &install.log)?;
     Ok(place)
+}
+
+/// An ESP that a cut left unreadable is made anew: it holds nothing that an install does not write.
+fn remove_identity(place: &Place, log: &Log) -> Result<()> {
+    let (esp, node) = place.node(Role::Esp)?;
+    let point = Path::new(ROOT).join("esp");
+    let remove = || {
+        let mut mounts = Mounts::default();
+        mounts.mount(node, &point, "vfat", MountFlags::empty())?;
+        system::remove_identity(&point)?;
+        mounts.finish()
+    };
+    remove().or_else(|error| {
+        log.say(format!("{error:#}: the ESP is made anew"));
+        mkfs::make(Fs::Vfat, esp, node)
+    })
 }
 
 impl Place {

@@ -95,7 +95,11 @@ fn identity(device: &Path, log: &Log) -> Option<Identity> {
         return None;
     }
     let found = parse(Path::new(ESP));
-    let _ = unmount(ESP, UnmountFlags::DETACH);
+    // What stays mounted would keep the disk from being partitioned.
+    if let Err(error) = unmount(ESP, UnmountFlags::empty()) {
+        log.say(format!("cannot unmount the ESP {}: {error}", device.display()));
+        let _ = unmount(ESP, UnmountFlags::DETACH);
+    }
     found
 }
 
