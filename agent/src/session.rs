@@ -117,7 +117,9 @@ impl Session {
         let kind = task.work.kind().as_str();
         if let Work::Reboot { to } = task.work {
             self.log.say(format!("task {kind}: leaving for {to:?}"));
-            self.deliver(&task.id, &Outcome::Done, waiting).await?;
+            if self.deliver(&task.id, &Outcome::Done, waiting).await? == Delivery::Unwanted {
+                return Ok(());
+            }
             let (ports, log) = (self.ports.clone(), self.log.clone());
             tokio::task::spawn_blocking(move || reboot::prepare(to, &ports, &log)).await?;
             log::flush(&self.log, &self.client, &self.boot_id).await;
@@ -126,7 +128,7 @@ impl Session {
         }
         // The answer to this outcome was lost: the work is done all the same.
         if last_done.as_ref() == Some(&task.id) {
-            return self.deliver(&task.id, &Outcome::Done, waiting).await;
+            return self.deliver(&task.id, &Outcome::Done, waiting).await.map(drop);
         }
         let id = task.id.clone();
         self.log.say(format!("task {kind} of generation {} begins", task.generation));
@@ -149,7 +151,7 @@ impl Session {
                 self.log.say(format!("task {kind} failed after {seconds:.1} s: {reason}"))
             }
         }
-        self.deliver(&id, &outcome, waiting).await
+        self.deliver(&id, &outcome, waiting).await.map(drop)
     }
 
     /// With reports of progress beside it.
@@ -166,21 +168,35 @@ impl Session {
     }
 
     /// Work that was done must not be lost to a server that is restarting.
-    async fn deliver(&self, task: &str, result: &Outcome, waiting: &mut Waiting) -> Result<()> {
+    async fn deliver(&self, task: &str, result: &Outcome, waiting: &mut Waiting) -> Result<Delivery> {
         let path = outcome(task);
         waiting.answered();
+        let mut unclear = false;
         loop {
             match self.client.post::<serde_json::Value>(&path, result).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(Delivery::Heard),
+                // The server ends a task once: of two tellings the second is refused.
+                Err(Error::Refused { status: 409, .. }) if unclear => return Ok(Delivery::Heard),
                 Err(Error::Refused { status: 409, message, .. }) => {
                     self.log.say(format!("the outcome is no longer wanted: {message}"));
-                    return Ok(());
+                    return Ok(Delivery::Unwanted);
                 }
                 Err(error @ Error::Refused { status: 400..=499, .. }) => return Err(error.into()),
-                Err(error) => waiting.after(&error.into(), &self.log).await?,
+                Err(error) => {
+                    unclear = true;
+                    waiting.after(&error.into(), &self.log).await?;
+                }
             }
         }
     }
+}
+
+/// What became of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    Heard,
+    /// Somebody changed their mind while the work was done.
+    Unwanted,
 }
 
 /// Counts failures in a row, waits between them, and says when patience is over.

@@ -49,9 +49,9 @@ pub enum Work {
     /// Read the hardware and report the facts.
     Inspect,
     /// Write the plan's table and file systems. Repeatable until the layout is verified.
-    Partition { plan: Plan, hash: String },
+    Partition { plan: Box<Plan>, hash: String },
     /// Write OS, bootloader and identity into a verified layout. Touches no table.
-    Install { plan: Plan, hash: String, setup: Setup },
+    Install { plan: Box<Plan>, hash: String, setup: Setup },
     /// Leave this home for the one that is wanted.
     Reboot { to: RebootTo },
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -46,7 +47,17 @@ pub fn run(config: &Path, database: Option<String>) -> ExitCode {
     }
 }
 
+/// A transfer by TFTP holds a socket, and a boot storm holds thousands: as many as the system lets us.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 async fn serve(config: &Path, database: Option<String>) -> Result<()> {
+    raise_open_files();
     let site = load(config)?;
     let app = open(site, database).await?;
     let mut parts = JoinSet::new();

@@ -11,7 +11,7 @@ use api::facts::BootMode;
 use api::machine::{Machine, MachineDetail};
 use api::state::State;
 use api::trace::HopName;
-use lab::{Bus, Disk, Hardware, Rack};
+use lab::{Bus, Disk, Hardware, Nic, NicModel, Rack, Rom};
 use tests::server::{Server, text};
 
 /// A machine that installs while another one does, under emulation.
@@ -62,7 +62,8 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
     let mut rack = Rack::up("line", folder.path(), "10.77.0.1/24")?;
     let public = std::fs::read_to_string(key.with_extension("pub"))?;
     let mut server = Server::start(&rack, &SITE.replace("KEY", public.trim()))?;
-    let bios = rack.add(with_a_disk_in_front(Hardware::bios("node01", 1)))?;
+    let intel = vec![Nic::new(NicModel::E1000e, 1, Rom::Ipxe)];
+    let bios = rack.add(with_a_disk_in_front(Hardware { nics: intel, ..Hardware::bios("node01", 1) }))?;
     let dead_battery = Hardware { clock: Some("2010-01-01T00:00:00".into()), ..Hardware::uefi("node02", 2) };
     let uefi = rack.add(with_a_disk_in_front(dead_battery))?;
     bios.on()?;

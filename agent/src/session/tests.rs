@@ -126,7 +126,7 @@ fn task(id: &str, work: Work) -> (&'static str, u16, String) {
 
 fn forbidden_partition() -> Work {
     let plan = sample::plan(sample::planned_disk(96 << 20, 512));
-    Work::Partition { hash: "another".into(), plan }
+    Work::Partition { hash: "another".into(), plan: Box::new(plan) }
 }
 
 async fn run_for(session: &Session, seconds: u64) -> Option<Result<Infallible>> {
@@ -164,6 +164,19 @@ async fn an_outcome_is_told_until_it_is_heard_and_work_is_not_done_twice() {
     assert_eq!(fake.sent("/facts").len(), 1);
     assert_eq!(fake.sent("/t1/outcome").len(), 3);
     assert!(fake.sent("/t1/outcome").iter().all(|o| o == r#"{"outcome":"done"}"#));
+}
+
+/// Not with a whole session: one that is wrong here would reboot the machine that runs the tests.
+#[tokio::test]
+async fn a_refused_outcome_is_unwanted_unless_an_earlier_telling_may_have_been_heard() {
+    let refused = || ("/outcome", 409, r#"{"error":"held"}"#.to_string());
+    let telling = async |answers| {
+        let fake = fake(answers);
+        let mut waiting = Waiting::new(Home::Ram, Duration::from_secs(60));
+        fake.session(Home::Ram).deliver("t1", &Outcome::Done, &mut waiting).await.unwrap()
+    };
+    assert_eq!(telling(vec![refused()]).await, Delivery::Unwanted);
+    assert_eq!(telling(vec![("/outcome", 503, String::new()), refused()]).await, Delivery::Heard);
 }
 
 #[tokio::test]

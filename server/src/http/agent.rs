@@ -201,7 +201,7 @@ async fn work(
     kind: TaskKind,
     plan: Option<api::plan::Plan>,
 ) -> Result<Option<Work>, Failure> {
-    let planned = plan.map(|plan| (plan.hash(), plan));
+    let planned = plan.map(|plan| (plan.hash(), Box::new(plan)));
     match (kind, planned) {
         (TaskKind::Inspect, _) => Ok(Some(Work::Inspect)),
         (TaskKind::Partition, Some((hash, plan))) if life.state == LifeState::Partitioning => {
