@@ -104,9 +104,9 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (S::Active | S::Joining | S::Booting | S::Failed | S::Rescue, E::Reprovision) => {
             Go(leave_for(life, S::Inspecting))
         }
-        (S::Discovered | S::Inspecting | S::Available, E::Reprovision) => {
-            Refuse("nothing is installed yet: approve it")
-        }
+        (S::Draining | S::Inspecting, E::Reprovision) if life.errand == Errand::Reprovision => Stay,
+        (S::Discovered | S::Available, E::Reprovision) => Refuse("nothing is installed yet: approve it"),
+        (S::Inspecting, E::Reprovision) => Refuse("it is being inspected: wait for the end of that"),
         (S::Partitioning | S::Installing, E::Reprovision) => Refuse("it is being installed"),
         (S::Draining | S::Wiping, E::Reprovision) => Refuse("it is on its way to something else"),
         (S::Retired, E::Reprovision) => Refuse("it is retired: enroll it first"),
