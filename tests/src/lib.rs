@@ -1,3 +1,5 @@
 //! What the tests across crates share: the built programs, and a real server in a virtual rack.
 
+pub mod chromium;
+pub mod desk;
 pub mod server;

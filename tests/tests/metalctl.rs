@@ -1,0 +1,155 @@
+//! `metalctl` as an operator types it, against a server: what goes to which stream, and the exit codes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use api::event::Event;
+use api::machine::{Machine, MachineDetail};
+use api::state::{Home, State};
+use tests::desk::Desk;
+use tests::server::program;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verbs_exit_codes_and_streams() -> Result<()> {
+    let desk = Desk::open().await?;
+    let none = run(&desk, "machine list")?;
+    ensure!(none.code == 0 && none.out.is_empty() && none.err.starts_with("No machines yet"), "{none:?}");
+
+    let node07 = desk.born("node07", 7).await?;
+    desk.born("node08", 8).await?;
+    let list = run(&desk, "machine list")?;
+    ensure!(list.code == 0 && list.err.is_empty(), "{list:?}");
+    ensure!(list.out.lines().next().is_some_and(|head| head.starts_with("NAME ")), "{list:?}");
+    ensure!(list.out.lines().nth(1).is_some_and(|line| line.starts_with("node07 ")), "{list:?}");
+    ensure!(!list.out.contains('\x1b'), "colour without a terminal: {list:?}");
+    let listed: Vec<Machine> = serde_json::from_str(&run(&desk, "machine list --json")?.out)?;
+    ensure!(listed.len() == 2);
+    let shown: MachineDetail = serde_json::from_str(&run(&desk, "machine show node07 --json")?.out)?;
+    ensure!(shown.machine.id == node07);
+    ensure!(run(&desk, "machine show 52:54:00:a1:00:07")?.out.starts_with("node07  discovered"));
+
+    let missing = run(&desk, "machine show node70")?;
+    ensure!(missing.code == 4 && missing.out.is_empty(), "{missing:?}");
+    ensure!(missing.err.contains("error: ") && missing.err.contains("\n\nhint: "), "{missing:?}");
+    ensure!(run(&desk, "machine shew node07")?.code == 2);
+    let refused = run(&desk, "machine retry node07")?;
+    ensure!(refused.code == 1 && refused.err.contains("nothing of it has failed"), "{refused:?}");
+    ensure!(run(&desk, "machine hold node07")?.out.starts_with("node07 discovered, held"));
+    ensure!(run(&desk, "machine release node07")?.out.starts_with("node07 discovered: waits for"));
+    ensure!(run(&desk, "profile list")?.out.contains("worker"));
+    ensure!(run(&desk, "image list")?.out.contains("debian-12"));
+    let nobody = run(&desk, "machine list --server https://127.0.0.1:1")?;
+    ensure!(nobody.code == 3 && nobody.err.contains("is metald running there?"), "{nobody:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_erased_without_a_yes() -> Result<()> {
+    let desk = Desk::open().await?;
+    let node07 = desk.born("node07", 7).await?;
+    desk.hello(&node07).await?;
+    desk.inspected(&node07).await?;
+    let asked = run(&desk, "machine approve node07")?;
+    ensure!(
+        asked.code == 2 && asked.err.contains("S5Y1NX0R") && asked.err.contains("say --yes"),
+        "{asked:?}"
+    );
+    ensure!(desk.store.machine(&node07).await?.state == "available");
+    let approved = run(&desk, "machine approve node07 --yes")?;
+    ensure!(approved.code == 0 && approved.err.contains("S5Y1NX0R"), "{approved:?}");
+    ensure!(approved.out.starts_with("node07 partitioning"), "{approved:?}");
+    ensure!(run(&desk, "machine why node07")?.out.contains("\n  waiting for  "));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_ends_with_the_machine() -> Result<()> {
+    let desk = Desk::open().await?;
+    let node07 = desk.born("node07", 7).await?;
+    desk.hello(&node07).await?;
+    desk.inspected(&node07).await?;
+    let late = run(&desk, "machine approve node07 --yes --wait --timeout 1s")?;
+    ensure!(late.code == 6 && late.err.contains("still partitioning"), "{late:?}");
+    let gone = || Event::StepFailed { reason: "the disk is gone".into() };
+    desk.happens(&node07, gone()).await?;
+
+    let failing = Waiting::on(&desk, "machine retry node07 --wait", "node07 partitioning")?;
+    desk.happens(&node07, gone()).await?;
+    let failed = failing.end()?;
+    ensure!(failed.code == 5 && failed.err.contains("node07 failed: the disk is gone"), "{failed:?}");
+
+    let arriving = Waiting::on(&desk, "machine retry node07 --wait --json", "node07 partitioning")?;
+    desk.happens(&node07, Event::LayoutVerified { generation: 1 }).await?;
+    desk.happens(&node07, Event::Installed { generation: 1 }).await?;
+    desk.happens(&node07, Event::Hello { home: Home::Disk, boot_id: "own".into(), generation: 1 }).await?;
+    let arrived = arriving.end()?;
+    ensure!(arrived.code == 0, "{arrived:?}");
+    ensure!(serde_json::from_str::<Machine>(&arrived.out)?.state == State::Active, "{arrived:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watch_says_a_line_a_change() -> Result<()> {
+    let desk = Desk::open().await?;
+    let node07 = desk.born("node07", 7).await?;
+    let mut watch = command(&desk, "machine watch")?.stdout(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(watch.stdout.take().context("its output")?).lines();
+    let mut next = || lines.next().context("it ended")?.context("its output");
+    ensure!(next()?.starts_with("node07 discovered"));
+    desk.hello(&node07).await?;
+    while !next()?.starts_with("node07 inspecting") {}
+    watch.kill()?;
+    watch.wait()?;
+    Ok(())
+}
+
+/// A `metalctl` that waits for a machine.
+struct Waiting {
+    child: Child,
+    talk: BufReader<ChildStderr>,
+}
+
+impl Waiting {
+    /// Started, and it has said on stderr where the machine is.
+    fn on(desk: &Desk, line: &str, said: &str) -> Result<Waiting> {
+        let mut command = command(desk, line)?;
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut talk = BufReader::new(child.stderr.take().context("its talk")?);
+        let mut line = String::new();
+        while !line.contains(said) {
+            line.clear();
+            ensure!(talk.read_line(&mut line)? > 0, "it ended without saying `{said}`");
+        }
+        Ok(Waiting { child, talk })
+    }
+
+    fn end(mut self) -> Result<Said> {
+        let mut err = String::new();
+        self.talk.read_to_string(&mut err)?;
+        let Output { status, stdout, .. } = self.child.wait_with_output()?;
+        let out = String::from_utf8_lossy(&stdout).into_owned();
+        Ok(Said { code: status.code().unwrap_or(-1), out, err })
+    }
+}
+
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(desk: &Desk, line: &str) -> Result<Said> {
+    let Output { status, stdout, stderr } = command(desk, line)?.output()?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Said { code: status.code().unwrap_or(-1), out: text(&stdout), err: text(&stderr) })
+}
+
+fn command(desk: &Desk, line: &str) -> Result<Command> {
+    let mut command = Command::new(program("metalctl")?);
+    command.env("METALCTL_SERVER", desk.url("")).env("METALCTL_CA", desk.folder.path().join("ca.pem"));
+    command.env("METALCTL_TOKEN_FILE", desk.folder.path().join("operator.token"));
+    command.args(line.split(' ')).stdin(Stdio::null());
+    Ok(command)
+}
