@@ -13,8 +13,6 @@ pub struct Table {
     pub chassis: Product,
     pub uuid: Option<String>,
     pub modules: Vec<MemoryModule>,
-    /// Type 38: the board says that it has a BMC.
-    pub bmc: bool,
 }
 
 pub fn read(tree: &Tree) -> Table {
@@ -42,7 +40,6 @@ pub fn parse(bytes: &[u8]) -> Table {
                     Product { manufacturer: s.text(0x04), product: String::new(), serial: s.text(0x07) };
             }
             17 => table.modules.extend(s.module()),
-            38 => table.bmc = true,
             127 => break,
             _ => {}
         }
