@@ -28,7 +28,7 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
             only_in_ram(session)?;
             let membership = membership(session, &plan).await?;
             let (report, log) = (report.clone(), session.log.clone());
-            install::run(Install { plan: *plan, hash, setup, membership, report, log }).await
+            install::run(Install { plan: *plan, hash, setup: *setup, membership, report, log }).await
         }
         // The session itself reboots, because the outcome has to be told before.
         Work::Reboot { .. } => Ok(()),

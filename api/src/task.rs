@@ -51,7 +51,7 @@ pub enum Work {
     /// Write the plan's table and file systems. Repeatable until the layout is verified.
     Partition { plan: Box<Plan>, hash: String },
     /// Write OS, bootloader and identity into a verified layout. Touches no table.
-    Install { plan: Box<Plan>, hash: String, setup: Setup },
+    Install { plan: Box<Plan>, hash: String, setup: Box<Setup> },
     /// Leave this home for the one that is wanted.
     Reboot { to: RebootTo },
 }

@@ -208,7 +208,7 @@ async fn work(
             Ok(Some(Work::Partition { plan, hash }))
         }
         (TaskKind::Install, Some((hash, plan))) if life.state == LifeState::Installing => {
-            let setup = setup(app, row, &plan).await?;
+            let setup = Box::new(setup(app, row, &plan).await?);
             Ok(Some(Work::Install { plan, hash, setup }))
         }
         (TaskKind::Reboot, _) => Ok(Some(Work::Reboot { to: RebootTo::Disk })),
