@@ -209,7 +209,10 @@ async fn write_group(pool: &SqlitePool, group: Vec<Job>) -> Result<()> {
         let _ = execute(&mut conn, "ROLLBACK").await;
     }
     for finish in finishes {
-        finish(committed.as_ref().map(|()| ()).map_err(|error| Error::Lost(error.to_string())));
+        finish(match &committed {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Error::Lost(error.to_string())),
+        });
     }
     committed
 }

@@ -1,0 +1,107 @@
+//! The plain tables: plans, facts, tokens, and the tables themselves.
+
+use api::facts::{BootMode, Facts, Firmware, Memory, Product};
+use api::id::MachineId;
+use api::plan::{Plan, PlannedDisk, PlannedImage};
+use api::state::Home;
+use server::store::{Error, Store};
+
+use crate::database::Database;
+
+fn plan(machine: &MachineId, generation: i64, guid: &str) -> Plan {
+    let image = PlannedImage {
+        name: "debian-12".into(),
+        version: "12.9".into(),
+        file: "root.ext4.zst".into(),
+        format: "ext4.zst".into(),
+        size: 1,
+        unpacked: 2,
+        sha256: "00".into(),
+    };
+    let disk = PlannedDisk {
+        model: "TESTDISK".into(),
+        serial: "S1".into(),
+        wwn: String::new(),
+        size: 1 << 34,
+        sector_size: 512,
+        fingerprint: "ff".into(),
+        guid: guid.into(),
+        partitions: Vec::new(),
+    };
+    Plan { machine: machine.clone(), generation, boot_id: "b1".into(), image, disk }
+}
+
+fn facts(boot_id: &str) -> Facts {
+    Facts {
+        boot_id: boot_id.into(),
+        home: Home::Ram,
+        boot_mode: BootMode::Bios,
+        kernel: "6.1".into(),
+        firmware: Firmware::default(),
+        system: Product { serial: "SN 1 \"ü\"".into(), ..Product::default() },
+        board: Product::default(),
+        chassis: Product::default(),
+        uuid: None,
+        cpus: Vec::new(),
+        memory: Memory { total: u64::from(u32::MAX), modules: Vec::new() },
+        disks: Vec::new(),
+        interfaces: Vec::new(),
+        bmc: None,
+        clock_error_ms: -5,
+    }
+}
+
+pub async fn tables_are_brought_up_to_date_once(database: Database) {
+    let id = database.born(1).await;
+    let (again, once_more) = tokio::join!(Store::open(&database.url), Store::open(&database.url));
+    assert_eq!(again.unwrap().machine(&id).await.unwrap().id(), id);
+    assert_eq!(once_more.unwrap().machine(&id).await.unwrap().id(), id);
+    let wrong = Store::open("mysql://localhost/metal").await;
+    assert!(matches!(wrong, Err(Error::Url(_))));
+}
+
+pub async fn a_frozen_plan_stays(database: Database) {
+    let (store, id) = (&database.store, database.born(1).await);
+    assert_eq!(store.plan(&id, 1).await.unwrap(), None);
+    let other = database.replica().await;
+    let mut freezes = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let (store, plan) =
+            (if number % 2 == 0 { store.clone() } else { other.clone() }, plan(&id, 1, &number.to_string()));
+        freezes.spawn(async move { store.plan_freeze(plan, 5).await.unwrap() });
+    }
+    let mut plans = freezes.join_all().await;
+    plans.dedup();
+    assert_eq!(plans.len(), 1, "all were told the plan that was first");
+    assert_eq!(store.plan(&id, 1).await.unwrap().as_ref(), plans.first());
+    let next = plan(&id, 2, "another");
+    assert_eq!(store.plan_freeze(next.clone(), 6).await.unwrap(), next, "each generation has its own");
+    assert_eq!(store.plan(&id, 1).await.unwrap().as_ref(), plans.first());
+}
+
+pub async fn the_newest_facts_are_kept(database: Database) {
+    let (store, id) = (&database.store, database.born(1).await);
+    assert_eq!(store.facts(&id).await.unwrap(), None);
+    for boot in ["b1", "b2"] {
+        store.facts_put(&id, &facts(boot), 5).await.unwrap();
+        assert_eq!(store.facts(&id).await.unwrap(), Some(facts(boot)));
+        assert_eq!(store.facts_boot(&id).await.unwrap().as_deref(), Some(boot));
+    }
+    let nobody = store.facts_put(&MachineId("nobody".into()), &facts("b1"), 5).await;
+    assert!(matches!(nobody, Err(Error::Database(_))), "facts belong to a machine");
+}
+
+pub async fn a_token_is_known_until_it_ends(database: Database) {
+    let store = &database.store;
+    let name = async |hash: &str, kind, now| store.token_name(hash, kind, now).await.unwrap();
+    store.token_add("t".into(), "anna".into(), "token", 1, None).await.unwrap();
+    store.token_add("s".into(), "bert".into(), "session", 1, Some(100)).await.unwrap();
+    store.token_add("t".into(), "mallory".into(), "token", 2, None).await.unwrap();
+    assert_eq!(name("t", "token", i64::MAX).await.as_deref(), Some("anna"), "the first stands");
+    assert_eq!(name("t", "session", 5).await, None, "a token is no session");
+    assert_eq!(name("s", "session", 99).await.as_deref(), Some("bert"));
+    assert_eq!(name("s", "session", 100).await, None, "it has ended");
+    assert_eq!(name("x", "token", 5).await, None);
+    store.token_remove("t".into()).await.unwrap();
+    assert_eq!(name("t", "token", 5).await, None);
+}
