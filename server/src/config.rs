@@ -80,7 +80,7 @@ pub struct Network {
     pub pools: Vec<Range>,
     pub router: Option<Ipv4Addr>,
     pub dns: Vec<Ipv4Addr>,
-    /// The server itself unless the file says otherwise.
+    /// Given by DHCP and to the installed system. metald itself answers no NTP; the agent sets the clock once a boot.
     pub ntp: Vec<Ipv4Addr>,
     pub domain: Option<String>,
     pub lease: Duration,

@@ -134,7 +134,7 @@ const OUTSIDE: &str = "# This one has the default route, so another DHCP server 
 
 const NETWORK_MORE: &str = r#"# dns = ["…"]
 # domain = "rack1.example.org"
-# ntp = ["…"]                    # this server unless named here
+# ntp = ["…"]                    # metald itself answers no NTP; without one, clocks are set at each boot only
 # lease = "1h"
 # router_advertisements = false  # true lets old iPXE boot some 13 seconds sooner, where no IPv6 router is
 "#;

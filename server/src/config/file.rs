@@ -90,7 +90,8 @@ struct NetworkFile {
     router: Option<Ipv4Addr>,
     #[serde(default)]
     dns: Vec<Ipv4Addr>,
-    ntp: Option<Vec<Ipv4Addr>>,
+    #[serde(default)]
+    ntp: Vec<Ipv4Addr>,
     domain: Option<String>,
     #[serde(default = "an_hour", deserialize_with = "duration")]
     lease: Duration,
@@ -247,7 +248,7 @@ impl NetworkFile {
         Network {
             name: self.name,
             interface: self.interface,
-            ntp: self.ntp.unwrap_or_else(|| vec![self.address.address]),
+            ntp: self.ntp,
             address: self.address,
             pools: self.pool,
             router: self.router,

@@ -102,7 +102,7 @@ fn a_good_site_has_nothing_to_complain_about_and_every_default() {
     assert_eq!(site.server.database, "sqlite:///var/lib/metald/metald.db");
     assert_eq!((site.server.http_port, site.server.https_port), (8080, 8443));
     let network = &site.networks[0];
-    assert_eq!(network.ntp, [network.address.address]);
+    assert_eq!(network.ntp, Vec::<std::net::Ipv4Addr>::new());
     assert_eq!(network.lease.as_secs(), 5400);
     assert!(!network.router_advertisements);
     let profile = &site.profiles["web"];
