@@ -63,6 +63,13 @@ fn machine_why() {
 }
 
 #[test]
+fn machine_why_with_a_usual_cause() {
+    let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
+    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    golden("why-new.txt", &why::machine(&answer("why-new.json"), &detail, NOW, PLAIN));
+}
+
+#[test]
 fn machine_logs() {
     let mut entries: Vec<api::machine::LogEntry> = answer("logs.json");
     entries.sort_by_key(|entry| (entry.attempt, entry.at));

@@ -1,6 +1,6 @@
 //! One machine's page. Its parts are sections with ids; each can be sent alone when something changed.
 
-use api::machine::{HistoryEntry, LogEntry, Machine, MachineDetail};
+use api::machine::{HistoryEntry, LogEntry, Machine, MachineDetail, Why};
 use askama::Template;
 
 use crate::frame::{Frame, Visitor};
@@ -13,6 +13,7 @@ use crate::trace::Trace;
 #[derive(Clone, Copy, Debug)]
 pub struct MachineView<'a> {
     pub detail: &'a MachineDetail,
+    pub why: &'a Why,
     pub logs: &'a [LogEntry],
 }
 
@@ -69,7 +70,7 @@ pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> 
 fn parts<'a>(view: MachineView<'a>, visitor: &'a Visitor, now: i64) -> Parts<'a> {
     let detail = view.detail;
     Parts {
-        status: Status::of(&detail.machine, visitor, now),
+        status: Status::of(&detail.machine, view.why, visitor, now),
         about: About { machine: &detail.machine },
         trace: Trace::of(&detail.attempts, now),
         history: History { history: &detail.history },

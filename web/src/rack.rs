@@ -57,7 +57,7 @@ pub fn rack_page(
     visitor: &Visitor,
     now: i64,
 ) -> askama::Result<String> {
-    let frame = Frame::live(visitor, now, "/live");
+    let frame = Frame::live(visitor, now, format!("/live?after={}", paging.after));
     let (counts, shelves) = (counts(machines), shelves(machines, now));
     RackPage { frame, paging, total: machines.len(), counts, shelves }.render()
 }

@@ -1,6 +1,6 @@
 //! What a machine is doing: its way through the states, what it waits for, how far it is.
 
-use api::machine::Machine;
+use api::machine::{Machine, Why};
 use api::state::State;
 use api::task;
 use askama::Template;
@@ -19,6 +19,8 @@ pub struct Status<'a> {
     state: String,
     since: Since,
     steps: Vec<Step>,
+    /// What usually lies behind a boot that stopped where this one did.
+    cause: &'a str,
     wait: Option<WaitBox<'a>>,
     progress: Option<Progress>,
     verbs: Vec<Verb>,
@@ -48,7 +50,8 @@ pub struct Progress {
 }
 
 impl<'a> Status<'a> {
-    pub fn of(machine: &'a Machine, visitor: &'a Visitor, now: i64) -> Status<'a> {
+    pub fn of(machine: &'a Machine, why: &'a Why, visitor: &'a Visitor, now: i64) -> Status<'a> {
+        let then = machine.wait.as_ref().map_or(String::new(), |wait| format!("Then: {}", wait.then));
         Status {
             machine,
             visitor,
@@ -56,11 +59,12 @@ impl<'a> Status<'a> {
             state: state_words(machine),
             since: Since { at: machine.since, now },
             steps: steps(machine),
+            cause: why.hint.strip_suffix(&then).unwrap_or(&why.hint).trim(),
             wait: machine.wait.as_ref().map(|wait| WaitBox {
                 waiting_for: &wait.waiting_for,
                 since: Since { at: wait.since, now },
                 until: wait.deadline.map(|at| Until { at, now }),
-                evidence: &wait.evidence,
+                evidence: &why.evidence,
                 then: &wait.then,
             }),
             progress: Progress::of(machine),

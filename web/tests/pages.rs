@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use api::machine::{Erasure, LogEntry, Machine, MachineDetail};
+use api::machine::{Erasure, LogEntry, Machine, MachineDetail, Why};
 use serde::de::DeserializeOwned;
 use web::{MachineView, Paging, Verb, Visitor};
 
@@ -19,6 +19,10 @@ fn answer<T: DeserializeOwned + Debug>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn why() -> Why {
+    answer("why.json")
 }
 
 /// The hashes in the assets' names are left out: a change of style is no change of the page.
@@ -75,7 +79,7 @@ fn a_long_rack_is_paged() {
         web::rack_page(&rack, &paging, &visitor(), NOW).unwrap()
     };
     assert!(page("", Some("x1")).contains("href=\"/?after=x1\""));
-    assert!(!page("x0", None).contains("?after=") && page("x0", None).contains("First machines"));
+    assert!(!page("x0", None).contains("/?after=") && page("x0", None).contains("First machines"));
     assert!(!page("", None).contains("id=\"paging\""));
 }
 
@@ -91,22 +95,23 @@ fn a_row_alone_is_the_row_of_the_page() {
 #[test]
 fn machine() {
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
-    let view = MachineView { detail: &detail, logs: &logs };
+    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
     golden("machine.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
 
 #[test]
 fn machine_before_the_first_inspection() {
     let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
+    let why = answer("why-new.json");
     let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
-    let view = MachineView { detail: &detail, logs: &[] };
+    let view = MachineView { detail: &detail, why: &why, logs: &[] };
     golden("machine-new.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
 
 #[test]
 fn every_fragment_is_a_section_of_the_page() {
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
-    let view = MachineView { detail: &detail, logs: &logs };
+    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
     let page = web::machine_page(view, &visitor(), NOW).unwrap();
     for section in web::machine_fragments(view, &visitor(), NOW).unwrap() {
         assert!(
@@ -149,7 +154,7 @@ fn hardware_that_lies_writes_no_html() {
     logs[0].text = hostile.into();
     let mut erasure: Erasure = answer("erasure.json");
     erasure.disks = facts.disks.clone();
-    let view = MachineView { detail: &detail, logs: &logs };
+    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
     let pages = [
         web::machine_page(view, &visitor(), NOW),
         web::machine_fragments(view, &visitor(), NOW).map(|sections| sections.concat()),
@@ -168,7 +173,7 @@ fn hardware_that_lies_writes_no_html() {
 #[test]
 fn pages_obey_a_policy_of_self() {
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
-    let view = MachineView { detail: &detail, logs: &logs };
+    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
     let rack: Vec<Machine> = answer("rack.json");
     let pages = [
         web::machine_page(view, &visitor(), NOW).unwrap(),

@@ -11,19 +11,25 @@ use super::words::{clean, lasting, left, moment};
 pub fn machine(why: &Why, detail: &MachineDetail, now: i64, paint: Paint) -> String {
     let machine = &detail.machine;
     let mut text = format!(
-        "{} is {} since {} ({})\n\n{}\n",
+        "{} is {} since {} ({})\n",
         paint.bold(&machine.name()),
         paint.tone(tone(machine), &list::state(machine)),
         moment(machine.since),
         lasting(machine.since, now),
-        clean(&why.sentence),
     );
+    // Where it only waits, the lines below say the same.
+    if machine.wait.is_none() || machine.reason.is_some() {
+        text += &format!("\n{}\n", clean(&why.sentence));
+    }
     text += &format!("\n{}", answers(why, detail, now).render(paint, None));
     if let Some(newest) = detail.attempts.first() {
         text += &format!("\n{}", trace::attempt(newest, now, paint));
     }
-    if !why.hint.is_empty() {
-        text += &format!("\n{} {}\n", paint.bold("hint:"), clean(&why.hint));
+    // What happens then has its own line above.
+    let then = machine.wait.as_ref().map_or(String::new(), |wait| format!("Then: {}", wait.then));
+    let hint = why.hint.strip_suffix(&then).unwrap_or(&why.hint).trim();
+    if !hint.is_empty() {
+        text += &format!("\n{} {}\n", paint.bold("hint:"), clean(hint));
     }
     text
 }

@@ -18,6 +18,7 @@ use super::error::Failure;
 use super::operator::{detail, submit};
 use crate::app::App;
 use crate::clock;
+use crate::why;
 
 /// Machines on one page of the rack, and log lines on one machine's page.
 const ROWS: i64 = 500;
@@ -87,8 +88,10 @@ async fn machine(
 ) -> Result<Html<String>, Trouble> {
     let detail = detail(&app, &reference).await?;
     let logs = app.store.log(&detail.machine.id, LOG_LINES).await?;
-    let view = MachineView { detail: &detail, logs: &logs };
-    Ok(Html(web::machine_page(view, &session.visitor, clock::now())?))
+    let now = clock::now();
+    let why = why::why(&detail.machine, detail.attempts.first(), now);
+    let view = MachineView { detail: &detail, why: &why, logs: &logs };
+    Ok(Html(web::machine_page(view, &session.visitor, now)?))
 }
 
 async fn confirm(

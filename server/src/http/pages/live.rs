@@ -1,6 +1,6 @@
 //! Server-sent events for open pages: whole elements that take the place of those with the same id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -17,21 +17,28 @@ use web::{MachineView, Visitor};
 
 use super::super::operator::detail;
 use super::session::Session;
-use super::{LOG_LINES, Trouble};
+use super::{LOG_LINES, ROWS, Trouble};
 use crate::app::App;
 use crate::clock;
+use crate::why;
 
 /// Changes that come closer together than this travel together.
-const GATHER: Duration = Duration::from_millis(150);
-/// Log lines announce nobody; a machine's page looks for them this often.
+const GATHER: Duration = Duration::from_millis(200);
+/// Log lines announce nobody, and neither does another server on the same database: every page looks for
+/// itself this often.
 const LOOK: Duration = Duration::from_secs(3);
+/// Machines that are fetched one by one; with more the whole list is cheaper.
+const FEW: usize = 8;
 /// A stream ends now and then. The browser asks again at once, and a session that is over is noticed.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Deserialize)]
 pub struct Subject {
-    /// A machine's id; without it the whole rack is meant.
+    /// A machine's id; without it the rack is meant.
     machine: Option<MachineId>,
+    /// Which part of the rack.
+    #[serde(default)]
+    after: String,
 }
 
 pub async fn live(
@@ -43,8 +50,9 @@ pub async fn live(
         changes: app.store.changes(),
         app,
         visitor: session.visitor,
-        subject: subject.machine,
+        subject,
         shown: Vec::new(),
+        versions: BTreeMap::new(),
         end: Instant::now() + LIFE,
     };
     let stream = unfold(watcher, async |mut watcher| watcher.next().await.map(|event| (Ok(event), watcher)));
@@ -56,10 +64,12 @@ struct Watcher {
     app: App,
     changes: Receiver<MachineId>,
     visitor: Visitor,
-    subject: Option<MachineId>,
+    subject: Subject,
     /// The machine's sections as last sent, rendered at time 0: what only the clock changes, the browser
     /// keeps moving by itself.
     shown: Vec<String>,
+    /// The rack's rows as last seen.
+    versions: BTreeMap<String, i64>,
     end: Instant,
 }
 
@@ -77,12 +87,14 @@ impl Watcher {
             let html = match self.wake().await {
                 Wake::Over => return None,
                 Wake::Lagged => return Some(resync()),
-                Wake::Changed(ids) => match &self.subject {
-                    Some(subject) if ids.contains(subject) => self.sections().await,
+                Wake::Changed(ids) => match &self.subject.machine {
+                    Some(machine) if ids.contains(machine) => self.sections().await,
                     Some(_) => continue,
-                    None => self.rows(&ids).await,
+                    None if ids.len() <= FEW => self.rows(&ids).await,
+                    None => self.list(&ids).await,
                 },
-                Wake::Looked => self.sections().await,
+                Wake::Looked if self.subject.machine.is_some() => self.sections().await,
+                Wake::Looked => self.list(&BTreeSet::new()).await,
             };
             match html {
                 Ok(html) if html.is_empty() => {}
@@ -95,7 +107,7 @@ impl Watcher {
     }
 
     async fn wake(&mut self) -> Wake {
-        let look = if self.subject.is_some() { Instant::now() + LOOK } else { self.end };
+        let look = Instant::now() + LOOK;
         let mut ids = match timeout_at(look.min(self.end), self.changes.recv()).await {
             Ok(Ok(id)) => BTreeSet::from([id]),
             Ok(Err(RecvError::Lagged(_))) => return Wake::Lagged,
@@ -121,14 +133,35 @@ impl Watcher {
         Ok(html)
     }
 
+    /// The rows of `ids`, and of all that are newer than when this page last looked.
+    async fn list(&mut self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
+        let mut rows = self.app.store.machines(&self.subject.after, ROWS).await?;
+        let seen: BTreeMap<_, _> = rows.iter().map(|row| (row.id.clone(), row.version)).collect();
+        // The page was fetched when its stream opened: the first look only remembers.
+        let first = self.versions.is_empty();
+        rows.retain(|row| {
+            let newer = !first && self.versions.get(&row.id) != Some(&row.version);
+            newer || ids.contains(&row.id())
+        });
+        self.versions = seen;
+        let mut html = String::new();
+        for machine in self.app.views(&rows).await? {
+            html += &web::rack_row(&machine, clock::now())?;
+        }
+        Ok(html)
+    }
+
     /// The sections of the machine's page that look different now.
     async fn sections(&mut self) -> Result<String, Trouble> {
-        let Some(id) = &self.subject else { return Ok(String::new()) };
+        let Some(id) = &self.subject.machine else { return Ok(String::new()) };
         let detail = detail(&self.app, &id.0).await?;
         let logs = self.app.store.log(id, LOG_LINES).await?;
-        let view = MachineView { detail: &detail, logs: &logs };
-        let timeless = web::machine_fragments(view, &self.visitor, 0)?;
-        let fresh = web::machine_fragments(view, &self.visitor, clock::now())?;
+        let render = |now| {
+            let why = why::why(&detail.machine, detail.attempts.first(), now);
+            let view = MachineView { detail: &detail, why: &why, logs: &logs };
+            web::machine_fragments(view, &self.visitor, now)
+        };
+        let (timeless, fresh) = (render(0)?, render(clock::now())?);
         let differs = |(place, _): &(usize, String)| self.shown.get(*place) != Some(&timeless[*place]);
         let html = fresh.into_iter().enumerate().filter(differs).map(|(_, section)| section).collect();
         self.shown = timeless.into();
