@@ -15,12 +15,12 @@ pub struct Database {
 
 impl Database {
     pub async fn sqlite() -> Database {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         Database::open(format!("sqlite://{}/db", folder.path().display()), folder).await
     }
 
     pub async fn postgres() -> Database {
-        Database::open(postgres::database().await, tempfile::tempdir().unwrap()).await
+        Database::open(postgres::database().await, folder()).await
     }
 
     async fn open(url: String, folder: tempfile::TempDir) -> Database {
@@ -66,6 +66,11 @@ impl Database {
             .await
             .unwrap();
     }
+}
+
+/// In memory where there is such a place: what a disk makes of a commit is the crash test's to see.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub fn mac(last: u8) -> Mac {

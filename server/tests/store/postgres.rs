@@ -30,7 +30,7 @@ pub async fn database() -> String {
 
 impl Server {
     fn start() -> Server {
-        let folder = tempfile::tempdir().unwrap().keep();
+        let folder = crate::database::folder().keep();
         let programs = programs();
         // PostgreSQL refuses to run as root.
         let (run, owner) = match rustix::process::geteuid().is_root() {
