@@ -104,7 +104,13 @@ impl Server {
     }
 
     /// Looks again until `reached` says so. A machine that fails ends the wait with its reason.
-    pub fn wait(&self, name: &str, what: &str, patience: Duration, reached: impl Fn(&Machine) -> bool) -> Result<Machine> {
+    pub fn wait(
+        &self,
+        name: &str,
+        what: &str,
+        patience: Duration,
+        reached: impl Fn(&Machine) -> bool,
+    ) -> Result<Machine> {
         let end = Instant::now() + patience;
         loop {
             let machine = self.machine(name);
@@ -112,7 +118,9 @@ impl Server {
                 if reached(machine) {
                     return Ok(machine.clone());
                 }
-                if let Some(reason) = machine.reason.as_ref().filter(|_| machine.state == api::state::State::Failed) {
+                if let Some(reason) =
+                    machine.reason.as_ref().filter(|_| machine.state == api::state::State::Failed)
+                {
                     bail!("{name} failed on its way to `{what}`: {reason}");
                 }
             }
@@ -127,7 +135,9 @@ impl Server {
             let answer = self.client().map(|client| self.ask(async move { client.machines().await }));
             match answer {
                 Ok(Ok(_)) => return Ok(()),
-                late if Instant::now() > end => bail!("metald does not answer: {late:?}; see {}", self.folder.display()),
+                late if Instant::now() > end => {
+                    bail!("metald does not answer: {late:?}; see {}", self.folder.display())
+                }
                 _ => std::thread::sleep(Duration::from_millis(50)),
             }
         }

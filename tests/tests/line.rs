@@ -2,9 +2,10 @@
 //! touching anything, while the server is killed once; then both are reprovisioned by the operator's tool.
 //! One pair of boots proves many claims, because boots are what costs time.
 
-use std::path::Path;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use api::facts::BootMode;
@@ -57,9 +58,9 @@ profile = "node"
 
 #[test]
 fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let key = ssh_key(folder.path())?;
-    let mut rack = Rack::up("line", folder.path(), "10.77.0.1/24")?;
+    let folder = evidence()?;
+    let key = ssh_key(&folder)?;
+    let mut rack = Rack::up("line", &folder, "10.77.0.1/24")?;
     let public = std::fs::read_to_string(key.with_extension("pub"))?;
     let mut server = Server::start(&rack, &SITE.replace("KEY", public.trim()))?;
     let intel = vec![Nic::new(NicModel::E1000e, 1, Rom::Ipxe)];
@@ -80,7 +81,10 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
         on_the_machine(&rack, &key, &machine)?;
         println!("{name}: generation 1\n{}", phases(&detail(&server, name)?));
     }
-    ensure!(detail(&server, "node02")?.facts.is_some_and(|f| f.boot_mode == BootMode::Uefi), "node02 boots by UEFI");
+    ensure!(
+        detail(&server, "node02")?.facts.is_some_and(|f| f.boot_mode == BootMode::Uefi),
+        "node02 boots by UEFI"
+    );
     fetched_its_loader_by_tftp(&server)?;
 
     let again: Vec<_> = ["node01", "node02"]
@@ -99,16 +103,26 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
     Ok(())
 }
 
+/// Consoles, captures and the server's log stay behind, so that a failure can be read.
+fn evidence() -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("line");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
 /// Blank, smaller than the rule wants, and the first that the firmware finds.
 fn with_a_disk_in_front(mut hardware: Hardware) -> Hardware {
     let serial = format!("FRONT{}", hardware.name.trim_start_matches("node"));
-    let bus = hardware.disks[0].bus.clone();
+    let bus = hardware.disks[0].bus;
     let bus = if matches!(bus, Bus::Ahci { .. }) { Bus::Ahci { wwn: None } } else { bus };
     hardware.disks.insert(0, Disk::new(bus, 1024, &serial));
     hardware
 }
 
-fn ssh_key(folder: &Path) -> Result<std::path::PathBuf> {
+fn ssh_key(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("key");
     let mut keygen = Command::new("ssh-keygen");
     keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path);
@@ -126,10 +140,22 @@ fn checked(server: &Server, name: &str, generation: i64) -> Result<Machine> {
     let machine = &detail.machine;
     ensure!(machine.state == State::Active, "{name} is active, not {}", machine.state);
     ensure!(machine.generation == generation && machine.installed == generation, "{name}: {machine:?}");
-    let wiped = detail.history.iter().filter(|entry| entry.event == "layout_verified" && !entry.refused).count();
-    ensure!(wiped == usize::try_from(generation)?, "{name} was wiped {wiped} times in {generation} generations");
+    let wiped =
+        detail.history.iter().filter(|entry| entry.event == "layout_verified" && !entry.refused).count();
+    ensure!(
+        wiped == usize::try_from(generation)?,
+        "{name} was wiped {wiped} times in {generation} generations"
+    );
     let hops = |name| detail.attempts.iter().any(|attempt| attempt.hops.iter().any(|hop| hop.name == name));
-    for hop in [HopName::Discover, HopName::Offer, HopName::Ack, HopName::Script, HopName::Kernel, HopName::Initrd, HopName::Hello] {
+    for hop in [
+        HopName::Discover,
+        HopName::Offer,
+        HopName::Ack,
+        HopName::Script,
+        HopName::Kernel,
+        HopName::Initrd,
+        HopName::Hello,
+    ] {
         ensure!(hops(hop), "{name} has no trace of {hop:?}");
     }
     let logs = server.ask(server.client()?.logs(name))?;
@@ -139,7 +165,10 @@ fn checked(server: &Server, name: &str, generation: i64) -> Result<Machine> {
 
 fn fetched_its_loader_by_tftp(server: &Server) -> Result<()> {
     let attempts = detail(server, "node02")?.attempts;
-    let tftp = attempts.iter().flat_map(|a| &a.hops).any(|hop| hop.name == HopName::TftpLast && hop.detail.contains("snponly.efi"));
+    let tftp = attempts
+        .iter()
+        .flat_map(|a| &a.hops)
+        .any(|hop| hop.name == HopName::TftpLast && hop.detail.contains("snponly.efi"));
     ensure!(tftp, "OVMF's own PXE fetched snponly.efi by TFTP: {attempts:?}");
     Ok(())
 }
@@ -148,26 +177,50 @@ fn fetched_its_loader_by_tftp(server: &Server) -> Result<()> {
 fn on_the_machine(rack: &Rack, key: &Path, machine: &Machine) -> Result<()> {
     let name = machine.name();
     let address = machine.address.with_context(|| format!("{name} has an address"))?;
-    let mut ssh = Command::new("ssh");
-    ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=30", "-i"]);
-    ssh.arg(key).arg(format!("root@{address}"));
     let front = format!("FRONT{}", name.trim_start_matches("node"));
-    ssh.arg(format!(
+    let script = format!(
         "hostname; findmnt -no FSTYPE / /srv /boot/efi | sort | tr '\\n' ' '; echo; \
          for d in /sys/block/[sv]d?; do \
            s=$(cat $d/serial 2>/dev/null || tail -c +5 $d/device/vpd_pg80 | tr -d ' \\0'); \
            [ \"$s\" = {front} ] && cmp -n 1073741824 /dev/$(basename $d) /dev/zero && echo front disk untouched; \
-         done; date +%Y; cat /sys/class/net/*/address; systemctl is-active metal-agent; swapon --show | wc -l"
-    ));
-    let said = text(rack.in_server(ssh))?;
+         done; date +%Y; systemctl is-active metal-agent; swapon --show | wc -l"
+    );
+    let said = ssh(rack, key, address, &script)?;
     let lines: Vec<&str> = said.lines().collect();
     ensure!(lines.first() == Some(&name.as_str()), "the hostname is {name}: {said}");
     ensure!(lines.get(1).map(|l| l.trim()) == Some("ext4 ext4 vfat"), "mounted as declared: {said}");
     ensure!(said.contains("front disk untouched"), "the disk in front was not written: {said}");
-    ensure!(lines.iter().any(|l| l.parse::<u32>().is_ok_and(|year| year >= 2026)), "its clock was set: {said}");
+    ensure!(
+        lines.iter().any(|l| l.parse::<u32>().is_ok_and(|year| year >= 2026)),
+        "its clock was set: {said}"
+    );
     ensure!(lines.contains(&"active"), "its agent runs: {said}");
     ensure!(lines.last() == Some(&"0"), "no swap: {said}");
     Ok(())
+}
+
+/// The agent says hello before sshd listens: both start as soon as the network is there.
+fn ssh(rack: &Rack, key: &Path, address: Ipv4Addr, script: &str) -> Result<String> {
+    let end = Instant::now() + Duration::from_secs(90);
+    loop {
+        let mut ssh = Command::new("ssh");
+        ssh.args([
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "ConnectTimeout=30",
+            "-i",
+        ]);
+        ssh.arg(key).arg(format!("root@{address}")).arg(script);
+        match text(rack.in_server(ssh)) {
+            Err(error) if Instant::now() < end && error.to_string().contains("Connection refused") => {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            said => return said,
+        }
+    }
 }
 
 /// Seconds in each state, for the person who reads the test's output.
