@@ -10,8 +10,9 @@ use indicatif::ProgressBar;
 
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
-use crate::output::Io;
+use crate::output::{Io, show_progress};
 use crate::render::list;
+use crate::render::paint::Paint;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -84,11 +85,8 @@ impl Telling {
             Some(bar) => {
                 let progress = machine.progress.as_ref().map(|p| &p.progress);
                 let (done, total) = progress.map_or((0, 0), |p| (p.done, p.total));
-                bar.set_length(total.max(1));
-                bar.set_position(done);
-                bar.set_prefix(format!("{} {}", machine.name(), machine.state));
-                bar.set_message(list::doing(machine, now()));
-                bar.tick();
+                // The bar colours nothing: it is redrawn too often to be read by colour.
+                show_progress(bar, done, total, list::line(machine, now(), Paint::default()));
                 Ok(())
             }
             None => self.line(io, list::milestone(machine)),

@@ -109,7 +109,19 @@ impl<'a> Io<'a> {
 
     /// A progress bar at the terminal; None where talk goes elsewhere and wants plain lines.
     pub fn bar(&self) -> Option<ProgressBar> {
-        let style = ProgressStyle::with_template("{spinner} {prefix} {bar:24} {msg}").ok()?;
-        self.screen.talk.then(|| ProgressBar::new(0).with_style(style.progress_chars("━╸─")))
+        let style = ProgressStyle::with_template("{spinner} {msg}").ok()?;
+        self.screen.talk.then(|| ProgressBar::new(0).with_style(style))
     }
+}
+
+/// Moves a bar on. Where nobody knows how much there is to do, it has words only.
+pub fn show_progress(bar: &ProgressBar, done: u64, total: u64, words: String) {
+    let template = if total > 0 { "{spinner} {bar:24} {msg}" } else { "{spinner} {msg}" };
+    bar.set_message(words);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸─"));
+    }
+    bar.set_length(total.max(1));
+    bar.set_position(done);
+    bar.tick();
 }
