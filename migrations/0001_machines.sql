@@ -22,6 +22,7 @@ CREATE TABLE machine (
     clustered          BOOLEAN NOT NULL,
     enrolled           BOOLEAN NOT NULL,
     approved           BOOLEAN NOT NULL,
+    erase_foreign      BOOLEAN NOT NULL,
     -- The agent that spoke last.
     home               TEXT,
     boot_id            TEXT    NOT NULL,

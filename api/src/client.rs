@@ -129,13 +129,24 @@ impl Client {
         self.get(&operator::machine(reference)).await
     }
 
+    /// A verb that erases disks, by someone who has seen them.
+    pub async fn erasing_verb(
+        &self,
+        reference: &str,
+        verb: &str,
+        erase_foreign: bool,
+    ) -> Result<Machine, Error> {
+        self.verb(reference, &format!("{verb}?erase_foreign={erase_foreign}")).await
+    }
+
     pub async fn verb(&self, reference: &str, verb: &str) -> Result<Machine, Error> {
         let path = operator::verb(reference, verb);
         self.post(&path, &()).await?.ok_or(Error::Garbled { url: path, cause: "an empty answer".into() })
     }
 
-    pub async fn erasure(&self, reference: &str) -> Result<Erasure, Error> {
-        self.get(&operator::erasure(reference)).await
+    /// `erase_foreign`: as one who would also let somebody else's install go.
+    pub async fn erasure(&self, reference: &str, erase_foreign: bool) -> Result<Erasure, Error> {
+        self.get(&format!("{}?erase_foreign={erase_foreign}", operator::erasure(reference))).await
     }
 
     pub async fn logs(&self, reference: &str) -> Result<Vec<LogEntry>, Error> {

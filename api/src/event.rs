@@ -35,7 +35,10 @@ pub enum Event {
         reason: String,
     },
     /// The state's deadline has passed.
-    DeadlinePassed,
+    DeadlinePassed {
+        /// When the state began whose patience is over: late news of an earlier state changes nothing.
+        since: i64,
+    },
 
     // From rules and operators.
     /// A profile was assigned, by a rule or a person.
@@ -45,10 +48,18 @@ pub enum Event {
     /// The site's rule allows the erasure: nothing is on the disk that anybody could miss.
     Allowed,
     /// A person saw what is on the disks and allowed their erasure.
-    Approved,
+    Approved {
+        /// Also where a disk holds another site's, another machine's or a newer generation's install.
+        #[serde(default)]
+        erase_foreign: bool,
+    },
     /// A recorded machine is let in (again).
     Enroll,
-    Reprovision,
+    /// The verb shows the disks and asks, so it is an approval too.
+    Reprovision {
+        #[serde(default)]
+        erase_foreign: bool,
+    },
     Inspect,
     /// Try the failed step again, in the same generation.
     Retry,
@@ -75,12 +86,12 @@ impl Event {
             Event::Drained => "drained",
             Event::Wiped => "wiped",
             Event::StepFailed { .. } => "step_failed",
-            Event::DeadlinePassed => "deadline_passed",
+            Event::DeadlinePassed { .. } => "deadline_passed",
             Event::Assigned { .. } => "assigned",
             Event::Allowed => "allowed",
-            Event::Approved => "approved",
+            Event::Approved { .. } => "approved",
             Event::Enroll => "enroll",
-            Event::Reprovision => "reprovision",
+            Event::Reprovision { .. } => "reprovision",
             Event::Inspect => "inspect",
             Event::Retry => "retry",
             Event::Wipe => "wipe",

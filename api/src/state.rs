@@ -158,6 +158,8 @@ pub struct Life {
     pub assigned: bool,
     /// A person, or a rule for untouched disks, allowed the erasure of the disks that the rule picks.
     pub approved: bool,
+    /// A person also allowed that somebody else's install goes: another site's, another machine's, a newer generation's.
+    pub erase_foreign: bool,
 }
 
 impl Life {
@@ -176,6 +178,7 @@ impl Life {
             enrolled,
             assigned: false,
             approved: false,
+            erase_foreign: false,
         }
     }
 }

@@ -140,6 +140,9 @@ pub struct Consent {
     /// Erase without asking
     #[arg(long)]
     pub yes: bool,
+    /// Also where a disk holds another site's, another machine's or a newer generation's install
+    #[arg(long)]
+    pub erase_foreign: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]

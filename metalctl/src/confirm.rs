@@ -19,7 +19,7 @@ pub async fn erasure(
     consent: Consent,
 ) -> Result<MachineId, Failure> {
     let machine = client.machine(&path_segment(reference)?).await?.machine;
-    let erasure = client.erasure(&machine.id.0).await?;
+    let erasure = client.erasure(&machine.id.0, consent.erase_foreign).await?;
     io.say(&render::erasure::disks(&machine, &erasure, now(), io.talk_paint()))?;
     if consent.yes {
         return Ok(machine.id);

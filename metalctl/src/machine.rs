@@ -72,8 +72,7 @@ pub async fn approve(
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, consent).await?;
-    submit(client, io, &id.0, "approve", waiting).await
+    erase(client, io, machine, ("approve", consent), waiting).await
 }
 
 pub async fn reprovision(
@@ -83,8 +82,7 @@ pub async fn reprovision(
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, consent).await?;
-    submit(client, io, &id.0, "reprovision", waiting).await
+    erase(client, io, machine, ("reprovision", consent), waiting).await
 }
 
 pub async fn retry(
@@ -93,7 +91,8 @@ pub async fn retry(
     machine: &str,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    submit(client, io, &path_segment(machine)?, "retry", waiting).await
+    let changed = client.verb(&path_segment(machine)?, "retry").await?;
+    told(client, io, &changed, waiting).await
 }
 
 pub async fn hold(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
@@ -106,18 +105,29 @@ pub async fn release(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<
     tell(io, &released)
 }
 
-async fn submit(
+async fn erase(
     client: &Client,
     io: &mut Io<'_>,
     machine: &str,
-    verb: &str,
+    (verb, consent): (&str, Consent),
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let changed = client.verb(machine, verb).await?;
+    let id = confirm::erasure(client, io, machine, consent).await?;
+    let changed = client.erasing_verb(&id.0, verb, consent.erase_foreign).await?;
+    told(client, io, &changed, waiting).await
+}
+
+/// Says what has become of the machine: at once, or when it is over.
+async fn told(
+    client: &Client,
+    io: &mut Io<'_>,
+    changed: &Machine,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
     if waiting.wait {
-        follow::to_the_end(client, io, &changed, waiting.timeout).await
+        follow::to_the_end(client, io, changed, waiting.timeout).await
     } else {
-        tell(io, &changed)
+        tell(io, changed)
     }
 }
 

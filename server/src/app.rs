@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use api::id::{Mac, MachineId};
 use api::machine::{Erasure, Machine};
-use api::state::State;
 use uuid::Uuid;
 
 use crate::ca::Authority;
@@ -102,7 +101,7 @@ impl App {
     }
 
     /// What an operator is shown before saying yes.
-    pub async fn erasure(&self, row: &Row) -> Result<Erasure> {
+    pub async fn erasure(&self, row: &Row, by: Authorisation) -> Result<Erasure> {
         let id = row.id();
         let nothing = |why: &Unready| Erasure {
             machine: id.clone(),
@@ -113,7 +112,7 @@ impl App {
         let Some(facts) = self.store.facts(&id).await? else { return Ok(nothing(&Unready::NoFacts)) };
         let images = self.images.current();
         match self.wanted(&images, row, &id, row.generation + 1, &facts) {
-            Ok(wanted) => Ok(freeze::erasure(&wanted, Authorisation::Person)),
+            Ok(wanted) => Ok(freeze::erasure(&wanted, by)),
             Err(unready) => Ok(nothing(&unready)),
         }
     }
@@ -153,9 +152,4 @@ pub enum Unready {
     NoImage(String),
     #[error("{0}")]
     Refused(Refusal),
-}
-
-/// States in which an install has not begun, so that an approval is still waited for.
-pub const fn before_install(state: State) -> bool {
-    matches!(state, State::Discovered | State::Inspecting | State::Available)
 }

@@ -24,8 +24,8 @@ use crate::http::boot::{hash, secret};
 use crate::images::Images;
 use crate::lifecycle::drive::drive;
 use crate::store::lease::Addresses;
-use crate::tftp::transfer::Limits;
 use crate::store::{Result as Stored, Store};
+use crate::tftp::transfer::Limits;
 use crate::{boot, clock, dhcp, http, router_advert, tftp};
 
 /// The first operator's token, in the state folder, for root only.
@@ -95,7 +95,8 @@ fn load(config: &Path) -> Result<Site> {
 
 async fn open(site: Site, database: Option<String>) -> Result<App> {
     let state = &site.server.state;
-    std::fs::create_dir_all(state).with_context(|| format!("cannot make the state folder {}", state.display()))?;
+    std::fs::create_dir_all(state)
+        .with_context(|| format!("cannot make the state folder {}", state.display()))?;
     let authority = Authority::open(state, &site.name)?;
     let url = database.unwrap_or_else(|| site.server.database.clone());
     let store = Store::open(&url).await?;
@@ -200,7 +201,11 @@ fn start_dhcp(app: &App, network: &Network, sightings: &Sightings, parts: &mut J
         sightings: sightings.clone(),
         counters: Default::default(),
     };
-    let place = Place { network: network.name.clone(), interface: network.interface.clone(), subnet: subnet(app, network) };
+    let place = Place {
+        network: network.name.clone(),
+        interface: network.interface.clone(),
+        subnet: subnet(app, network),
+    };
     let named = format!("DHCP on {}", network.interface);
     parts.spawn(async move { dhcp::serve::serve(place, Arc::new(dhcp)).await.context(named) });
 }

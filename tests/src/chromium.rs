@@ -22,11 +22,13 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// In a PID namespace of its own: none of Chromium's processes outlives the test.
+    /// In a PID namespace of its own, which ends with the test: none of Chromium's processes outlives it.
     pub fn open() -> Result<Browser> {
         let profile = tempfile::tempdir()?;
-        let mut command = Command::new("unshare");
-        command.args(["--pid", "--fork", "--kill-child=KILL", "--mount-proc", "chromedriver", "--port=0"]);
+        let line =
+            "--pdeathsig=KILL unshare --pid --fork --kill-child=KILL --mount-proc chromedriver --port=0";
+        let mut command = Command::new("setpriv");
+        command.args(line.split(' '));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut driver = command.spawn().context("start chromedriver: is chromium-driver installed?")?;
         let port = port_of(&mut driver)?;

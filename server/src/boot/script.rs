@@ -42,7 +42,10 @@ pub fn render(answer: &Answer, facts: &Facts<'_>) -> String {
 /// For a loader that runs it unasked: names no machine, so that one text fits all. The loader has the
 /// firmware's lease but has not opened the interface yet, so it asks once more.
 pub fn autoexec(http: &str) -> String {
-    format!("#!ipxe\nset ask {http}/boot/${{net0/mac}}/boot.ipxe\ndhcp || goto retry\nchain --replace ${{ask}} ||\n{}", retry())
+    format!(
+        "#!ipxe\nset ask {http}/boot/${{net0/mac}}/boot.ipxe\ndhcp || goto retry\nchain --replace ${{ask}} ||\n{}",
+        retry()
+    )
 }
 
 fn agent(facts: &Facts<'_>) -> String {
@@ -103,7 +106,9 @@ fn hold(why: &str) -> String {
 /// Asks again a few times, more slowly each time, then reboots: a machine that came back from a dead loader
 /// or a dead network starts from its firmware.
 fn retry() -> &'static str {
+    // What was loaded before something failed would travel along as one more initrd.
     ":retry\n\
+     imgfree ||\n\
      set tries:int32 0\n\
      :again\n\
      inc tries\n\

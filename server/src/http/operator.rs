@@ -19,8 +19,9 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::boot::hash;
 use super::error::Failure;
-use crate::app::{App, before_install};
+use crate::app::App;
 use crate::clock;
+use crate::freeze::Authorisation;
 use crate::lifecycle::next::Step;
 use crate::why;
 
@@ -104,9 +105,10 @@ async fn erasure(
     State(app): State<App>,
     _: Operator,
     Path(reference): Path<String>,
+    Query(allowed): Query<Allowed>,
 ) -> Result<Json<Erasure>, Failure> {
     let row = app.store.machine_find(&reference).await?;
-    Ok(Json(app.erasure(&row).await?))
+    Ok(Json(app.erasure(&row, authorisation(allowed.erase_foreign)).await?))
 }
 
 async fn logs(
@@ -133,28 +135,46 @@ async fn verb(
     State(app): State<App>,
     Operator(who): Operator,
     Path((reference, verb)): Path<(String, String)>,
+    Query(allowed): Query<Allowed>,
 ) -> Result<Json<Machine>, Failure> {
-    Ok(Json(submit(&app, &who, &reference, &verb).await?))
+    Ok(Json(submit(&app, &who, &reference, (&verb, allowed.erase_foreign)).await?))
+}
+
+/// What an operator allows beyond the verb itself.
+#[derive(Deserialize)]
+struct Allowed {
+    #[serde(default)]
+    erase_foreign: bool,
+}
+
+/// Whoever shows the disks to a person and asks acts for that person.
+fn authorisation(erase_foreign: bool) -> Authorisation {
+    if erase_foreign { Authorisation::EraseForeign } else { Authorisation::Person }
 }
 
 /// Carries out an operator's verb.
-pub async fn submit(app: &App, who: &str, reference: &str, verb: &str) -> Result<Machine, Failure> {
+pub async fn submit(
+    app: &App,
+    who: &str,
+    reference: &str,
+    (verb, erase_foreign): (&str, bool),
+) -> Result<Machine, Failure> {
     let row = app.store.machine_find(reference).await?;
     let life = row.life()?;
     let event = match verb {
         // A machine that is only recorded is let in; one that waits gets its disks erased.
         "approve" if !life.enrolled => Event::Enroll,
-        "approve" if before_install(life.state) => Event::Approved,
-        "approve" => Event::Approved,
-        "reprovision" => Event::Reprovision,
+        "approve" => Event::Approved { erase_foreign },
+        "reprovision" => Event::Reprovision { erase_foreign },
         "retry" => Event::Retry,
         "hold" => Event::Hold,
         "release" => Event::Release,
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
     };
-    if matches!(event, Event::Reprovision | Event::Approved) && app.profile(&row).is_some() {
-        let erasure = app.erasure(&row).await?;
-        if let (Event::Reprovision, Some(refusal)) = (&event, erasure.refusal) {
+    // A machine whose hardware is known must not be interrupted for an install that would be refused.
+    if matches!(event, Event::Reprovision { .. }) && app.profile(&row).is_some() {
+        let erasure = app.erasure(&row, authorisation(erase_foreign)).await?;
+        if let Some(refusal) = erasure.refusal {
             return Err(Failure::new(StatusCode::CONFLICT, refusal));
         }
     }

@@ -18,6 +18,7 @@ use super::error::Failure;
 use super::operator::{detail, submit};
 use crate::app::App;
 use crate::clock;
+use crate::freeze::Authorisation;
 use crate::why;
 
 /// Machines on one page of the rack, and log lines on one machine's page.
@@ -111,7 +112,7 @@ async fn ask(
     message: Option<&str>,
 ) -> Result<Html<String>, Trouble> {
     let row = app.store.machine_find(reference).await?;
-    let (machine, erasure) = (app.view(&row.id()).await?, app.erasure(&row).await?);
+    let (machine, erasure) = (app.view(&row.id()).await?, app.erasure(&row, Authorisation::Person).await?);
     Ok(Html(web::confirm_page(&machine, &erasure, verb, message, &session.visitor, clock::now())?))
 }
 
@@ -138,7 +139,7 @@ async fn act(
         let page = ask(&app, &session, &row.id, verb, Some(&message)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    submit(&app, &session.visitor.operator, &row.id, verb.as_str()).await?;
+    submit(&app, &session.visitor.operator, &row.id, (verb.as_str(), false)).await?;
     Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
 }
 

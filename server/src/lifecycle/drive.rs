@@ -87,7 +87,7 @@ async fn one(app: &App, row: &Row) -> Result<()> {
     let now = clock::now();
     let patience = app.profile(row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
     if deadline(life.state, row.since, patience).is_some_and(|deadline| now > deadline) {
-        return submit(app, row, Event::DeadlinePassed).await;
+        return submit(app, row, Event::DeadlinePassed { since: row.since }).await;
     }
     match life.state {
         State::Available if !life.assigned => assign(app, row).await,
@@ -131,7 +131,7 @@ async fn allow(app: &App, row: &Row, life: &Life) -> Result<()> {
         return name(app, row).await;
     }
     if life.approved {
-        return submit(app, row, Event::Approved).await;
+        return submit(app, row, Event::Approved { erase_foreign: life.erase_foreign }).await;
     }
     let by_rule = app.profile(row).is_some_and(|profile| profile.approve == Approve::Untouched);
     if !by_rule || !facts_are_fresh(app, row).await? {
@@ -162,7 +162,11 @@ async fn freeze(app: &App, row: &Row, life: &Life) -> Result<()> {
     if app.store.plan(&row.id(), life.generation).await?.is_some() || !facts_are_fresh(app, row).await? {
         return Ok(());
     }
-    let by = if life.approved { Authorisation::Person } else { Authorisation::Rule };
+    let by = match (life.approved, life.erase_foreign) {
+        (true, true) => Authorisation::EraseForeign,
+        (true, false) => Authorisation::Person,
+        (false, _) => Authorisation::Rule,
+    };
     match app.freeze(row, life.generation, by).await? {
         Ok(plan) => app.store.plan_freeze(plan, clock::now()).await.map(drop),
         Err(unready) => submit(app, row, Event::StepFailed { reason: unready.to_string() }).await,

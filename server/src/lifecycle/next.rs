@@ -26,7 +26,7 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (_, E::Hold | E::Release) => Stay,
         // Hands may be in the chassis: what would change its boot waits for the release.
         _ if hands_off(life) && is_wish(event) => Refuse("it is on hold: release it first"),
-        (S::Retired, E::Assigned { .. } | E::Approved | E::Allowed) => {
+        (S::Retired, E::Assigned { .. } | E::Approved { .. } | E::Allowed) => {
             Refuse("it is retired: enroll it first")
         }
         (_, E::Assigned { .. }) => Stay,
@@ -43,14 +43,14 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (_, E::FactsReported) => Stay,
 
         // A plan may be frozen now.
-        (S::Available, E::Approved | E::Allowed) if life.assigned => Go(S::Partitioning),
-        (S::Available, E::Approved) => Stay,
+        (S::Available, E::Approved { .. } | E::Allowed) if life.assigned => Go(S::Partitioning),
+        (S::Available, E::Approved { .. }) => Stay,
         (S::Available, E::Allowed) => Refuse("it has no profile yet"),
         // Whoever approves has seen what is on the disks.
-        (S::Discovered | S::Inspecting, E::Approved) => {
+        (S::Discovered | S::Inspecting, E::Approved { .. }) => {
             Refuse("its disks are not known yet: wait until it is available")
         }
-        (_, E::Approved | E::Allowed) => Refuse("nothing of it waits for approval"),
+        (_, E::Approved { .. } | E::Allowed) => Refuse("nothing of it waits for approval"),
 
         // Destruction and building, once a generation.
         (S::Partitioning, E::LayoutVerified { generation }) if *generation == life.generation => {
@@ -89,27 +89,29 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (_, E::Wiped) => Refuse("it is not wiping"),
 
         // Failure and patience.
-        (state, E::StepFailed { .. } | E::DeadlinePassed) if works(state) => Go(S::Failed),
+        (state, E::StepFailed { .. } | E::DeadlinePassed { .. }) if works(state) => Go(S::Failed),
         // These two wait for a person and have no deadline, but an agent does something for them too.
         (S::Available | S::Rescue, E::StepFailed { .. }) => Go(S::Failed),
         (S::Failed, E::StepFailed { .. }) => Stay,
         (_, E::StepFailed { .. }) => Refuse("no step of it is running"),
-        (_, E::DeadlinePassed) => Refuse("nothing of it has a deadline"),
+        (_, E::DeadlinePassed { .. }) => Refuse("nothing of it has a deadline"),
 
         // What operators want.
         (S::Failed, E::Retry) => Go(life.failed_in.unwrap_or(S::Inspecting)),
         (_, E::Retry) => Refuse("nothing of it has failed"),
 
-        (_, E::Reprovision) if !life.assigned => Refuse("it has no profile: assign one first"),
-        (S::Active | S::Joining | S::Booting | S::Failed | S::Rescue, E::Reprovision) => {
+        (_, E::Reprovision { .. }) if !life.assigned => Refuse("it has no profile: assign one first"),
+        (S::Active | S::Joining | S::Booting | S::Failed | S::Rescue, E::Reprovision { .. }) => {
             Go(leave_for(life, S::Inspecting))
         }
-        (S::Draining | S::Inspecting, E::Reprovision) if life.errand == Errand::Reprovision => Stay,
-        (S::Discovered | S::Available, E::Reprovision) => Refuse("nothing is installed yet: approve it"),
-        (S::Inspecting, E::Reprovision) => Refuse("it is being inspected: wait for the end of that"),
-        (S::Partitioning | S::Installing, E::Reprovision) => Refuse("it is being installed"),
-        (S::Draining | S::Wiping, E::Reprovision) => Refuse("it is on its way to something else"),
-        (S::Retired, E::Reprovision) => Refuse("it is retired: enroll it first"),
+        (S::Draining | S::Inspecting, E::Reprovision { .. }) if life.errand == Errand::Reprovision => Stay,
+        (S::Discovered | S::Available, E::Reprovision { .. }) => {
+            Refuse("nothing is installed yet: approve it")
+        }
+        (S::Inspecting, E::Reprovision { .. }) => Refuse("it is being inspected: wait for the end of that"),
+        (S::Partitioning | S::Installing, E::Reprovision { .. }) => Refuse("it is being installed"),
+        (S::Draining | S::Wiping, E::Reprovision { .. }) => Refuse("it is on its way to something else"),
+        (S::Retired, E::Reprovision { .. }) => Refuse("it is retired: enroll it first"),
 
         (S::Inspecting, E::Inspect) => Stay,
         (S::Available, E::Inspect) => Go(S::Inspecting),
@@ -148,10 +150,12 @@ pub fn after(life: &Life, event: &Event, step: Step) -> Life {
         Event::Hold => new.hold = true,
         Event::Release => new.hold = false,
         Event::Enroll => new.enrolled = true,
-        Event::Approved => new.approved = true,
+        Event::Approved { erase_foreign } => (new.approved, new.erase_foreign) = (true, *erase_foreign),
         Event::Assigned { clustered } => (new.assigned, new.clustered) = (true, *clustered),
         // The verb has shown the disks and asked; that is the approval.
-        Event::Reprovision => (new.errand, new.approved) = (Errand::Reprovision, true),
+        Event::Reprovision { erase_foreign } => {
+            (new.errand, new.approved, new.erase_foreign) = (Errand::Reprovision, true, *erase_foreign);
+        }
         Event::Inspect if step != Stay => new.errand = Errand::Inspect,
         Event::Wipe => new.errand = Errand::Release,
         Event::Retire => new.errand = Errand::Retire,
@@ -176,10 +180,12 @@ fn arrive(new: &mut Life, from: State) {
     match new.state {
         // A retry goes on with the generation that failed; every other way here begins a new one.
         State::Partitioning if from != State::Failed => new.generation += 1,
-        State::Available | State::Booting | State::Rescue => new.approved = false,
+        State::Available | State::Booting | State::Rescue => {
+            (new.approved, new.erase_foreign) = (false, false)
+        }
         // From the first erased sector on, nothing on the disks counts as installed.
         State::Wiping => new.installed = 0,
-        State::Retired => (new.approved, new.enrolled) = (false, false),
+        State::Retired => (new.approved, new.erase_foreign, new.enrolled) = (false, false, false),
         _ => {}
     }
 }
@@ -215,10 +221,10 @@ const fn is_wish(event: &Event) -> bool {
     use Event as E;
     matches!(
         event,
-        E::Approved
+        E::Approved { .. }
             | E::Allowed
             | E::Enroll
-            | E::Reprovision
+            | E::Reprovision { .. }
             | E::Inspect
             | E::Retry
             | E::Wipe

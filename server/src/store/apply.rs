@@ -53,6 +53,9 @@ pub(super) async fn apply(
     lock(conn, id).await?;
     let row = super::machine::row(conn, id).await?;
     let life = row.life()?;
+    if matches!(event, Event::DeadlinePassed { since } if *since != row.since) {
+        return Ok(Applied { step: Step::Stay, life });
+    }
     let step = next(&life, event);
     let new = after(&life, event, step);
     if let Event::Hello { home, boot_id, generation } = event {
@@ -125,7 +128,7 @@ async fn write_life(
 ) -> Result<()> {
     let sql = "UPDATE machine SET state = $3, since = $4, generation = $5, installed = $6, failed_in = $7, reason = $8, \
                errand = $9, hold = $10, maintenance = $11, power_off = $12, clustered = $13, enrolled = $14, \
-               approved = $15, disk_boots = $16, version = version + 1 WHERE id = $1 AND version = $2";
+               approved = $15, disk_boots = $16, erase_foreign = $17, version = version + 1 WHERE id = $1 AND version = $2";
     let moved = new.state != old.state;
     // The time on hold does not count against the state's patience.
     let resumed = rests(old) && !rests(new) && works(new.state);
@@ -134,7 +137,7 @@ async fn write_life(
     let rows = on!(conn, c => sqlx::query(sql).bind(&row.id).bind(row.version).bind(new.state.as_str()).bind(since)
         .bind(new.generation).bind(new.installed).bind(new.failed_in.map(State::as_str)).bind(reason)
         .bind(errand_text(new.errand)).bind(new.hold).bind(new.maintenance).bind(new.power_off).bind(new.clustered)
-        .bind(new.enrolled).bind(new.approved).bind(disk_boots).execute(&mut **c).await.map(|r| r.rows_affected()))?;
+        .bind(new.enrolled).bind(new.approved).bind(disk_boots).bind(new.erase_foreign).execute(&mut **c).await.map(|r| r.rows_affected()))?;
     if rows == 1 { Ok(()) } else { Err(Error::Conflict) }
 }
 

@@ -28,6 +28,7 @@ pub struct Row {
     pub clustered: bool,
     pub enrolled: bool,
     pub approved: bool,
+    pub erase_foreign: bool,
     pub home: Option<String>,
     pub boot_id: String,
     pub session_generation: i64,
@@ -57,6 +58,7 @@ impl Row {
             enrolled: self.enrolled,
             assigned: self.profile.is_some(),
             approved: self.approved,
+            erase_foreign: self.erase_foreign,
         })
     }
 
@@ -270,9 +272,9 @@ async fn bear(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -> 
 
 async fn insert(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -> Result<MachineId> {
     let sql = "INSERT INTO machine (id, hostname, serial, profile, rack, unit, state, since, generation, installed, \
-               errand, hold, maintenance, power_off, clustered, enrolled, approved, boot_id, session_generation, \
+               errand, hold, maintenance, power_off, clustered, enrolled, approved, erase_foreign, boot_id, session_generation, \
                evidence, disk_boots, version) VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM machine WHERE hostname = $2) \
-               THEN NULL ELSE $2 END, $3, $4, $5, $6, $7, $8, 0, 0, 'none', FALSE, FALSE, FALSE, $9, $10, FALSE, '', 0, \
+               THEN NULL ELSE $2 END, $3, $4, $5, $6, $7, $8, 0, 0, 'none', FALSE, FALSE, FALSE, $9, $10, FALSE, FALSE, '', 0, \
                $11, 0, 1)";
     let (rack, unit) = position_columns(birth.position);
     let hostname = birth.hostname.map(String::from);

@@ -141,7 +141,7 @@ fn an_erasure_always_had_a_yes() {
                 && life.state != State::Partitioning
                 && life.state != State::Failed
             {
-                let yes = matches!(event, Event::Approved | Event::Allowed) || life.approved;
+                let yes = matches!(event, Event::Approved { .. } | Event::Allowed) || life.approved;
                 assert!(yes, "{life:?}: {} begins to erase", event.name());
             }
         }

@@ -44,7 +44,8 @@ async fn begin_and_fail(store: Store, id: MachineId) -> i64 {
     let mut begun = 0;
     for round in 0..12 {
         let failed = Event::StepFailed { reason: "no disk".into() };
-        for event in [Event::Approved, failed, Event::Inspect, Event::FactsReported] {
+        for event in [Event::Approved { erase_foreign: false }, failed, Event::Inspect, Event::FactsReported]
+        {
             let applied = store.submit(&id, event, "test", round).await.unwrap();
             begun += i64::from(applied.step == Step::Go(State::Partitioning));
         }
@@ -55,7 +56,7 @@ async fn begin_and_fail(store: Store, id: MachineId) -> i64 {
 pub async fn history_tells_all_in_order(database: Database) {
     let id = available(&database).await;
     database.submit(&id, Event::NodeReady, 20).await;
-    database.submit(&id, Event::Approved, 21).await;
+    database.submit(&id, Event::Approved { erase_foreign: false }, 21).await;
     let failed = database.submit(&id, Event::StepFailed { reason: "the disk is gone".into() }, 22).await;
     assert_eq!((failed.step, failed.life.failed_in), (Step::Go(State::Failed), Some(State::Partitioning)));
     let history = database.store.history(&id, 3).await.unwrap();
@@ -95,7 +96,7 @@ pub async fn a_hello_is_news_once_a_boot(database: Database) {
 
 pub async fn time_on_hold_does_not_count(database: Database) {
     let id = available(&database).await;
-    database.submit(&id, Event::Approved, 100).await;
+    database.submit(&id, Event::Approved { erase_foreign: false }, 100).await;
     database.submit(&id, Event::Hold, 200).await;
     assert_eq!(database.store.machine(&id).await.unwrap().since, 100);
     database.submit(&id, Event::Release, 9_000).await;

@@ -56,9 +56,9 @@ async fn fill(database: &Database) {
         .execute(
             "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 9999)
              INSERT INTO machine (id, hostname, serial, state, since, generation, installed, errand, hold, maintenance,
-                 power_off, clustered, enrolled, approved, boot_id, session_generation, evidence, disk_boots, version)
+                 power_off, clustered, enrolled, approved, erase_foreign, boot_id, session_generation, evidence, disk_boots, version)
              SELECT printf('machine-%05d', n), printf('node%05d', n), printf('SN%05d', n), 'active', 1, 1, 1, 'none', 0,
-                 0, 0, 0, 1, 0, '', 0, '', 0, 1 FROM n",
+                 0, 0, 0, 1, 0, 0, '', 0, '', 0, 1 FROM n",
         )
         .await;
     database
