@@ -179,7 +179,7 @@ fn on_the_machine(rack: &Rack, key: &Path, machine: &Machine) -> Result<()> {
     let address = machine.address.with_context(|| format!("{name} has an address"))?;
     let front = format!("FRONT{}", name.trim_start_matches("node"));
     let script = format!(
-        "hostname; findmnt -no FSTYPE / /srv /boot/efi | sort | tr '\\n' ' '; echo; \
+        "hostname; for m in / /srv /boot/efi; do findmnt -no FSTYPE $m; done | tr '\\n' ' '; echo; \
          for d in /sys/block/[sv]d?; do \
            s=$(cat $d/serial 2>/dev/null || tail -c +5 $d/device/vpd_pg80 | tr -d ' \\0'); \
            [ \"$s\" = {front} ] && cmp -n 1073741824 /dev/$(basename $d) /dev/zero && echo front disk untouched; \
