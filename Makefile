@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help packages agent images build demo test test-long clean-cache
+.PHONY: help packages agent images build demo test install test-long clean-cache
 
 export XDG_CACHE_HOME ?= $(HOME)/.cache
 cache := $(XDG_CACHE_HOME)/metal
@@ -59,6 +59,13 @@ test: ## everything that has to hold, real boots among it
 	$(stage) images $(sub) images
 	$(stage) tests env $(run_tests)
 	@.ci/stage --sum
+
+install: packages images ## metald and metalctl, optimised, and the images, for a real rack: below $(DESTDIR)/
+	@cargo build --locked --release --package server --package metalctl
+	install -D -m 755 $(CARGO_TARGET_DIR)/release/metald $(DESTDIR)/usr/local/sbin/metald
+	install -D -m 755 $(CARGO_TARGET_DIR)/release/metalctl $(DESTDIR)/usr/local/bin/metalctl
+	mkdir -p $(DESTDIR)/var/lib/metald/images
+	cp -rL $(cache)/images/* $(DESTDIR)/var/lib/metald/images/
 
 test-long: packages images ## what takes too long for every day
 	@cargo build --locked --workspace --all-targets

@@ -137,3 +137,4 @@ CREATE TABLE token (
     created BIGINT NOT NULL,
     expires BIGINT
 );
+CREATE INDEX token_expires ON token (expires);

@@ -16,3 +16,4 @@ pub mod state;
 pub mod task;
 pub mod trace;
 pub mod wait;
+pub mod words;

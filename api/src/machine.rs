@@ -35,6 +35,8 @@ pub struct Machine {
     pub errand: Errand,
     pub hold: bool,
     pub maintenance: bool,
+    /// False for a machine that is only recorded.
+    pub enrolled: bool,
     /// None only where nothing is waited for.
     pub wait: Option<Wait>,
     pub progress: Option<TaskProgress>,
@@ -137,7 +139,8 @@ pub struct Why {
     pub state: State,
     pub sentence: String,
     pub evidence: String,
-    pub hint: String,
+    /// What usually lies behind it; empty where nothing stands out.
+    pub cause: String,
 }
 
 /// A page of a list; `next` goes into `?after=` for the page behind it.

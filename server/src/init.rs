@@ -14,6 +14,9 @@ use crate::host::{self, Interface};
 pub fn run(output: &Path) -> Result<()> {
     let interfaces = host::interfaces()?;
     let text = site_file(&interfaces, &public_keys());
+    if let Some(folder) = output.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     let mut file = std::fs::File::create_new(output).with_context(|| {
         format!("cannot write {}: remove it, or choose another with --output", output.display())
     })?;

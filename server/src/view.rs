@@ -54,6 +54,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         errand: life.errand,
         hold: life.hold,
         maintenance: life.maintenance,
+        enrolled: life.enrolled,
         wait: wait(&life, seen, patience),
         progress: find(&row.id).map(|(_, progress)| progress.clone()),
         home: row.home(),

@@ -16,11 +16,7 @@ pub fn why(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Why {
         ),
         (None, None) => (format!("{name} is {} and waits for nothing", machine.state), trail(attempt, now)),
     };
-    let hint = match &machine.wait {
-        Some(wait) => format!("{} Then: {}", cause(machine, attempt), wait.then),
-        None => String::new(),
-    };
-    Why { state: machine.state, sentence, evidence, hint: hint.trim().into() }
+    Why { state: machine.state, sentence, evidence, cause: cause(machine, attempt).into() }
 }
 
 /// The newest boot in one line: where it got to, and how long ago.

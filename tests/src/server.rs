@@ -35,6 +35,8 @@ pub struct Server {
     forward: Forward,
     runtime: tokio::runtime::Runtime,
     starts: u32,
+    /// From the start of the process to its first answer over HTTPS.
+    pub first_answer: Duration,
 }
 
 impl Server {
@@ -50,10 +52,13 @@ impl Server {
         );
         fs::write(&config, site.replacen("[server]\n", &server, 1))?;
         let forward = rack.forward("127.0.0.1:0".parse()?, "10.77.0.1:8443".parse()?)?;
-        let child = spawn(rack, &config, &folder, 1)?;
         let runtime = tokio::runtime::Runtime::new()?;
-        let server = Server { child, config, folder, forward, runtime, starts: 1 };
+        let began = Instant::now();
+        let child = spawn(rack, &config, &folder, 1)?;
+        let mut server =
+            Server { child, config, folder, forward, runtime, starts: 1, first_answer: Duration::ZERO };
         server.wait_until_it_answers()?;
+        server.first_answer = began.elapsed();
         Ok(server)
     }
 
@@ -66,8 +71,11 @@ impl Server {
         self.wait_until_it_answers()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// What it holds in memory (VmRSS).
+    pub fn memory_kb(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
 
     pub fn address(&self) -> SocketAddr {

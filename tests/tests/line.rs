@@ -67,6 +67,11 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
     let bios = rack.add(with_a_disk_in_front(Hardware { nics: intel, ..Hardware::bios("node01", 1) }))?;
     let dead_battery = Hardware { clock: Some("2010-01-01T00:00:00".into()), ..Hardware::uefi("node02", 2) };
     let uefi = rack.add(with_a_disk_in_front(dead_battery))?;
+    println!(
+        "metald answers {:?} after its start, with {} kB in memory",
+        server.first_answer,
+        server.memory_kb()?
+    );
     bios.on()?;
     uefi.on()?;
 
@@ -79,7 +84,6 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
         server.wait(name, "active", LINE, |machine| machine.state == State::Active)?;
         let machine = checked(&server, name, 1)?;
         on_the_machine(&rack, &key, &machine)?;
-        println!("{name}: generation 1\n{}", phases(&detail(&server, name)?));
     }
     ensure!(
         detail(&server, "node02")?.facts.is_some_and(|f| f.boot_mode == BootMode::Uefi),
@@ -98,7 +102,7 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
     for name in ["node01", "node02"] {
         let machine = checked(&server, name, 2)?;
         on_the_machine(&rack, &key, &machine)?;
-        println!("{name}: generation 2\n{}", phases(&detail(&server, name)?));
+        println!("{name}\n{}", phases(&detail(&server, name)?));
     }
     Ok(())
 }

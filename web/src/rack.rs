@@ -7,7 +7,7 @@ use askama::Template;
 
 use crate::frame::{Frame, Visitor};
 use crate::status::Progress;
-use crate::tone::{state_words, tone};
+use crate::tone::tone;
 use crate::words::{Since, Until};
 
 #[derive(Template)]
@@ -102,7 +102,7 @@ fn row(machine: &Machine, now: i64) -> Row<'_> {
     Row {
         machine,
         tone: tone(machine),
-        state: state_words(machine),
+        state: api::words::state(machine),
         since: Since { at: machine.since, now },
         until: deadline.map(|at| Until { at, now }),
         progress: Progress::of(machine),

@@ -6,9 +6,9 @@ use api::task;
 use askama::Template;
 
 use crate::frame::Visitor;
-use crate::tone::{state_words, tone};
+use crate::tone::tone;
 use crate::verb::Verb;
-use crate::words::{Since, Until, size, span};
+use crate::words::{Since, Until, size};
 
 #[derive(Template)]
 #[template(path = "machine_status.html")]
@@ -51,15 +51,14 @@ pub struct Progress {
 
 impl<'a> Status<'a> {
     pub fn of(machine: &'a Machine, why: &'a Why, visitor: &'a Visitor, now: i64) -> Status<'a> {
-        let then = machine.wait.as_ref().map_or(String::new(), |wait| format!("Then: {}", wait.then));
         Status {
             machine,
             visitor,
             tone: tone(machine),
-            state: state_words(machine),
+            state: api::words::state(machine),
             since: Since { at: machine.since, now },
             steps: steps(machine),
-            cause: why.hint.strip_suffix(&then).unwrap_or(&why.hint).trim(),
+            cause: &why.cause,
             wait: machine.wait.as_ref().map(|wait| WaitBox {
                 waiting_for: &wait.waiting_for,
                 since: Since { at: wait.since, now },
@@ -84,7 +83,7 @@ impl Progress {
             words = format!("{} of {}, {percent} %", size(&done), size(&total));
         }
         if let (true, Some(seconds)) = (total > 0, running.eta()) {
-            words += &format!(", {} left", span(seconds));
+            words += &format!(", {} left", api::words::span(seconds));
         }
         Some(Progress { phase, done: done.min(total), total, words })
     }

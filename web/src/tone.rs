@@ -15,18 +15,3 @@ pub fn tone(machine: &Machine) -> &'static str {
         _ => "busy",
     }
 }
-
-/// The state and what overrides it, in words.
-pub fn state_words(machine: &Machine) -> String {
-    let mut words = machine.state.to_string();
-    if let Some(step) = machine.failed_in {
-        words += &format!(" in {step}");
-    }
-    if machine.hold {
-        words += ", held";
-    }
-    if machine.maintenance {
-        words += ", maintenance";
-    }
-    words
-}

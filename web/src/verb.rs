@@ -47,7 +47,8 @@ impl Verb {
 
     pub fn fits(self, machine: &Machine) -> bool {
         match self {
-            Verb::Approve => matches!(machine.state, State::Discovered | State::Available) && !machine.hold,
+            // A machine that is only recorded is let in; one that is known gets its disks erased.
+            Verb::Approve => (!machine.enrolled || machine.state == State::Available) && !machine.hold,
             Verb::Reprovision => {
                 let installed = [State::Booting, State::Joining, State::Active, State::Failed];
                 installed.contains(&machine.state) && !machine.hold

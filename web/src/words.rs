@@ -1,42 +1,24 @@
 //! Numbers and times as people write them. Times are microseconds since 1970, shown in UTC; the script
 //! that keeps relative times moving writes them the same way.
 
+use api::words;
 use askama::Template;
 
-/// Bytes as disks and transfers are sold: powers of ten.
+/// As [`words::size`]; templates hand out references.
 pub fn size(bytes: &u64) -> String {
-    scaled(*bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"])
+    words::size(*bytes)
 }
 
-/// Bytes as memory is sold: powers of two.
 pub fn memory(bytes: &u64) -> String {
-    scaled(*bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
+    words::memory(*bytes)
 }
 
-fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
-    let mut value = bytes as f64;
-    let mut unit = units[0];
-    for next in &units[1..] {
-        if value < base {
-            break;
-        }
-        value /= base;
-        unit = next;
-    }
-    let whole = unit == units[0] || value >= 100.0 || value.fract() < 0.05;
-    if whole { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+pub fn moment(at: &i64) -> String {
+    words::moment(*at)
 }
 
-/// A length of time, in the two units that matter.
-pub fn span(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..600 => format!("{minutes} min {} s", seconds % 60),
-        600..3600 => format!("{minutes} min"),
-        3600..86400 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
+pub fn clock_time(at: &i64) -> String {
+    words::clock_time(*at)
 }
 
 /// How long something lasts that began at `at`; moves on by itself in the browser.
@@ -52,11 +34,11 @@ pub struct Since {
 
 impl Since {
     fn iso(&self) -> String {
-        stamp(self.at, "%FT%TZ")
+        words::iso(self.at)
     }
 
     fn text(&self) -> String {
-        lasting(self.at, self.now)
+        words::lasting(self.at, self.now)
     }
 }
 
@@ -73,15 +55,11 @@ pub struct Until {
 
 impl Until {
     fn iso(&self) -> String {
-        stamp(self.at, "%FT%TZ")
+        words::iso(self.at)
     }
 
     fn text(&self) -> String {
-        if self.at >= self.now {
-            format!("{} left", lasting(self.now, self.at))
-        } else {
-            format!("overdue by {}", lasting(self.at, self.now))
-        }
+        words::left(self.at, self.now)
     }
 }
 
@@ -102,25 +80,4 @@ impl<'a> Prose<'a> {
 /// For templates.
 pub fn prose(text: &str) -> Prose<'_> {
     Prose(text)
-}
-
-fn lasting(since: i64, now: i64) -> String {
-    span(u64::try_from(now - since).unwrap_or(0) / 1_000_000)
-}
-
-/// A moment: `2026-11-24 08:12:03Z`.
-pub fn moment(at: &i64) -> String {
-    stamp(*at, "%F %TZ")
-}
-
-/// A moment within a day, to the millisecond: `08:12:03.417`.
-pub fn clock_time(at: &i64) -> String {
-    stamp(*at, "%T%.3f")
-}
-
-fn stamp(at: i64, format: &str) -> String {
-    match jiff::Timestamp::from_microsecond(at) {
-        Ok(moment) => moment.strftime(format).to_string(),
-        Err(_) => format!("{at} µs"),
-    }
 }

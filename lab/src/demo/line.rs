@@ -70,6 +70,7 @@ mod tests {
             errand: Default::default(),
             hold: false,
             maintenance: false,
+            enrolled: true,
             wait: None,
             progress: None,
             home: None,

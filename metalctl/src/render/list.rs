@@ -4,7 +4,7 @@ use api::machine::{Machine, TaskProgress};
 
 use super::paint::{Paint, Tone, tone};
 use super::table::Table;
-use super::words::{clean, lasting, left, or_dash, size, span};
+use super::words::{clean, lasting, left, or_dash, size, span, state};
 
 /// Below this many columns what a machine does now is worth more than where it is.
 const NARROW: usize = 110;
@@ -42,21 +42,6 @@ pub fn line(machine: &Machine, now: i64, paint: Paint) -> String {
     let name = clean(&machine.name());
     let state = paint.tone(tone(machine), &state(machine));
     if doing.is_empty() { format!("{name} {state}") } else { format!("{name} {state}: {doing}") }
-}
-
-/// The state and what overrides it, in words.
-pub fn state(machine: &Machine) -> String {
-    let mut words = machine.state.to_string();
-    if let Some(step) = machine.failed_in {
-        words += &format!(" in {step}");
-    }
-    if machine.hold {
-        words += ", held";
-    }
-    if machine.maintenance {
-        words += ", maintenance";
-    }
-    words
 }
 
 /// Why it failed, else how far it is, else what it waits for.

@@ -8,7 +8,7 @@ use super::list;
 use super::paint::{Paint, Tone, tone};
 use super::table::Table;
 use super::trace;
-use super::words::{lasting, left, moment, size};
+use super::words::{lasting, left, moment, size, state};
 
 /// History beyond this is the JSON's.
 const NEWEST: usize = 12;
@@ -16,7 +16,7 @@ const NEWEST: usize = 12;
 pub fn machine(detail: &MachineDetail, now: i64, paint: Paint) -> String {
     let machine = &detail.machine;
     let mut text =
-        format!("{}  {}\n", paint.bold(&machine.name()), paint.tone(tone(machine), &list::state(machine)));
+        format!("{}  {}\n", paint.bold(&machine.name()), paint.tone(tone(machine), &state(machine)));
     text += &summary(machine, now).render(paint, None);
     if let Some(facts) = &detail.facts {
         text += &hardware::facts(facts, paint);

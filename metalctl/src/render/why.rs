@@ -2,18 +2,17 @@
 
 use api::machine::{MachineDetail, Why};
 
-use super::list;
 use super::paint::{Paint, tone};
 use super::table::Table;
 use super::trace;
-use super::words::{clean, lasting, left, moment};
+use super::words::{clean, lasting, left, moment, state};
 
 pub fn machine(why: &Why, detail: &MachineDetail, now: i64, paint: Paint) -> String {
     let machine = &detail.machine;
     let mut text = format!(
         "{} is {} since {} ({})\n",
         paint.bold(&machine.name()),
-        paint.tone(tone(machine), &list::state(machine)),
+        paint.tone(tone(machine), &state(machine)),
         moment(machine.since),
         lasting(machine.since, now),
     );
@@ -25,11 +24,8 @@ pub fn machine(why: &Why, detail: &MachineDetail, now: i64, paint: Paint) -> Str
     if let Some(newest) = detail.attempts.first() {
         text += &format!("\n{}", trace::attempt(newest, now, paint));
     }
-    // What happens then has its own line above.
-    let then = machine.wait.as_ref().map_or(String::new(), |wait| format!("Then: {}", wait.then));
-    let hint = why.hint.strip_suffix(&then).unwrap_or(&why.hint).trim();
-    if !hint.is_empty() {
-        text += &format!("\n{} {}\n", paint.bold("hint:"), clean(hint));
+    if !why.cause.is_empty() {
+        text += &format!("\n{} {}\n", paint.bold("hint:"), clean(&why.cause));
     }
     text
 }

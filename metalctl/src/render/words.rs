@@ -1,71 +1,6 @@
-//! Numbers and times as people write them. Times are microseconds since 1970, shown in UTC.
+//! Words for a terminal: those that the pages use too, and what a terminal needs besides.
 
-/// Bytes as disks and transfers are sold: powers of ten.
-pub fn size(bytes: u64) -> String {
-    scaled(bytes, 1000.0, ["B", "kB", "MB", "GB", "TB", "PB"])
-}
-
-/// Bytes as memory is sold: powers of two.
-pub fn memory(bytes: u64) -> String {
-    scaled(bytes, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
-}
-
-fn scaled(bytes: u64, base: f64, units: [&str; 6]) -> String {
-    let mut value = bytes as f64;
-    let mut unit = units[0];
-    for next in &units[1..] {
-        if value < base {
-            break;
-        }
-        value /= base;
-        unit = next;
-    }
-    let whole = unit == units[0] || value >= 100.0 || value.fract() < 0.05;
-    if whole { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
-}
-
-/// A length of time, in the two units that matter.
-pub fn span(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..600 => format!("{minutes} min {} s", seconds % 60),
-        600..3600 => format!("{minutes} min"),
-        3600..86400 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    }
-}
-
-/// How long something lasts that began at `since`.
-pub fn lasting(since: i64, now: i64) -> String {
-    span(u64::try_from(now - since).unwrap_or(0) / 1_000_000)
-}
-
-/// How far off a deadline is.
-pub fn left(deadline: i64, now: i64) -> String {
-    if deadline >= now {
-        format!("{} left", lasting(now, deadline))
-    } else {
-        format!("overdue by {}", lasting(deadline, now))
-    }
-}
-
-/// A moment: `2026-11-24 08:12:03Z`.
-pub fn moment(at: i64) -> String {
-    stamp(at, "%F %TZ")
-}
-
-/// A moment within a day, to the millisecond: `08:12:03.417`.
-pub fn clock_time(at: i64) -> String {
-    stamp(at, "%T%.3f")
-}
-
-fn stamp(at: i64, format: &str) -> String {
-    match jiff::Timestamp::from_microsecond(at) {
-        Ok(moment) => moment.strftime(format).to_string(),
-        Err(_) => format!("{at} µs"),
-    }
-}
+pub use api::words::{clock_time, lasting, left, memory, moment, size, span, state};
 
 /// Text from firmware may hold anything; a terminal must not obey it.
 pub fn clean(text: &str) -> String {
@@ -80,33 +15,6 @@ pub fn or_dash(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(1_000_204_886_016), "1 TB");
-        assert_eq!(size(512_110_190_592), "512 GB");
-        assert_eq!(size(1_240_000_000), "1.2 GB");
-        assert_eq!(memory(17_179_869_184), "16 GiB");
-    }
-
-    #[test]
-    fn spans() {
-        assert_eq!(span(59), "59 s");
-        assert_eq!(span(250), "4 min 10 s");
-        assert_eq!(span(3599), "59 min");
-        assert_eq!(span(11_520), "3 h 12 min");
-        assert_eq!(span(450_000), "5 d 5 h");
-        assert_eq!(left(10_000_000, 0), "10 s left");
-        assert_eq!(left(0, 10_000_000), "overdue by 10 s");
-    }
-
-    #[test]
-    fn moments() {
-        assert_eq!(moment(1_795_507_200_000_000), "2026-11-24 08:00:00Z");
-        assert_eq!(clock_time(1_795_507_200_417_000), "08:00:00.417");
-    }
 
     #[test]
     fn a_terminal_is_not_steered() {

@@ -45,7 +45,7 @@ fn status_of(error: &store::Error) -> (StatusCode, Option<&'static str>) {
         store::Error::NoMachine(_) => {
             (StatusCode::NOT_FOUND, Some("`metalctl machine list` shows all there are"))
         }
-        store::Error::Ambiguous { .. } => (StatusCode::CONFLICT, Some("type more of it")),
+        store::Error::Ambiguous { .. } => (StatusCode::MULTIPLE_CHOICES, Some("type more of it")),
         store::Error::Conflict => (StatusCode::CONFLICT, None),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, Some("the server's log says more")),
     }

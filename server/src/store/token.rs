@@ -3,7 +3,7 @@
 use super::{Result, Store, on};
 
 impl Store {
-    /// `kind` is `token` or `session`; `expires` in microseconds since 1970, None for never.
+    /// Also forgets those that have expired. `kind` is `token` or `session`; `expires` in microseconds since 1970, None for never.
     pub async fn token_add(
         &self,
         hash: String,
@@ -13,8 +13,10 @@ impl Store {
         expires: Option<i64>,
     ) -> Result<()> {
         let sql = "INSERT INTO token (hash, name, kind, created, expires) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO NOTHING";
+        let purge = "DELETE FROM token WHERE expires < $1";
         self.write(move |conn| {
             Box::pin(async move {
+                on!(conn, c => sqlx::query(purge).bind(now).execute(&mut **c).await.map(drop))?;
                 on!(conn, c => sqlx::query(sql).bind(hash).bind(name).bind(kind).bind(now).bind(expires)
                 .execute(&mut **c).await.map(drop))?;
                 Ok(())
