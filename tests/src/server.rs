@@ -27,6 +27,16 @@ pub fn images() -> Result<PathBuf> {
     Ok(cache.or(home).context("neither XDG_CACHE_HOME nor HOME is set")?.join("metal/images"))
 }
 
+/// A fresh folder for a rack. Consoles, captures and the server's log stay behind, so that a failure can be read.
+pub fn evidence(temporary: &str, name: &str) -> Result<PathBuf> {
+    let folder = Path::new(temporary).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
 /// A server that runs, with its state folder; it can be killed and started again.
 pub struct Server {
     child: Child,
@@ -40,17 +50,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// `site` is the whole site file but its `[server]` table.
-    pub fn start(rack: &Rack, site: &str) -> Result<Server> {
+    /// `site` is the whole site file but what its `[server]` table holds.
+    pub fn start(rack: &Rack, site: &str, images: &Path) -> Result<Server> {
         let folder = rack.folder.clone();
         let config = folder.join("site.toml");
-        let (state, images) = (folder.join("state"), images()?);
-        let server = format!(
-            "[server]\nstate = \"{}\"\nimages = \"{}\"\nheartbeat = \"10s\"\n\n",
-            state.display(),
-            images.display()
-        );
-        fs::write(&config, site.replacen("[server]\n", &server, 1))?;
+        write_site(&config, site, &folder, images)?;
         let forward = rack.forward("127.0.0.1:0".parse()?, "10.77.0.1:8443".parse()?)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let began = Instant::now();
@@ -60,6 +64,12 @@ impl Server {
         server.wait_until_it_answers()?;
         server.first_answer = began.elapsed();
         Ok(server)
+    }
+
+    /// Another site file, which takes effect with a new start.
+    pub fn restart_with(&mut self, rack: &Rack, site: &str, images: &Path) -> Result<()> {
+        write_site(&self.config, site, &self.folder, images)?;
+        self.kill_and_restart(rack)
     }
 
     /// `kill -9`, then a new one on the same state.
@@ -158,6 +168,16 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn write_site(config: &Path, site: &str, folder: &Path, images: &Path) -> Result<()> {
+    let state = folder.join("state");
+    let server = format!(
+        "[server]\nstate = \"{}\"\nimages = \"{}\"\nheartbeat = \"10s\"\n\n",
+        state.display(),
+        images.display()
+    );
+    Ok(fs::write(config, site.replacen("[server]\n", &server, 1))?)
 }
 
 fn spawn(rack: &Rack, config: &Path, folder: &Path, start: u32) -> Result<Child> {

@@ -13,7 +13,7 @@ use api::machine::{Machine, MachineDetail};
 use api::state::State;
 use api::trace::HopName;
 use lab::{Bus, Disk, Hardware, Nic, NicModel, Rack, Rom};
-use tests::server::{Server, text};
+use tests::server::{Server, evidence, images, text};
 
 /// A machine that installs while another one does, under emulation.
 const LINE: Duration = Duration::from_secs(420);
@@ -58,11 +58,11 @@ profile = "node"
 
 #[test]
 fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
-    let folder = evidence()?;
+    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "line")?;
     let key = ssh_key(&folder)?;
     let mut rack = Rack::up("line", &folder, "10.77.0.1/24")?;
     let public = std::fs::read_to_string(key.with_extension("pub"))?;
-    let mut server = Server::start(&rack, &SITE.replace("KEY", public.trim()))?;
+    let mut server = Server::start(&rack, &SITE.replace("KEY", public.trim()), &images()?)?;
     let intel = vec![Nic::new(NicModel::E1000e, 1, Rom::Ipxe)];
     let bios = rack.add(with_a_disk_in_front(Hardware { nics: intel, ..Hardware::bios("node01", 1) }))?;
     let dead_battery = Hardware { clock: Some("2010-01-01T00:00:00".into()), ..Hardware::uefi("node02", 2) };
@@ -105,16 +105,6 @@ fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
         println!("{name}\n{}", phases(&detail(&server, name)?));
     }
     Ok(())
-}
-
-/// Consoles, captures and the server's log stay behind, so that a failure can be read.
-fn evidence() -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("line");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 /// Blank, smaller than the rule wants, and the first that the firmware finds.
