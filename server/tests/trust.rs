@@ -5,7 +5,9 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use api::id::Mac;
+use api::event::Event;
+use api::id::{Mac, MachineId};
+use api::plan::{Plan, PlannedDisk, PlannedImage};
 use api::state::Home;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -20,6 +22,7 @@ use server::http::{plain, secure};
 use server::images::Images;
 use server::store::Store;
 use server::store::lease::{Addresses, Wish};
+use server::store::machine::Birth;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -219,4 +222,50 @@ async fn an_agent_speaks_for_its_own_home_and_boot_only() {
         ("inspecting", 0),
         "the certificate names the generation"
     );
+}
+
+#[tokio::test]
+async fn an_install_that_lost_its_profile_fails_with_that_reason() {
+    let bench = Bench::new("enroll").await;
+    bench.script().await;
+    let store = &bench.app.store;
+    let machine = store.machine_by_mac(MAC).await.unwrap().unwrap().id();
+    let gone = Birth { profile: Some("gone".into()), ..Birth::default() };
+    store.machine_describe(&machine, gone).await.unwrap();
+    let hello = Event::Hello { home: Home::Ram, boot_id: "b1".into(), generation: 0 };
+    let verified = Event::LayoutVerified { generation: 1 };
+    for event in [hello, Event::FactsReported, Event::Approved { erase_foreign: false }, verified] {
+        store.submit(&machine, event, "test", 1).await.unwrap();
+    }
+    store.plan_freeze(plan(machine.clone()), 1).await.unwrap();
+    let agent =
+        AgentName { machine: machine.0.clone(), home: Home::Ram, generation: 0, boot_id: "b1".into() };
+    let request = Request::get("/agent/v1/task?wait=0").body(Body::empty()).unwrap();
+    assert_eq!(bench.secure(Some(agent), request).await.0, StatusCode::NO_CONTENT);
+    let row = store.machine(&machine).await.unwrap();
+    assert_eq!(row.state, "failed");
+    assert!(row.reason.unwrap().contains("profile"));
+}
+
+fn plan(machine: MachineId) -> Plan {
+    let image = PlannedImage {
+        name: "os".into(),
+        version: "1".into(),
+        file: "root".into(),
+        format: "ext4.zst".into(),
+        size: 1,
+        unpacked: 1,
+        sha256: String::new(),
+    };
+    let disk = PlannedDisk {
+        model: String::new(),
+        serial: "S1".into(),
+        wwn: String::new(),
+        size: 1,
+        sector_size: 512,
+        fingerprint: String::new(),
+        guid: String::new(),
+        partitions: vec![],
+    };
+    Plan { machine, generation: 1, boot_id: "b1".into(), image, disk }
 }

@@ -1,6 +1,8 @@
 //! What agents say and ask. Every call but `enroll` is made with the certificate of one machine and one home,
 //! and reaches that machine's row only.
 
+mod work;
+
 use std::time::Duration;
 
 use api::agent::{Certificate, CertificateRequest, Enroll, Enrolled, Hello, HelloAnswer, LogBatch};
@@ -8,8 +10,8 @@ use api::event::Event;
 use api::facts::Facts;
 use api::id::MachineId;
 use api::routes::agent as routes;
-use api::state::{Home, Life, State as LifeState};
-use api::task::{Outcome, Progress, RebootTo, Setup, Task, TaskKind, Work};
+use api::state::{Home, State as LifeState};
+use api::task::{Outcome, Progress, Task};
 use api::trace::{Hop, HopName};
 use axum::extract::{Extension, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
@@ -17,7 +19,6 @@ use axum::http::request::Parts;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::boot::hash;
 use super::error::Failure;
@@ -26,10 +27,7 @@ use crate::app::App;
 use crate::ca::AgentName;
 use crate::clock;
 use crate::lifecycle::next::Step;
-use crate::lifecycle::offer::{Offer, Session, Stored, offer};
-use crate::lifecycle::patience::deadline;
-use crate::store::NewTask;
-use crate::store::machine::{Birth, Row};
+use crate::store::machine::Birth;
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -44,10 +42,10 @@ pub fn routes() -> Router<App> {
 }
 
 /// The agent at the other end, as its certificate names it.
-struct Agent(AgentName);
+pub struct Agent(AgentName);
 
 impl Agent {
-    fn machine(&self) -> MachineId {
+    pub fn machine(&self) -> MachineId {
         MachineId(self.0.machine.clone())
     }
 }
@@ -153,7 +151,7 @@ async fn task(
     let end = tokio::time::Instant::now() + Duration::from_secs(patience.wait.min(50));
     app.store.machine_seen_at(&machine, clock::now()).await?;
     loop {
-        if let Some(task) = next_task(&app, &agent).await? {
+        if let Some(task) = work::next_task(&app, &agent).await? {
             return Ok((StatusCode::OK, Json(Some(task))));
         }
         loop {
@@ -164,80 +162,6 @@ async fn task(
             }
         }
     }
-}
-
-async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure> {
-    let machine = agent.machine();
-    let row = app.store.machine(&machine).await?;
-    let life = row.life()?;
-    let plan = app.store.plan(&machine, life.generation).await?;
-    let facts_of = app.store.facts_boot(&machine).await?;
-    // A certificate of the disk names no boot; the hello before this call does.
-    let boot_id = if agent.0.home == Home::Ram { &agent.0.boot_id } else { &row.boot_id };
-    let session = Session { home: agent.0.home, boot_id, generation: agent.0.generation };
-    let stored = Stored { planned: plan.is_some(), facts_of: facts_of.as_deref() };
-    let work = match offer(&life, session, stored) {
-        Offer::Nothing => return Ok(None),
-        Offer::Reboot(to) => Work::Reboot { to },
-        Offer::Work(kind) => match work(app, &row, &life, kind, plan).await? {
-            Some(work) => work,
-            None => return Ok(None),
-        },
-    };
-    let now = clock::now();
-    let kind = work.kind();
-    let id = Uuid::now_v7().to_string();
-    let task = Task { id, generation: life.generation, work };
-    let key = format!("{machine}/{}/{}/{}/{boot_id}", life.generation, kind.as_str(), row.since);
-    let patience = app.profile(&row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
-    let deadline = deadline(life.state, row.since, patience).unwrap_or(i64::MAX);
-    Ok(app.store.task_offer(NewTask { machine, key, task, deadline }, now).await?)
-}
-
-async fn work(
-    app: &App,
-    row: &Row,
-    life: &Life,
-    kind: TaskKind,
-    plan: Option<api::plan::Plan>,
-) -> Result<Option<Work>, Failure> {
-    let planned = plan.map(|plan| (plan.hash(), Box::new(plan)));
-    match (kind, planned) {
-        (TaskKind::Inspect, _) => Ok(Some(Work::Inspect)),
-        (TaskKind::Partition, Some((hash, plan))) if life.state == LifeState::Partitioning => {
-            Ok(Some(Work::Partition { plan, hash }))
-        }
-        (TaskKind::Install, Some((hash, plan))) if life.state == LifeState::Installing => {
-            let setup = Box::new(setup(app, row, &plan).await?);
-            Ok(Some(Work::Install { plan, hash, setup }))
-        }
-        (TaskKind::Reboot, _) => Ok(Some(Work::Reboot { to: RebootTo::Disk })),
-        _ => Ok(None),
-    }
-}
-
-/// What the installed system is told about itself.
-async fn setup(app: &App, row: &Row, plan: &api::plan::Plan) -> Result<Setup, Failure> {
-    let conflict = |what: &str| Failure::new(StatusCode::CONFLICT, what.to_string());
-    let profile =
-        app.profile(row).ok_or_else(|| conflict("the machine's profile is no longer in the site file"))?;
-    let images = app.images.current();
-    let image =
-        images.os(&plan.image.name).ok_or_else(|| conflict("the planned image is no longer there"))?;
-    let boot = image.boot.clone().ok_or_else(|| conflict("the image's manifest has no [boot]"))?;
-    let hostname = row.hostname.as_deref().unwrap_or_default();
-    let address = app.view(&row.id()).await?.address;
-    let network = address.and_then(|address| app.site.network_of(address));
-    Ok(Setup {
-        site: app.site.name.clone(),
-        hostname: hostname.parse().map_err(|_| conflict("the machine has no hostname"))?,
-        authorized_keys: profile.authorized_keys.clone(),
-        consoles: profile.consoles.clone(),
-        interfaces: app.store.macs_of(&row.id()).await?,
-        ntp: network.map(|network| network.ntp.iter().map(ToString::to_string).collect()).unwrap_or_default(),
-        boot,
-        image_path: api::routes::boot::image(&plan.image.name, &plan.image.file),
-    })
 }
 
 async fn progress(
