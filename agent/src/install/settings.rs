@@ -19,6 +19,10 @@ pub const ESP_MOUNT: &str = "/boot/efi";
 pub const AGENT: &str = "usr/local/sbin/metal-agent";
 pub const UNIT: &str = "metal-agent.service";
 
+/// A kernel that hangs is reset by the hardware, and so is one that hangs while it restarts: systemd's own ten
+/// minutes for that are longer than anyone waits. Where there is no watchdog, this changes nothing.
+const WATCHDOG: &str = "[Manager]\nRuntimeWatchdogSec=60\nRebootWatchdogSec=2min\n";
+
 /// `machine_id`: 32 hex digits, new for each install, or two machines would share one DHCP client id.
 pub fn files(setup: &Setup, partitions: &[PlannedPartition], machine_id: &str) -> Vec<SystemFile> {
     let mut files = vec![
@@ -27,8 +31,7 @@ pub fn files(setup: &Setup, partitions: &[PlannedPartition], machine_id: &str) -
         file("etc/hosts", hosts(&setup.hostname)),
         file("etc/machine-id", format!("{machine_id}\n")),
         file(&format!("etc/systemd/system/{UNIT}"), unit(esp_mount(partitions))),
-        // A kernel that hangs is reset by the hardware; where there is none, this changes nothing.
-        file("etc/systemd/system.conf.d/metal.conf", "[Manager]\nRuntimeWatchdogSec=60\n".into()),
+        file("etc/systemd/system.conf.d/metal.conf", WATCHDOG.into()),
     ];
     let keys: String = setup.authorized_keys.iter().map(|k| format!("{}\n", k.trim())).collect();
     files.push(SystemFile { path: "root/.ssh/authorized_keys".into(), mode: 0o600, text: keys });
