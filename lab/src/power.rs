@@ -101,7 +101,7 @@ impl Machine {
         let captures = captured.collect::<Result<Vec<_>>>()?;
         let mut process =
             self.record.spawn(self.switch.inside(command)).context("start QEMU: is it installed?")?;
-        match Qmp::connect(&paths.qmp) {
+        match Qmp::connect(&paths.qmp, paths.console.clone()) {
             Ok(qmp) => inner.running = Some(Running { process, qmp, _captures: captures }),
             Err(error) => {
                 let _ = process.kill();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+
+use crate::post;
 
 /// What QEMU calls it (`RESET`, `SHUTDOWN`, `POWERDOWN`, `WATCHDOG`, ...) and what it says about it.
 #[derive(Debug, Clone)]
@@ -30,7 +32,8 @@ const START_PATIENCE: Duration = Duration::from_secs(20);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Qmp {
-    pub fn connect(path: &Path) -> Result<Self> {
+    /// `console`: where the firmware's start is to be seen.
+    pub fn connect(path: &Path, console: PathBuf) -> Result<Self> {
         let start = Instant::now();
         let stream = loop {
             match UnixStream::connect(path) {
@@ -53,13 +56,18 @@ impl Qmp {
                         data: message["data"].clone(),
                     };
                     seen.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-                } else if message.get("QMP").is_none() && sender.send(message).is_err() {
+                } else if message.get("QMP").is_none()
+                    && message.get("id").is_none()
+                    && sender.send(message).is_err()
+                {
                     return;
                 }
             }
         });
         let mut qmp = Self { stream, answers, events };
         qmp.execute("qmp_capabilities")?;
+        let control = qmp.stream.try_clone().context("clone the QMP socket")?;
+        post::watch(control, qmp.events.clone(), console);
         Ok(qmp)
     }
 
