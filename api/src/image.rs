@@ -11,6 +11,8 @@ pub struct Manifest {
     pub arch: String,
     /// Kernel release; absent for loaders.
     pub kernel: Option<String>,
+    /// The Kubernetes release that it holds, such as `1.36.3`; absent where it holds none.
+    pub kubernetes: Option<String>,
     #[serde(default)]
     pub description: String,
     #[serde(rename = "file")]

@@ -4,6 +4,7 @@
 pub mod agent;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod cluster;
 pub mod event;
 pub mod facts;
 pub mod id;

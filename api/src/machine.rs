@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::LogSource;
+use crate::cluster::Node;
 use crate::facts::{Disk, Facts};
 use crate::id::{Hostname, Mac, MachineId};
 use crate::plan::Plan;
@@ -40,6 +41,8 @@ pub struct Machine {
     /// None only where nothing is waited for.
     pub wait: Option<Wait>,
     pub progress: Option<TaskProgress>,
+    /// Of a machine in a cluster, once its join began.
+    pub node: Option<Node>,
     /// Where the agent that spoke last lives, and when it spoke.
     pub home: Option<Home>,
     pub last_seen: Option<i64>,

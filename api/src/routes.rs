@@ -9,10 +9,26 @@ pub mod agent {
     pub const TASK: &str = "/agent/v1/task";
     pub const CERTIFICATE: &str = "/agent/v1/certificate";
     pub const LOG: &str = "/agent/v1/log";
+    /// POST, empty: JoinSecrets for a machine in `joining`; 409 with the reason while it is not its turn.
+    pub const JOIN: &str = "/agent/v1/join";
+    /// PUT ClusterAccess, by the machine that initialises its cluster.
+    pub const CLUSTER: &str = "/agent/v1/cluster";
+    /// PUT NodeReport.
+    pub const NODE: &str = "/agent/v1/node";
 
     /// POST a Progress: 204, or 409 when the task is no longer wanted and must stop.
     pub fn progress(task: &str) -> String {
         format!("{TASK}/{task}/progress")
+    }
+
+    /// PUT a ClusterResult, before the outcome.
+    pub fn result(task: &str) -> String {
+        format!("{TASK}/{task}/result")
+    }
+
+    /// PUT the bytes of an etcd snapshot, before the outcome.
+    pub fn snapshot(task: &str) -> String {
+        format!("{TASK}/{task}/snapshot")
     }
 
     /// POST an Outcome.
@@ -26,6 +42,7 @@ pub mod operator {
     pub const MACHINES: &str = "/api/v1/machines";
     pub const PROFILES: &str = "/api/v1/profiles";
     pub const IMAGES: &str = "/api/v1/images";
+    pub const CLUSTERS: &str = "/api/v1/clusters";
     /// Server-sent events: one `machine` event with a Machine for every change.
     pub const EVENTS: &str = "/api/v1/events";
 
@@ -44,6 +61,21 @@ pub mod operator {
 
     pub fn logs(reference: &str) -> String {
         format!("{MACHINES}/{reference}/logs")
+    }
+
+    /// GET: a ClusterDetail.
+    pub fn cluster(name: &str) -> String {
+        format!("{CLUSTERS}/{name}")
+    }
+
+    /// POST a KubeconfigRequest: a KubeconfigAnswer.
+    pub fn kubeconfig(cluster: &str) -> String {
+        format!("{CLUSTERS}/{cluster}/kubeconfig")
+    }
+
+    /// POST: reset, snapshot, adopt.
+    pub fn cluster_verb(cluster: &str, verb: &str) -> String {
+        format!("{CLUSTERS}/{cluster}/{verb}")
     }
 
     pub fn why(reference: &str) -> String {

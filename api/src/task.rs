@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::{ClusterStep, JoinOrder};
 use crate::id::{Hostname, Mac};
 use crate::image::Bootloader;
 use crate::plan::Plan;
@@ -18,6 +19,7 @@ pub enum TaskKind {
     Rescue,
     Join,
     Leave,
+    Cluster,
     Reboot,
 }
 
@@ -31,6 +33,7 @@ impl TaskKind {
             TaskKind::Rescue => "rescue",
             TaskKind::Join => "join",
             TaskKind::Leave => "leave",
+            TaskKind::Cluster => "cluster",
             TaskKind::Reboot => "reboot",
         }
     }
@@ -52,6 +55,12 @@ pub enum Work {
     Partition { plan: Box<Plan>, hash: String },
     /// Write OS, bootloader and identity into a verified layout. Touches no table.
     Install { plan: Box<Plan>, hash: String, setup: Box<Setup> },
+    /// Make this machine a node: checks, then kubeadm init or join.
+    Join { order: Box<JoinOrder> },
+    /// Stop being a node: kubelet and its containers stop, and nothing starts them again.
+    Leave,
+    /// A step for the cluster, done by a control plane.
+    Cluster { step: Box<ClusterStep> },
     /// Leave this home for the one that is wanted.
     Reboot { to: RebootTo },
 }
@@ -62,6 +71,9 @@ impl Work {
             Work::Inspect => TaskKind::Inspect,
             Work::Partition { .. } => TaskKind::Partition,
             Work::Install { .. } => TaskKind::Install,
+            Work::Join { .. } => TaskKind::Join,
+            Work::Leave => TaskKind::Leave,
+            Work::Cluster { .. } => TaskKind::Cluster,
             Work::Reboot { .. } => TaskKind::Reboot,
         }
     }

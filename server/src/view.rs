@@ -57,6 +57,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         enrolled: life.enrolled,
         wait: wait(&life, seen, patience),
         progress: find(&row.id).map(|(_, progress)| progress.clone()),
+        node: None,
         home: row.home(),
         last_seen: row.last_seen,
         version: row.version,

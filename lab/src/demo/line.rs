@@ -73,6 +73,7 @@ mod tests {
             enrolled: true,
             wait: None,
             progress: None,
+            node: None,
             home: None,
             last_seen: None,
             version: 1,

@@ -76,6 +76,7 @@ fn image(format: &str, unpacked: u64) -> Manifest {
         kind: ImageKind::Os,
         arch: "x86_64".into(),
         kernel: None,
+        kubernetes: None,
         description: String::new(),
         files: vec![file],
         boot: None,
