@@ -30,6 +30,10 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
             let (report, log) = (report.clone(), session.log.clone());
             install::run(Install { plan: *plan, hash, setup: *setup, membership, report, log }).await
         }
+        Work::Join { .. } | Work::Leave | Work::Cluster { .. } => {
+            only_on_disk(session)?;
+            anyhow::bail!("this agent is too old to be a node: reprovision the machine")
+        }
         // The session itself reboots, because the outcome has to be told before.
         Work::Reboot { .. } => Ok(()),
     }
@@ -38,6 +42,12 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
 /// A system that runs from a disk is not going to erase one, whoever asks.
 fn only_in_ram(session: &Session) -> Result<()> {
     anyhow::ensure!(session.home == Home::Ram, "this agent runs from an installed disk and writes to none");
+    Ok(())
+}
+
+/// A node is what an installed system becomes; in RAM there is nothing to become one.
+fn only_on_disk(session: &Session) -> Result<()> {
+    anyhow::ensure!(session.home == Home::Disk, "this agent runs in RAM, where no node can live");
     Ok(())
 }
 
