@@ -2,6 +2,7 @@
 //! checked once, then trusted; nothing secret is in it.
 
 mod check;
+mod cluster;
 mod file;
 mod network;
 mod place;
@@ -16,11 +17,13 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::cluster::Role;
 use api::id::{Hostname, Mac};
 use api::layout::{DiskRule, Layout};
 use api::machine::Position;
 use api::state::State;
 
+pub use cluster::{Cluster, Endpoint, Fabric, Kubeadm, LoadBalancer, Taint};
 pub use network::{Cidr, Range};
 pub use place::{Finding, Places, Severity};
 pub use quantity::HostnamePattern;
@@ -39,6 +42,7 @@ pub struct Site {
     pub machines: Vec<KnownMachine>,
     /// In the order of the file: the first that matches gives the profile.
     pub rules: Vec<Rule>,
+    pub clusters: BTreeMap<String, Cluster>,
     places: Places,
 }
 
@@ -110,6 +114,13 @@ pub struct Profile {
     pub approve: Approve,
     /// Where a state's own patience is not right for this hardware.
     pub deadlines: BTreeMap<State, Duration>,
+    /// A key of [`Site::clusters`]: the machine becomes a node of it.
+    pub cluster: Option<String>,
+    /// In its cluster; a `[[machine]]` may say otherwise for itself.
+    pub role: Role,
+    /// Of the Node, beside those that Kubernetes sets itself.
+    pub labels: BTreeMap<String, String>,
+    pub taints: Vec<Taint>,
 }
 
 /// Who lets the disks of a machine be erased.
@@ -132,6 +143,8 @@ pub struct KnownMachine {
     pub position: Option<Position>,
     pub profile: Option<String>,
     pub address: Option<Ipv4Addr>,
+    /// Instead of its profile's.
+    pub role: Option<Role>,
 }
 
 /// Gives a profile to machines by what they are. Every condition given must hold; texts are compared

@@ -1,20 +1,22 @@
 //! The site file as it is typed, and its way into a [`Site`] with every default filled in.
 
+mod profile;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::id::{Hostname, Mac};
-use api::layout::{DiskKind, DiskRule, ExtraPartition, Fs, Layout, Volume};
-use api::machine::Position;
-use api::state::State;
+use api::id::Mac;
+use api::layout::{ExtraPartition, Fs, Layout, Volume};
 use serde::Deserialize;
+
+use profile::{MachineFile, ProfileFile};
 
 use super::network::{Cidr, Range};
 use super::place::{Finding, Places, Severity, line_and_column};
-use super::quantity::{HostnamePattern, duration, parse_duration, size, size_option};
-use super::{Approve, KnownMachine, Network, Profile, Reservation, Rule, Server, Site, Unknown};
+use super::quantity::{duration, size};
+use super::{Cluster, Network, Reservation, Rule, Server, Site, Unknown};
 
 impl Site {
     /// Reads the text of a site file. The finding names the setting, its line and its column.
@@ -53,6 +55,8 @@ struct SiteFile {
     machine: Vec<MachineFile>,
     #[serde(default)]
     rule: Vec<Rule>,
+    #[serde(default)]
+    cluster: BTreeMap<String, Cluster>,
 }
 
 #[derive(Deserialize)]
@@ -137,70 +141,12 @@ struct ExtraFile {
     mount: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProfileFile {
-    image: String,
-    layout: String,
-    #[serde(default)]
-    disk: DiskFile,
-    #[serde(default)]
-    authorized_keys: Vec<String>,
-    hostname: HostnamePattern,
-    #[serde(default = "serial_and_screen")]
-    consoles: Vec<String>,
-    #[serde(default)]
-    approve: Approve,
-    #[serde(default)]
-    deadlines: BTreeMap<State, Patience>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DiskFile {
-    serial: Option<String>,
-    wwn: Option<String>,
-    #[serde(default, deserialize_with = "size_option")]
-    min_size: Option<u64>,
-    #[serde(default, deserialize_with = "size_option")]
-    max_size: Option<u64>,
-    kind: Option<DiskKind>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MachineFile {
-    name: Hostname,
-    #[serde(default)]
-    macs: Vec<Mac>,
-    serial: Option<String>,
-    rack: Option<String>,
-    unit: Option<u32>,
-    profile: Option<String>,
-    address: Option<Ipv4Addr>,
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Patience(Duration);
-
-impl TryFrom<String> for Patience {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        parse_duration(&text).map(Patience)
-    }
-}
-
 fn an_hour() -> Duration {
     Duration::from_secs(3600)
 }
 
 fn half_a_gibibyte() -> u64 {
     512 << 20
-}
-
-fn serial_and_screen() -> Vec<String> {
-    vec!["ttyS0,115200n8".into(), "tty0".into()]
 }
 
 impl SiteFile {
@@ -223,6 +169,11 @@ impl SiteFile {
                 .collect(),
             machines: self.machine.into_iter().map(MachineFile::into_machine).collect(),
             rules: self.rule,
+            clusters: self
+                .cluster
+                .into_iter()
+                .map(|(name, c)| (name.clone(), Cluster { name, ..c }))
+                .collect(),
             places,
         }
     }
@@ -272,36 +223,6 @@ impl LayoutFile {
             esp: self.esp,
             root: Volume { size: self.root.size, grow: self.root.grow },
             extra: self.extra.into_iter().map(extra).collect(),
-        }
-    }
-}
-
-impl ProfileFile {
-    fn into_profile(self, name: String) -> Profile {
-        let DiskFile { serial, wwn, min_size, max_size, kind } = self.disk;
-        Profile {
-            name,
-            image: self.image,
-            layout: self.layout,
-            disk: DiskRule { serial, wwn, min_size, max_size, kind },
-            authorized_keys: self.authorized_keys,
-            hostname: self.hostname,
-            consoles: self.consoles,
-            approve: self.approve,
-            deadlines: self.deadlines.into_iter().map(|(state, patience)| (state, patience.0)).collect(),
-        }
-    }
-}
-
-impl MachineFile {
-    fn into_machine(self) -> KnownMachine {
-        KnownMachine {
-            name: self.name,
-            macs: self.macs,
-            serial: self.serial,
-            position: self.rack.zip(self.unit).map(|(rack, unit)| Position { rack, unit }),
-            profile: self.profile,
-            address: self.address,
         }
     }
 }

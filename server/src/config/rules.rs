@@ -1,5 +1,6 @@
-//! Which machine of the site file this is, and which profile a machine gets.
+//! Which machine of the site file this is, and which profile and role a machine gets.
 
+use api::cluster::Role;
 use api::facts::Facts;
 use api::id::Mac;
 
@@ -25,6 +26,12 @@ impl Site {
             self.machines.iter().find(|m| m.serial.as_deref() == Some(serial))
         };
         by_mac().or_else(by_serial)
+    }
+
+    /// What a machine of this profile and with this host name is in its cluster.
+    pub fn role(&self, profile: &Profile, hostname: Option<&str>) -> Role {
+        let known = self.machines.iter().find(|m| Some(m.name.as_str()) == hostname);
+        known.and_then(|m| m.role).unwrap_or(profile.role)
     }
 }
 
