@@ -4,11 +4,13 @@
 pub mod accel;
 mod capture;
 mod child;
+pub mod cluster;
 mod console;
 pub mod demo;
 pub mod disk;
 pub mod forward;
 pub mod hardware;
+pub mod kubectl;
 pub mod netns;
 pub mod post;
 mod power;
