@@ -11,6 +11,7 @@ use crate::ca::Authority;
 use crate::config::{Profile, Site, Unknown};
 use crate::freeze::{self, Authorisation, Refusal, Wanted};
 use crate::images::{Catalogue, Images};
+use crate::seal::Seal;
 use crate::store::machine::{Birth, Row};
 use crate::store::{Result, Store};
 use crate::view;
@@ -21,6 +22,7 @@ pub struct App {
     pub site: Arc<Site>,
     pub images: Images,
     pub authority: Arc<Authority>,
+    pub seal: Arc<Seal>,
 }
 
 impl App {
@@ -73,6 +75,7 @@ impl App {
             interfaces: self.store.interfaces(&first.id, &last.id).await?,
             progress: self.store.progress(&first.id, &last.id).await?,
             addresses: self.store.lease_addresses(&first.id, &last.id).await?,
+            nodes: self.store.nodes_between(&first.id, &last.id).await?,
         };
         rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()
     }

@@ -16,6 +16,7 @@ pub mod init;
 pub mod lifecycle;
 pub mod router_advert;
 pub mod run;
+pub mod seal;
 pub mod store;
 pub mod tftp;
 pub mod view;

@@ -23,6 +23,7 @@ use crate::dhcp::sighting::{Sighting, Sightings};
 use crate::http::boot::{hash, secret};
 use crate::images::Images;
 use crate::lifecycle::drive::drive;
+use crate::seal::Seal;
 use crate::store::lease::Addresses;
 use crate::store::{Result as Stored, Store};
 use crate::tftp::transfer::Limits;
@@ -98,13 +99,14 @@ async fn open(site: Site, database: Option<String>) -> Result<App> {
     std::fs::create_dir_all(state)
         .with_context(|| format!("cannot make the state folder {}", state.display()))?;
     let authority = Authority::open(state, &site.name)?;
+    let seal = Seal::open(state)?;
     let url = database.unwrap_or_else(|| site.server.database.clone());
     let store = Store::open(&url).await?;
     first_token(&store, state).await?;
     store.lease_site(site.networks.iter().map(|network| addresses(&site, network)).collect()).await?;
     let images = Images::load(&site.server.images);
     report_images(&images.current());
-    Ok(App { store, site: Arc::new(site), images, authority: Arc::new(authority) })
+    Ok(App { store, site: Arc::new(site), images, authority: Arc::new(authority), seal: Arc::new(seal) })
 }
 
 fn report_images(catalogue: &crate::images::Catalogue) {

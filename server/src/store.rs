@@ -5,13 +5,17 @@
 
 mod apply;
 mod boot_key;
+mod cluster;
+mod cluster_task;
 mod facts;
 mod find;
 mod history;
 pub mod lease;
 mod log;
 pub mod machine;
+mod node;
 mod plan;
+mod snapshot;
 mod task;
 mod token;
 mod trace;
@@ -31,6 +35,9 @@ use sqlx::{Postgres, Sqlite};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use apply::Applied;
+pub use cluster::{Claim, ClusterRow};
+pub use cluster_task::{ClusterTaskRow, NewClusterTask};
+pub use node::NodeRow;
 pub use task::{Finished, NewTask};
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +58,8 @@ pub enum Error {
     Url(String),
     #[error("no machine `{0}`")]
     NoMachine(String),
+    #[error("no cluster `{0}`: the site file declares none of this name")]
+    NoCluster(String),
     #[error("`{reference}` fits several machines: {names}")]
     Ambiguous { reference: String, names: String },
     #[error("another server changed this machine at the same time; try again")]

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use api::cluster::Node;
 use api::id::Mac;
 use api::machine::{Machine, TaskProgress};
 
@@ -17,6 +18,7 @@ pub struct Beside {
     pub interfaces: Vec<(String, String)>,
     pub progress: Vec<(String, TaskProgress)>,
     pub addresses: Vec<(String, Ipv4Addr)>,
+    pub nodes: Vec<(String, Node)>,
 }
 
 pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
@@ -57,7 +59,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         enrolled: life.enrolled,
         wait: wait(&life, seen, patience),
         progress: find(&row.id).map(|(_, progress)| progress.clone()),
-        node: None,
+        node: beside.nodes.iter().find(|(id, _)| *id == row.id).map(|(_, node)| node.clone()),
         home: row.home(),
         last_seen: row.last_seen,
         version: row.version,

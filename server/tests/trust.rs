@@ -20,6 +20,7 @@ use server::http::boot::hash;
 use server::http::tls::Peer;
 use server::http::{plain, secure};
 use server::images::Images;
+use server::seal::Seal;
 use server::store::Store;
 use server::store::lease::{Addresses, Wish};
 use server::store::machine::Birth;
@@ -55,6 +56,7 @@ impl Bench {
             site: Arc::new(Site::parse(&text).unwrap_or_else(|finding| panic!("{}", finding.message))),
             images: Images::load(&folder.path().join("images")),
             authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
+            seal: Arc::new(Seal::open(folder.path()).unwrap()),
         };
         Bench { app, _folder: folder }
     }

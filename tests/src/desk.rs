@@ -17,6 +17,7 @@ use server::ca::Authority;
 use server::config::Site;
 use server::http::{boot, secure, tls};
 use server::images::Images;
+use server::seal::Seal;
 use server::store::Store;
 use server::store::machine::Birth;
 use tempfile::TempDir;
@@ -80,6 +81,7 @@ impl Desk {
             site: Arc::new(Site::parse(SITE).map_err(|finding| anyhow::anyhow!(finding.message))?),
             images: Images::load(&folder.path().join("images")),
             authority: Arc::new(Authority::open(folder.path(), "lab")?),
+            seal: Arc::new(Seal::open(folder.path())?),
         };
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let (certificate, key) =

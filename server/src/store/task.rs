@@ -5,6 +5,7 @@ use api::id::MachineId;
 use api::machine::TaskProgress;
 use api::task::{Outcome, Progress, Task, TaskKind};
 
+use super::cluster_task::{self, Concerned};
 use super::{Error, Result, Store, lock, on};
 use crate::lifecycle::offer::still_wanted;
 
@@ -36,7 +37,7 @@ impl Store {
         serde_json::from_str(&body).map(Some).map_err(|_| Error::Stored { place: "task.body", text: body })
     }
 
-    /// Notes how far a task is. False when it is no longer wanted.
+    /// Notes how far a task is, be it the machine's own or a cluster's. False when it is no longer wanted.
     pub async fn task_progress(
         &self,
         machine: &MachineId,
@@ -55,9 +56,9 @@ impl Store {
             .write(move |conn| Box::pin(async move {
                 let evidence = format!("the agent reports: {phase}");
                 on!(conn, c => sqlx::query(seen).bind(&key).bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;
-                let rows = on!(conn, c => sqlx::query(sql).bind(id).bind(key).bind(phase).bind(done).bind(total)
+                let rows = on!(conn, c => sqlx::query(sql).bind(&id).bind(&key).bind(phase).bind(done).bind(total)
                     .bind(now).execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                Ok(rows == 1)
+                Ok(rows == 1 || cluster_task::progress(conn, &MachineId(key), &id, now).await?)
             }))
             .await?;
         self.changed(machine);
@@ -73,11 +74,21 @@ impl Store {
         now: i64,
     ) -> Result<Option<Finished>> {
         let (key, id) = (machine.clone(), id.to_string());
-        let finished = self
+        let (finished, concerned) = self
             .write(move |conn| Box::pin(async move { finish(conn, key, id, outcome, now).await }))
             .await?;
         self.changed(machine);
+        self.wake_concerned(concerned.into_iter().collect()).await?;
         Ok(finished)
+    }
+
+    /// Whether the agent has stopped the node in the drain that runs now.
+    pub async fn leave_done(&self, machine: &MachineId, generation: i64) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM task JOIN machine ON machine.id = task.machine WHERE task.machine = $1 \
+                   AND task.generation = $2 AND task.kind = 'leave' AND task.state = 'done' AND task.created >= machine.since";
+        let (count,): (i64,) =
+            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(generation).fetch_one(p).await)?;
+        Ok(count > 0)
     }
 
     /// The progress of the tasks that run on machines from `first` to `last`.
@@ -121,7 +132,7 @@ async fn finish(
     id: String,
     outcome: Outcome,
     now: i64,
-) -> Result<Option<Finished>> {
+) -> Result<(Option<Finished>, Option<Concerned>)> {
     lock(conn, &machine).await?;
     let sql = "UPDATE task SET state = $3, reason = $4, at = $5 WHERE id = $1 AND machine = $2 AND state = 'running' \
                RETURNING kind, generation";
@@ -129,16 +140,35 @@ async fn finish(
         Outcome::Done => ("done", None),
         Outcome::Failed { reason } => ("failed", Some(reason.clone())),
     };
-    let ended: Option<(String, i64)> = on!(conn, c => sqlx::query_as(sql).bind(id).bind(&machine.0).bind(state)
+    let ended: Option<(String, i64)> = on!(conn, c => sqlx::query_as(sql).bind(&id).bind(&machine.0).bind(state)
         .bind(reason).bind(now).fetch_optional(&mut **c).await)?;
-    let Some((kind, generation)) = ended else { return Ok(None) };
+    let Some((kind, generation)) = ended else {
+        return finish_cluster_task(conn, &machine, &id, &outcome, now).await;
+    };
     if let Some(event) = meaning(&kind, generation, outcome) {
         super::apply::apply(conn, &machine, &event, "agent", now).await?;
     }
-    Ok(Some(Finished { kind, generation }))
+    Ok((Some(Finished { kind, generation }), None))
 }
 
-/// What the end of a task means for the machine's life. A reboot means nothing: the next hello tells.
+/// It says nothing of the machine that did it, however it ended.
+async fn finish_cluster_task(
+    conn: &mut super::Conn,
+    machine: &MachineId,
+    id: &str,
+    outcome: &Outcome,
+    now: i64,
+) -> Result<(Option<Finished>, Option<Concerned>)> {
+    let Some(concerned) = cluster_task::finish(conn, machine, id, outcome, now).await? else {
+        return Ok((None, None));
+    };
+    let generation = super::machine::row(conn, machine).await?.generation;
+    let kind = TaskKind::Cluster.as_str().to_string();
+    Ok((Some(Finished { kind, generation }), Some(concerned)))
+}
+
+/// What the end of a task means for the machine's life. A reboot means nothing: the next hello tells. A node
+/// that joined or left means nothing yet: the API server's word counts.
 fn meaning(kind: &str, generation: i64, outcome: Outcome) -> Option<Event> {
     let is = |k: TaskKind| kind == k.as_str();
     match outcome {
