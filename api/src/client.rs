@@ -9,8 +9,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cluster::{
+    Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, KubeconfigAnswer, KubeconfigRequest,
+    Retyped,
+};
 use crate::image::Manifest;
-use crate::machine::{Erasure, ErrorBody, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use crate::machine::{Allowed, Erasure, ErrorBody, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
 use crate::routes::operator;
 
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +91,12 @@ impl Client {
         answer.ok_or_else(|| Error::Garbled { url: path.into(), cause: "an empty answer".into() })
     }
 
+    /// A POST that is always answered with something.
+    async fn ask<T: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<T, Error> {
+        let answer = self.post(path, body).await?;
+        answer.ok_or_else(|| Error::Garbled { url: path.into(), cause: "an empty answer".into() })
+    }
+
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -129,19 +139,15 @@ impl Client {
         self.get(&operator::machine(reference)).await
     }
 
-    /// A verb that erases disks, by someone who has seen them.
-    pub async fn erasing_verb(
-        &self,
-        reference: &str,
-        verb: &str,
-        erase_foreign: bool,
-    ) -> Result<Machine, Error> {
-        self.verb(reference, &format!("{verb}?erase_foreign={erase_foreign}")).await
+    pub async fn verb(&self, reference: &str, verb: &str) -> Result<Machine, Error> {
+        self.ask(&operator::verb(reference, verb), &()).await
     }
 
-    pub async fn verb(&self, reference: &str, verb: &str) -> Result<Machine, Error> {
-        let path = operator::verb(reference, verb);
-        self.post(&path, &()).await?.ok_or(Error::Garbled { url: path, cause: "an empty answer".into() })
+    /// A verb that takes more than its name.
+    pub async fn verb_with(&self, reference: &str, verb: &str, allowed: Allowed) -> Result<Machine, Error> {
+        let Allowed { erase_foreign, powered_off, force } = allowed;
+        let query = format!("erase_foreign={erase_foreign}&powered_off={powered_off}&force={force}");
+        self.ask(&format!("{}?{query}", operator::verb(reference, verb)), &()).await
     }
 
     /// `erase_foreign`: as one who would also let somebody else's install go.
@@ -163,6 +169,40 @@ impl Client {
 
     pub async fn images(&self) -> Result<Vec<Manifest>, Error> {
         self.get(operator::IMAGES).await
+    }
+
+    pub async fn clusters(&self) -> Result<Vec<Cluster>, Error> {
+        self.get(operator::CLUSTERS).await
+    }
+
+    pub async fn cluster(&self, name: &str) -> Result<ClusterDetail, Error> {
+        self.get(&operator::cluster(name)).await
+    }
+
+    /// Takes as long as a control plane needs to sign.
+    pub async fn kubeconfig(
+        &self,
+        cluster: &str,
+        request: &KubeconfigRequest,
+    ) -> Result<KubeconfigAnswer, Error> {
+        self.ask(&operator::kubeconfig(cluster), request).await
+    }
+
+    /// `retyped`: the cluster's name once more, as a person typed it.
+    pub async fn reset(&self, cluster: &str, retyped: Retyped) -> Result<Cluster, Error> {
+        self.ask(&operator::cluster_verb(cluster, "reset"), &retyped).await
+    }
+
+    pub async fn grant(&self, cluster: &str) -> Result<Grant, Error> {
+        self.get(&operator::cluster_verb(cluster, "adopt")).await
+    }
+
+    pub async fn adopt(&self, cluster: &str, access: &ClusterAccess) -> Result<Cluster, Error> {
+        self.ask(&operator::cluster_verb(cluster, "adopt"), access).await
+    }
+
+    pub async fn snapshot(&self, cluster: &str) -> Result<ClusterTaskView, Error> {
+        self.ask(&operator::cluster_verb(cluster, "snapshot"), &()).await
     }
 }
 

@@ -133,12 +133,26 @@ pub struct Node {
     pub leaving: Option<String>,
 }
 
+impl Node {
+    /// The certificate whose end comes first.
+    pub fn first_to_end(&self) -> Option<&CertificateExpiry> {
+        self.certificates.iter().min_by_key(|certificate| certificate.not_after)
+    }
+}
+
 /// A certificate of a node, by the name kubeadm gives it (`apiserver`, `kubelet-client`, …).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateExpiry {
     pub name: String,
     /// Microseconds since 1970.
     pub not_after: i64,
+}
+
+impl CertificateExpiry {
+    /// Within 30 days: people are told, for renewal should have come long before.
+    pub const fn ends_soon(&self, now: i64) -> bool {
+        self.not_after - now < 30 * 86_400 * 1_000_000
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +217,18 @@ pub struct KubeconfigAnswer {
     pub server: String,
     pub ca_pem: String,
     pub certificate_pem: String,
+}
+
+/// Asks for a reset: the cluster's name typed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retyped {
+    pub name: String,
+}
+
+/// What an administrator of an existing cluster applies to it before it is adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub manifest: String,
 }
 
 /// All that an agent needs to make its machine a node, but the secrets.

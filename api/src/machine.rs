@@ -146,6 +146,20 @@ pub struct Why {
     pub cause: String,
 }
 
+/// What an operator allows or vouches for beyond a verb itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
+    /// Also where a disk holds another site's, another machine's or a newer generation's install.
+    #[serde(default)]
+    pub erase_foreign: bool,
+    /// The machine is without power, and stays so until the cluster has let go of it.
+    #[serde(default)]
+    pub powered_off: bool,
+    /// Evict what has no controller or no disruption to spare.
+    #[serde(default)]
+    pub force: bool,
+}
+
 /// A page of a list; `next` goes into `?after=` for the page behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {

@@ -1,6 +1,7 @@
 //! Numbers, times and states as people write them, for the command line and the pages alike. Times are
 //! microseconds since 1970, shown in UTC.
 
+use crate::cluster::{CertificateExpiry, Node};
 use crate::machine::Machine;
 
 /// Bytes as disks and transfers are sold: powers of ten.
@@ -68,6 +69,11 @@ pub fn iso(at: i64) -> String {
     stamp(at, "%FT%TZ")
 }
 
+/// A moment as [`iso`] writes it.
+pub fn instant(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(|moment| moment.as_microsecond())
+}
+
 /// The state and what overrides it, in words.
 pub fn state(machine: &Machine) -> String {
     let mut words = machine.state.to_string();
@@ -81,6 +87,48 @@ pub fn state(machine: &Machine) -> String {
         words += ", maintenance";
     }
     words
+}
+
+/// Whether a node serves, in Kubernetes' own words.
+pub fn ready(node: &Node) -> String {
+    let mut words = match (node.uid.is_empty(), node.ready) {
+        (true, _) => "not joined".to_string(),
+        (false, true) => "Ready".into(),
+        (false, false) => "NotReady".into(),
+    };
+    if node.cordoned {
+        words += ", cordoned";
+    }
+    words
+}
+
+/// What keeps a node from serving, or from leaving; empty where nothing does.
+pub fn hindrance(node: &Node) -> String {
+    match (&node.leaving, node.ready) {
+        (Some(waited_for), _) => format!("leaves: {waited_for}"),
+        (None, true) => String::new(),
+        (None, false) => node.reason.clone(),
+    }
+}
+
+/// Both of it in a line.
+pub fn node(node: &Node) -> String {
+    let (ready, hindrance) = (ready(node), hindrance(node));
+    if hindrance.is_empty() { ready } else { format!("{ready}: {hindrance}") }
+}
+
+/// A certificate and how long it lasts.
+pub fn certificate(certificate: &CertificateExpiry, now: i64) -> String {
+    format!("{} {}", certificate.name, ends(certificate.not_after, now))
+}
+
+/// When something ends that lasts for long.
+pub fn ends(at: i64, now: i64) -> String {
+    if at >= now {
+        format!("ends in {}", lasting(now, at))
+    } else {
+        format!("ended {} ago", lasting(at, now))
+    }
 }
 
 fn stamp(at: i64, format: &str) -> String {

@@ -1,16 +1,22 @@
 //! What can be typed. One verb is one variant here and one function elsewhere.
 
+pub mod cluster;
+pub mod machine;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+
+use self::cluster::ClusterVerb;
+use self::machine::MachineVerb;
 
 /// Sees and steers the machines of a metald server.
 #[derive(Debug, Parser)]
 #[command(name = "metalctl", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 server unreachable, \
-    4 no such machine or several, 5 the wait ended in `failed`, 6 the wait took too long")]
+    4 nothing of that name or several, 5 the wait ended in `failed`, 6 the wait took too long, \
+    7 the cluster is not healthy")]
 pub struct Args {
     /// Print the API's own JSON
     #[arg(long, global = true)]
@@ -46,6 +52,11 @@ pub enum Noun {
         #[command(subcommand)]
         verb: MachineVerb,
     },
+    /// Clusters of machines
+    Cluster {
+        #[command(subcommand)]
+        verb: ClusterVerb,
+    },
     /// What machines are made into
     Profile {
         #[command(subcommand)]
@@ -60,69 +71,6 @@ pub enum Noun {
     Completions { shell: Shell },
 }
 
-const MACHINE: &str = "Its hostname, or the beginning of its MAC, serial or id";
-
-#[derive(Debug, Subcommand)]
-pub enum MachineVerb {
-    /// All machines: state, and what each waits for
-    List,
-    /// All that is known of a machine
-    Show {
-        #[arg(help = MACHINE)]
-        machine: String,
-    },
-    /// All machines, live, until interrupted
-    Watch,
-    /// Allow the erasure that an install means
-    Approve {
-        #[arg(help = MACHINE)]
-        machine: String,
-        #[command(flatten)]
-        consent: Consent,
-        #[command(flatten)]
-        waiting: Waiting,
-    },
-    /// Install anew: back to RAM, erase, install, boot
-    Reprovision {
-        #[arg(help = MACHINE)]
-        machine: String,
-        #[command(flatten)]
-        consent: Consent,
-        #[command(flatten)]
-        waiting: Waiting,
-    },
-    /// Try the failed step again
-    Retry {
-        #[arg(help = MACHINE)]
-        machine: String,
-        #[command(flatten)]
-        waiting: Waiting,
-    },
-    /// Stop everything: no task, no change of boot
-    Hold {
-        #[arg(help = MACHINE)]
-        machine: String,
-    },
-    /// End a hold
-    Release {
-        #[arg(help = MACHINE)]
-        machine: String,
-    },
-    /// What the agent, the kernel and the boot scripts said
-    Logs {
-        #[arg(help = MACHINE)]
-        machine: String,
-        /// Only of this boot attempt
-        #[arg(long, value_name = "NUMBER")]
-        attempt: Option<i64>,
-    },
-    /// What a machine waits for, and how far its last boot came
-    Why {
-        #[arg(help = MACHINE)]
-        machine: String,
-    },
-}
-
 #[derive(Debug, Subcommand)]
 pub enum ProfileVerb {
     /// All profiles
@@ -133,39 +81,6 @@ pub enum ProfileVerb {
 pub enum ImageVerb {
     /// All images
     List,
-}
-
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Consent {
-    /// Erase without asking
-    #[arg(long)]
-    pub yes: bool,
-    /// Also where a disk holds another site's, another machine's or a newer generation's install
-    #[arg(long)]
-    pub erase_foreign: bool,
-}
-
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Waiting {
-    /// Follow the machine until it is active or failed
-    #[arg(long)]
-    pub wait: bool,
-    /// How long to follow it, such as `90s`, `30m` or `2h`
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration, requires = "wait")]
-    pub timeout: Duration,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let unit = text.chars().last().filter(char::is_ascii_alphabetic);
-    let seconds = match unit {
-        None | Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some(other) => return Err(format!("`{other}` is no unit of time; use s, m or h")),
-    };
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = number.parse().map_err(|_| format!("`{number}` is not a whole number"))?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
 }
 
 #[cfg(test)]
@@ -187,6 +102,18 @@ mod tests {
             "machine watch",
             "machine approve 52:54:00 --yes --wait --timeout 90s",
             "machine reprovision node07 --wait",
+            "machine reprovision node07 --powered-off --force",
+            "machine reprovision --profile worker --max-unavailable 2 --yes --wait --timeout 1h",
+            "machine reprovision --profile worker --since 2026-11-24T08:00:00Z",
+            "cluster list --json",
+            "cluster show prod",
+            "cluster nodes prod",
+            "cluster health prod",
+            "cluster kubeconfig prod --access admin --hours 24 -o prod.kubeconfig",
+            "cluster reset prod --yes --name prod",
+            "cluster adopt prod --print-manifest",
+            "cluster adopt prod -f -",
+            "cluster snapshot prod",
             "machine retry node07",
             "machine hold node07",
             "machine release node07",
@@ -202,16 +129,22 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_alone_is_refused() {
-        let words = ["metalctl", "machine", "retry", "node07", "--timeout", "1m"];
-        assert!(Args::try_parse_from(words).is_err());
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("30m"), Ok(Duration::from_secs(1800)));
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
-        assert!(duration("2d").is_err() && duration("m").is_err() && duration("").is_err());
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "machine retry node07 --timeout 1m",
+            "machine reprovision",
+            "machine reprovision node07 --profile worker",
+            "machine reprovision node07 --max-unavailable 2",
+            "machine reprovision --profile worker --max-unavailable 0",
+            "machine reprovision --profile worker --powered-off",
+            "machine reprovision --profile worker --since yesterday",
+            "cluster reset prod --yes",
+            "cluster kubeconfig prod --hours 25",
+            "cluster adopt prod",
+            "cluster adopt prod --print-manifest -f -",
+        ] {
+            let words = std::iter::once("metalctl").chain(line.split(' '));
+            assert!(Args::try_parse_from(words).is_err(), "{line}");
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Before anything is erased: which disks, what is on them, and a person's yes.
+//! Before anything is erased: which disks, what is on them, what else it means, and a person's yes.
 
 use api::client::Client;
 use api::id::MachineId;
+use api::machine::Machine;
 
-use crate::args::Consent;
+use crate::args::machine::{Consent, Leaving};
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
@@ -16,13 +17,41 @@ pub async fn erasure(
     client: &Client,
     io: &mut Io<'_>,
     reference: &str,
-    consent: Consent,
+    (consent, leaving): (Consent, Option<Leaving>),
 ) -> Result<MachineId, Failure> {
     let machine = client.machine(&path_segment(reference)?).await?.machine;
+    show(client, io, &machine, consent).await?;
+    if let Some(leaving) = leaving {
+        io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
+    }
+    let list = "the name is the first word of its line in `metalctl machine list`";
+    typed(io, consent, ("machine", &machine.name()), list)?;
+    Ok(machine.id)
+}
+
+/// The same for several machines, and one answer.
+pub async fn erasures(
+    client: &Client,
+    io: &mut Io<'_>,
+    (profile, machines): (&str, &[&Machine]),
+    (consent, leaving): (Consent, Leaving),
+) -> Result<(), Failure> {
+    for machine in machines {
+        show(client, io, machine, consent).await?;
+    }
+    io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
+    typed(io, consent, ("profile", profile), "`metalctl profile list` shows the profiles")
+}
+
+async fn show(client: &Client, io: &mut Io<'_>, machine: &Machine, consent: Consent) -> Result<(), Failure> {
     let erasure = client.erasure(&machine.id.0, consent.erase_foreign).await?;
-    io.say(&render::erasure::disks(&machine, &erasure, now(), io.talk_paint()))?;
+    io.say(&render::erasure::disks(machine, &erasure, now(), io.talk_paint()))?;
+    Ok(())
+}
+
+fn typed(io: &mut Io<'_>, consent: Consent, (noun, name): (&str, &str), hint: &str) -> Result<(), Failure> {
     if consent.yes {
-        return Ok(machine.id);
+        return Ok(());
     }
     if !io.screen.input {
         return Err(Failure::new(
@@ -31,13 +60,9 @@ pub async fn erasure(
             "say --yes once you have seen what will be erased",
         ));
     }
-    let typed = io.ask("Type the machine's name to go on")?;
-    if typed == machine.name() {
-        return Ok(machine.id);
+    let typed = io.ask(&format!("Type the {noun}'s name to go on"))?;
+    if typed == name {
+        return Ok(());
     }
-    Err(Failure::new(
-        Exit::Refused,
-        format!("`{typed}` is not `{}`: nothing was done", machine.name()),
-        "the name is the first word of its line in `metalctl machine list`",
-    ))
+    Err(Failure::new(Exit::Refused, format!("`{typed}` is not `{name}`: nothing was done"), hint))
 }

@@ -12,11 +12,13 @@ pub enum Exit {
     Refused = 1,
     Usage = 2,
     Unreachable = 3,
-    /// No machine of that name, or more than one.
+    /// Nothing of that name, or more than one.
     NotFound = 4,
     /// A wait ended, in `failed`.
     EndedFailed = 5,
     TimedOut = 6,
+    /// Something is wrong with the cluster.
+    Unhealthy = 7,
 }
 
 impl From<Exit> for ExitCode {

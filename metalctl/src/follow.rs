@@ -11,6 +11,7 @@ use indicatif::ProgressBar;
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::{Io, show_progress};
+use crate::pace::{self, Pace};
 use crate::render::list;
 use crate::render::paint::Paint;
 
@@ -26,15 +27,19 @@ pub async fn to_the_end(
     let end = Instant::now() + patience;
     let mut telling = Telling { bar: io.bar(), last: String::new() };
     let mut machine = machine.clone();
+    let mut pace = Pace::default();
     while Instant::now() < end {
-        telling.tell(io, &machine)?;
+        telling.tell(io, &machine, pace)?;
         if let Some(exit) = ending(&machine) {
             telling.clear();
             return finish(io, &machine, exit);
         }
         tokio::time::sleep(PAUSE).await;
         match client.machine(&machine.id.0).await {
-            Ok(detail) => machine = detail.machine,
+            Ok(detail) => {
+                pace = pace::pace(&detail.history, detail.machine.state, detail.machine.since, now());
+                machine = detail.machine;
+            }
             Err(Error::Unreachable { .. }) => telling.silence(io)?,
             Err(error) => return Err(error.into()),
         }
@@ -80,17 +85,27 @@ struct Telling {
 }
 
 impl Telling {
-    fn tell(&mut self, io: &mut Io<'_>, machine: &Machine) -> Result<(), Failure> {
+    fn tell(&mut self, io: &mut Io<'_>, machine: &Machine, pace: Pace) -> Result<(), Failure> {
         match &self.bar {
             Some(bar) => {
                 let progress = machine.progress.as_ref().map(|p| &p.progress);
                 let (done, total) = progress.map_or((0, 0), |p| (p.done, p.total));
                 // The bar colours nothing: it is redrawn too often to be read by colour.
-                show_progress(bar, done, total, list::line(machine, now(), Paint::default()));
+                let words = list::line(machine, now(), Paint::default()) + &pace.words();
+                show_progress(bar, done, total, words);
                 Ok(())
             }
-            None => self.line(io, list::milestone(machine)),
+            None => self.milestone(io, list::milestone(machine), pace),
         }
+    }
+
+    /// The expectation is told with the news, and is no news by itself.
+    fn milestone(&mut self, io: &mut Io<'_>, text: String, pace: Pace) -> Result<(), Failure> {
+        if text != self.last {
+            io.say(&format!("{text}{}", pace.words()))?;
+            self.last = text;
+        }
+        Ok(())
     }
 
     fn silence(&mut self, io: &mut Io<'_>) -> Result<(), Failure> {
@@ -101,16 +116,8 @@ impl Telling {
                 bar.tick();
                 Ok(())
             }
-            None => self.line(io, text.into()),
+            None => self.milestone(io, text.into(), Pace::default()),
         }
-    }
-
-    fn line(&mut self, io: &mut Io<'_>, text: String) -> Result<(), Failure> {
-        if text != self.last {
-            io.say(&text)?;
-            self.last = text;
-        }
-        Ok(())
     }
 
     fn clear(&self) {

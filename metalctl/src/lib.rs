@@ -1,24 +1,29 @@
-//! The operators' command line. What was typed is in `args`, one function a verb in `machine`, `profile`
-//! and `image`; `render` turns values into text and `output` alone prints it.
+//! The operators' command line. What was typed is in `args`, one function a verb in `machine`, `cluster`,
+//! `profile` and `image`; `render` turns values into text and `output` alone prints it.
 
 pub mod args;
 pub mod clock;
+pub mod cluster;
 pub mod confirm;
 pub mod connect;
 pub mod exit;
 pub mod follow;
 pub mod image;
+pub mod kubeconfig;
 pub mod machine;
 pub mod output;
+pub mod pace;
 pub mod profile;
 pub mod reference;
 pub mod render;
+pub mod rolling;
 pub mod sse;
 pub mod watch;
 
 use clap::CommandFactory;
 
-use crate::args::{Args, ImageVerb, MachineVerb, Noun, ProfileVerb};
+use crate::args::machine::MachineVerb;
+use crate::args::{Args, ImageVerb, Noun, ProfileVerb};
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 
@@ -35,6 +40,7 @@ async fn dispatch(args: Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
     let connection = &args.connection;
     match args.noun {
         Noun::Machine { verb } => machine_verb(verb, &connection.client()?, io).await,
+        Noun::Cluster { verb } => cluster::run(verb, &connection.client()?, io).await,
         Noun::Profile { verb: ProfileVerb::List } => profile::list(&connection.client()?, io).await,
         Noun::Image { verb: ImageVerb::List } => image::list(&connection.client()?, io).await,
         Noun::Completions { shell } => {
@@ -60,8 +66,11 @@ async fn machine_verb(
         MachineVerb::Approve { machine, consent, waiting } => {
             machine::approve(client, io, &machine, consent, waiting).await
         }
-        MachineVerb::Reprovision { machine, consent, waiting } => {
-            machine::reprovision(client, io, &machine, consent, waiting).await
+        MachineVerb::Reprovision { machine: Some(machine), consent, leaving, waiting, .. } => {
+            machine::reprovision(client, io, &machine, (consent, leaving), waiting).await
+        }
+        MachineVerb::Reprovision { consent, leaving, rolling, waiting, .. } => {
+            rolling::reprovision(client, io, rolling, (consent, leaving), waiting.timeout).await
         }
         MachineVerb::Retry { machine, waiting } => machine::retry(client, io, &machine, waiting).await,
         MachineVerb::Hold { machine } => machine::hold(client, io, &machine).await,

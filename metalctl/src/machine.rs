@@ -1,9 +1,9 @@
 //! The verbs of `metalctl machine`, but for `watch`.
 
 use api::client::Client;
-use api::machine::Machine;
+use api::machine::{Allowed, Machine};
 
-use crate::args::{Consent, Waiting};
+use crate::args::machine::{Consent, Leaving, Waiting};
 use crate::clock::now;
 use crate::confirm;
 use crate::exit::{Exit, Failure};
@@ -72,17 +72,22 @@ pub async fn approve(
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    erase(client, io, machine, ("approve", consent), waiting).await
+    let id = confirm::erasure(client, io, machine, (consent, None)).await?;
+    let allowed = Allowed { erase_foreign: consent.erase_foreign, ..Allowed::default() };
+    let changed = client.verb_with(&id.0, "approve", allowed).await?;
+    told(client, io, &changed, waiting).await
 }
 
 pub async fn reprovision(
     client: &Client,
     io: &mut Io<'_>,
     machine: &str,
-    consent: Consent,
+    (consent, leaving): (Consent, Leaving),
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    erase(client, io, machine, ("reprovision", consent), waiting).await
+    let id = confirm::erasure(client, io, machine, (consent, Some(leaving))).await?;
+    let changed = client.verb_with(&id.0, "reprovision", allowed(consent, leaving)).await?;
+    told(client, io, &changed, waiting).await
 }
 
 pub async fn retry(
@@ -105,16 +110,9 @@ pub async fn release(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<
     tell(io, &released)
 }
 
-async fn erase(
-    client: &Client,
-    io: &mut Io<'_>,
-    machine: &str,
-    (verb, consent): (&str, Consent),
-    waiting: Waiting,
-) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, consent).await?;
-    let changed = client.erasing_verb(&id.0, verb, consent.erase_foreign).await?;
-    told(client, io, &changed, waiting).await
+/// What a person's words mean to the server.
+pub fn allowed(consent: Consent, leaving: Leaving) -> Allowed {
+    Allowed { erase_foreign: consent.erase_foreign, powered_off: leaving.powered_off, force: leaving.force }
 }
 
 /// Says what has become of the machine: at once, or when it is over.

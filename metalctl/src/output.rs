@@ -71,8 +71,11 @@ impl<'a> Io<'a> {
         self.out.flush()
     }
 
-    /// Talk, beside the data.
+    /// Talk, beside the data; nothing where there is nothing to say.
     pub fn say(&mut self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
         writeln!(self.err, "{}", text.trim_end_matches('\n'))
     }
 
@@ -83,6 +86,11 @@ impl<'a> Io<'a> {
         let mut line = String::new();
         self.input.read_line(&mut line)?;
         Ok(line.trim().to_string())
+    }
+
+    /// For what is piped in.
+    pub fn input(&mut self) -> &mut dyn BufRead {
+        self.input
     }
 
     /// Tells what went wrong, once, and with which code to leave.

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, Machine, MachineDetail};
 use metalctl::render::paint::Paint;
-use metalctl::render::{catalogue, erasure, list, logs, show, why};
+use metalctl::render::{catalogue, cluster, erasure, list, logs, show, why};
 use serde::de::DeserializeOwned;
 
 /// 2026-11-24 08:00:00Z, in microseconds since 1970.
@@ -58,6 +59,29 @@ fn machine_show_before_the_first_inspection() {
 }
 
 #[test]
+fn machine_show_with_its_node() {
+    let rack: Vec<Machine> = answer("rack.json");
+    let machine = rack.into_iter().find(|machine| machine.name() == "node01").unwrap();
+    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    golden("show-node.txt", &show::machine(&detail, NOW, PLAIN));
+}
+
+#[test]
+fn clusters() {
+    golden("clusters.txt", &cluster::list(&answer::<Vec<Cluster>>("clusters.json"), NOW, PLAIN));
+    let (mut prod, rack): (ClusterDetail, Vec<Machine>) = (answer("cluster.json"), answer("rack.json"));
+    golden("cluster.txt", &cluster::show(&prod, &rack, NOW, PLAIN));
+    golden("cluster-nodes.txt", &cluster::nodes(&prod.nodes, &rack, NOW, PLAIN));
+    golden("cluster-nodes-colour.txt", &cluster::nodes(&prod.nodes, &rack, NOW, Paint { colour: true }));
+    golden("cluster-reset.txt", &cluster::reset(&prod, PLAIN));
+    golden("cluster-health.txt", &cluster::problems(&prod).join("\n"));
+    prod.cluster.problems.clear();
+    assert_eq!(cluster::problems(&prod).len(), 1, "a node that is NotReady is a problem by itself");
+    prod.nodes.clear();
+    assert!(cluster::problems(&prod).is_empty());
+}
+
+#[test]
 fn machine_why() {
     golden("why.txt", &why::machine(&answer("why.json"), &answer("node07.json"), NOW, PLAIN));
 }
@@ -83,6 +107,8 @@ fn erasure_before_a_yes() {
     golden("erasure.txt", &erasure::disks(&detail.machine, &erased, NOW, PLAIN));
     erased.refusal = Some("two disks fit the rule equally well".into());
     golden("erasure-refused.txt", &erasure::disks(&detail.machine, &erased, NOW, PLAIN));
+    golden("leaving.txt", &erasure::leaving(true, true, PLAIN));
+    assert!(erasure::leaving(false, false, PLAIN).is_empty());
 }
 
 #[test]

@@ -30,6 +30,21 @@ pub fn disks(machine: &Machine, erasure: &Erasure, now: i64, paint: Paint) -> St
     format!("{head}\n\n{warning}\n{}", table.render(paint, None))
 }
 
+/// What a person vouches for or allows beside the erasure; empty where that is nothing.
+pub fn leaving(powered_off: bool, force: bool, paint: Paint) -> String {
+    let mut text = String::new();
+    if powered_off {
+        text += &paint.bad("You vouch for it: the machine is without power, and stays so.");
+        text += "\n  Its pods are started elsewhere without its help. If it still runs, they run twice, and both\n  \
+                 may write to the same volume.\n";
+    }
+    if force {
+        text += &paint.bad("You allow more than a drain does:");
+        text += "\n  Pods without a controller go and nobody makes them again; disruption budgets are not kept.\n";
+    }
+    text
+}
+
 fn on_it(disk: &Disk) -> (String, Tone) {
     let tone = if disk.content.is_untouched() { Tone::Quiet } else { Tone::Waiting };
     (content(&disk.content), tone)

@@ -1,8 +1,10 @@
 //! Machines, one a line.
 
 use api::machine::{Machine, TaskProgress};
+use api::state::State;
+use api::words::{hindrance, ready};
 
-use super::paint::{Paint, Tone, tone};
+use super::paint::{self, Paint, Tone, tone};
 use super::table::Table;
 use super::words::{clean, lasting, left, or_dash, size, span, state};
 
@@ -14,18 +16,24 @@ pub fn machines(machines: &[Machine], now: i64, width: Option<usize>, paint: Pai
     let narrow = width.is_some_and(|width| width < NARROW);
     let mut machines: Vec<&Machine> = machines.iter().collect();
     machines.sort_by_key(|m| (m.hostname.is_none(), m.name(), m.id.clone()));
-    let head: &[&str] = if narrow {
-        &["NAME", "STATE", "FOR", "NOW"]
-    } else {
-        &["NAME", "STATE", "FOR", "PROFILE", "ADDRESS", "NOW"]
+    // A rack without a cluster needs no column for nodes.
+    let nodes = !narrow && machines.iter().any(|machine| machine.node.is_some());
+    let head = match (narrow, nodes) {
+        (true, _) => vec!["NAME", "STATE", "FOR", "NOW"],
+        (false, false) => vec!["NAME", "STATE", "FOR", "PROFILE", "ADDRESS", "NOW"],
+        (false, true) => vec!["NAME", "STATE", "FOR", "NODE", "PROFILE", "ADDRESS", "NOW"],
     };
-    let mut table = Table::new(head);
+    let mut table = Table::new(&head);
     for machine in machines {
         let mut cells = vec![
             (machine.name(), Tone::Plain),
             (state(machine), tone(machine)),
             (lasting(machine.since, now), Tone::Plain),
         ];
+        if nodes {
+            let node = machine.node.as_ref();
+            cells.push(node.map_or(("–".into(), Tone::Plain), |node| (ready(node), paint::ready(node))));
+        }
         if !narrow {
             cells.push((or_dash(machine.profile.as_deref().unwrap_or("")).into(), Tone::Plain));
             cells.push((machine.address.map_or("–".into(), |a| a.to_string()), Tone::Plain));
@@ -40,35 +48,51 @@ pub fn machines(machines: &[Machine], now: i64, width: Option<usize>, paint: Pai
 pub fn line(machine: &Machine, now: i64, paint: Paint) -> String {
     let doing = doing(machine, now);
     let name = clean(&machine.name());
-    let state = paint.tone(tone(machine), &state(machine));
+    let state = paint.tone(tone(machine), &standing(machine));
     if doing.is_empty() { format!("{name} {state}") } else { format!("{name} {state}: {doing}") }
 }
 
-/// Why it failed, else how far it is, else what it waits for.
+/// The state, and beside it whether the node serves.
+fn standing(machine: &Machine) -> String {
+    match &machine.node {
+        Some(node) => format!("{}, {}", state(machine), ready(node)),
+        None => state(machine),
+    }
+}
+
+/// What its node hinders, where that is what matters now.
+fn of_the_node(machine: &Machine) -> Option<String> {
+    let serves = matches!(machine.state, State::Active | State::Draining);
+    machine.node.as_ref().filter(|_| serves).map(hindrance).filter(|text| !text.is_empty())
+}
+
+/// Why it failed, else what hinders its node, else how far it is, else what it waits for.
 pub fn doing(machine: &Machine, now: i64) -> String {
-    let text = match (&machine.reason, &machine.progress, &machine.wait) {
-        (Some(reason), _, _) => reason.clone(),
-        (None, Some(progress), _) => progressing(progress),
-        (None, None, Some(wait)) => {
+    let text = match (&machine.reason, of_the_node(machine), &machine.progress, &machine.wait) {
+        (Some(reason), ..) => reason.clone(),
+        (None, Some(hindrance), ..) => hindrance,
+        (None, None, Some(progress), _) => progressing(progress),
+        (None, None, None, Some(wait)) => {
             let until = wait.deadline.map_or(String::new(), |at| format!(", {}", left(at, now)));
             format!("waits for {}{until}", wait.waiting_for)
         }
-        (None, None, None) => String::new(),
+        (None, None, None, None) => String::new(),
     };
     clean(&text)
 }
 
 /// As [`doing`], without what changes every second: for logs that get a line only when there is news.
 pub fn milestone(machine: &Machine) -> String {
-    let step = match (&machine.progress, &machine.wait) {
-        (Some(TaskProgress { progress, .. }), _) if progress.total > 0 => {
+    let step = match (of_the_node(machine), &machine.progress, &machine.wait) {
+        (Some(hindrance), ..) => format!(": {hindrance}"),
+        (None, Some(TaskProgress { progress, .. }), _) if progress.total > 0 => {
             format!(": {} {} %", progress.phase, percent(progress.done, progress.total) / 10 * 10)
         }
-        (Some(TaskProgress { progress, .. }), _) => format!(": {}", progress.phase),
-        (None, Some(wait)) => format!(": waits for {}", wait.waiting_for),
-        (None, None) => String::new(),
+        (None, Some(TaskProgress { progress, .. }), _) => format!(": {}", progress.phase),
+        (None, None, Some(wait)) => format!(": waits for {}", wait.waiting_for),
+        (None, None, None) => String::new(),
     };
-    clean(&format!("{} {}{step}", machine.name(), state(machine)))
+    clean(&format!("{} {}{step}", machine.name(), standing(machine)))
 }
 
 fn progressing(task: &TaskProgress) -> String {

@@ -1,6 +1,7 @@
 //! Values in, text out: every screen of this program as a pure function that is given the time.
 
 pub mod catalogue;
+pub mod cluster;
 pub mod erasure;
 pub mod hardware;
 pub mod list;

@@ -1,5 +1,6 @@
 //! Colour as a second hint beside the word, never instead of it.
 
+use api::cluster::Node;
 use api::machine::Machine;
 use api::state::State;
 
@@ -47,11 +48,21 @@ impl Paint {
     }
 }
 
+pub fn ready(node: &Node) -> Tone {
+    match (node.uid.is_empty(), node.ready) {
+        (true, _) => Tone::Busy,
+        (false, true) if node.cordoned => Tone::Waiting,
+        (false, true) => Tone::Good,
+        (false, false) => Tone::Bad,
+    }
+}
+
 /// By what the machine's situation asks of a person, so that a new state needs no colour of its own.
 pub fn tone(machine: &Machine) -> Tone {
     match (machine.state, &machine.wait) {
         (State::Failed, _) => Tone::Bad,
         _ if machine.hold || machine.maintenance => Tone::Waiting,
+        (State::Active, _) if machine.node.as_ref().is_some_and(|node| !node.ready) => Tone::Bad,
         (State::Active, _) => Tone::Good,
         (State::Retired, _) => Tone::Quiet,
         (_, Some(wait)) if wait.deadline.is_none() => Tone::Waiting,

@@ -1,11 +1,13 @@
 //! All that is known of one machine.
 
+use api::cluster::Node;
 use api::machine::{HistoryEntry, Machine, MachineDetail};
 use api::plan::Plan;
+use api::words;
 
 use super::hardware;
 use super::list;
-use super::paint::{Paint, Tone, tone};
+use super::paint::{Paint, Tone, ready, tone};
 use super::table::Table;
 use super::trace;
 use super::words::{lasting, left, moment, size, state};
@@ -18,6 +20,9 @@ pub fn machine(detail: &MachineDetail, now: i64, paint: Paint) -> String {
     let mut text =
         format!("{}  {}\n", paint.bold(&machine.name()), paint.tone(tone(machine), &state(machine)));
     text += &summary(machine, now).render(paint, None);
+    if let Some(node) = &machine.node {
+        text += &format!("\n{}\n{}", paint.bold("Node"), of_node(node, now).render(paint, None));
+    }
     if let Some(facts) = &detail.facts {
         text += &hardware::facts(facts, paint);
     }
@@ -59,6 +64,22 @@ fn summary(machine: &Machine, now: i64) -> Table {
         table.pair("agent", format!("in {home}, heard {} ago", lasting(seen, now)));
     }
     table.pair("id", &*machine.id.0);
+    table
+}
+
+fn of_node(node: &Node, now: i64) -> Table {
+    let mut table = Table::pairs();
+    table.pair("cluster", format!("{}, as {}", node.cluster, node.role));
+    let since = format!("{} for {}", words::ready(node), lasting(node.since, now));
+    table.row([("node".into(), Tone::Quiet), (since, ready(node))]);
+    table.pair("reason", words::hindrance(node));
+    table.pair("version", &*node.version);
+    table.pair("address", &*node.address);
+    table.pair("uid", &*node.uid);
+    for certificate in &node.certificates {
+        let tone = if certificate.ends_soon(now) { Tone::Bad } else { Tone::Plain };
+        table.row([("certificate".into(), Tone::Quiet), (words::certificate(certificate, now), tone)]);
+    }
     table
 }
 

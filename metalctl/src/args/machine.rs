@@ -1,0 +1,157 @@
+//! What can be typed about machines.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+
+const MACHINE: &str = "Its hostname, or the beginning of its MAC, serial or id";
+
+#[derive(Debug, Subcommand)]
+pub enum MachineVerb {
+    /// All machines: state, and what each waits for
+    List,
+    /// All that is known of a machine
+    Show {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
+    /// All machines, live, until interrupted
+    Watch,
+    /// Allow the erasure that an install means
+    Approve {
+        #[arg(help = MACHINE)]
+        machine: String,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+    /// Install anew: back to RAM, erase, install, boot
+    Reprovision {
+        #[arg(help = MACHINE, required_unless_present = "profile", conflicts_with = "profile")]
+        machine: Option<String>,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        leaving: Leaving,
+        #[command(flatten)]
+        rolling: Rolling,
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+    /// Try the failed step again
+    Retry {
+        #[arg(help = MACHINE)]
+        machine: String,
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+    /// Stop everything: no task, no change of boot
+    Hold {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
+    /// End a hold
+    Release {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
+    /// What the agent, the kernel and the boot scripts said
+    Logs {
+        #[arg(help = MACHINE)]
+        machine: String,
+        /// Only of this boot attempt
+        #[arg(long, value_name = "NUMBER")]
+        attempt: Option<i64>,
+    },
+    /// What a machine waits for, and how far its last boot came
+    Why {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Consent {
+    /// Erase without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Also where a disk holds another site's, another machine's or a newer generation's install
+    #[arg(long)]
+    pub erase_foreign: bool,
+}
+
+/// How a node leaves its cluster. Both are recorded with the name of who said so.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Leaving {
+    /// I vouch for it: the machine is without power and stays so. Its node goes without its help
+    #[arg(long, conflicts_with = "profile")]
+    pub powered_off: bool,
+    /// Also evict pods that have no controller, and those whose disruption budget forbids it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// All machines of a profile, a few at a time.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Rolling")]
+pub struct Rolling {
+    /// Instead of a machine: all active machines of this profile, one after the other. Waits for each to be
+    /// active and its node Ready again (`--wait --timeout 1h` has more patience), stops at the first that
+    /// fails, and leaves out what is on hold
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// How many may be away at the same time
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        requires = "profile",
+        conflicts_with = "machine"
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unavailable: u32,
+    /// Go on with an interrupted run that began then: what has become active since is done
+    #[arg(long, value_name = "TIME", requires = "profile", conflicts_with = "machine", value_parser = moment)]
+    pub since: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Waiting {
+    /// Follow the machine until it is active or failed
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to follow it, such as `90s`, `30m` or `2h`
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration, requires = "wait")]
+    pub timeout: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.chars().last().filter(char::is_ascii_alphabetic);
+    let seconds = match unit {
+        None | Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        Some(other) => return Err(format!("`{other}` is no unit of time; use s, m or h")),
+    };
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = number.parse().map_err(|_| format!("`{number}` is not a whole number"))?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    api::words::instant(text).ok_or_else(|| format!("`{text}` is no time such as 2026-11-24T08:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        assert!(duration("2d").is_err() && duration("m").is_err() && duration("").is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! `machine reprovision --profile`: machine after machine, with no memory but the server's rows. Who runs
+//! it again with `--since` goes on where it was interrupted.
+
+mod step;
+
+use std::time::{Duration, Instant};
+
+use api::client::{Client, Error};
+use api::machine::{Allowed, Machine};
+
+use self::step::{Standing, Step, progress, standing, step};
+use crate::args::machine::{Consent, Leaving, Rolling};
+use crate::clock::now;
+use crate::confirm;
+use crate::exit::{Exit, Failure};
+use crate::machine::allowed;
+use crate::output::Io;
+use crate::render::list;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+struct Run {
+    profile: String,
+    /// When it began, by the server's clock.
+    since: i64,
+    at_most: usize,
+    allowed: Allowed,
+    /// For one step of it.
+    patience: Duration,
+}
+
+pub async fn reprovision(
+    client: &Client,
+    io: &mut Io<'_>,
+    rolling: Rolling,
+    (consent, leaving): (Consent, Leaving),
+    patience: Duration,
+) -> Result<Exit, Failure> {
+    let profile = rolling.profile.unwrap_or_default();
+    let machines = members(client, &profile).await?;
+    let since = rolling.since.unwrap_or_else(|| begins(&machines));
+    let due: Vec<&Machine> = machines.iter().filter(|m| standing(m, since) == Standing::Before).collect();
+    confirm::erasures(client, io, (&profile, &due), (consent, leaving)).await?;
+    let at_most = usize::try_from(rolling.max_unavailable).unwrap_or(usize::MAX);
+    let run = Run { profile, since, at_most, allowed: allowed(consent, leaving), patience };
+    io.say(&format!("If this is interrupted, go on with:\n  {}", run.again()))?;
+    for machine in machines.iter().filter(|m| standing(m, since) == Standing::LeftOut) {
+        io.say(&format!("{} is left out: {}", machine.name(), api::words::state(machine)))?;
+    }
+    run.to_the_end(client, io).await
+}
+
+/// The machines of a profile, without which there is nothing to do.
+async fn members(client: &Client, profile: &str) -> Result<Vec<Machine>, Failure> {
+    let mut machines = client.machines().await?;
+    machines.retain(|machine| machine.profile.as_deref() == Some(profile));
+    if machines.is_empty() {
+        return Err(Failure::new(
+            Exit::NotFound,
+            format!("no machine has the profile `{profile}`"),
+            "`metalctl profile list` shows the profiles and how many machines each has",
+        ));
+    }
+    Ok(machines)
+}
+
+/// Later than all that has happened to these machines, on the server's clock; to the second, as it is typed.
+fn begins(machines: &[Machine]) -> i64 {
+    let newest = machines.iter().map(|machine| machine.since).max().unwrap_or(0);
+    (newest / 1_000_000 + 1) * 1_000_000
+}
+
+impl Run {
+    async fn to_the_end(&self, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
+        let (mut last, mut moved) = (Vec::new(), Instant::now());
+        loop {
+            let machines = match members(client, &self.profile).await {
+                Ok(machines) => machines,
+                // A server that restarts is no reason to leave a run half done.
+                Err(Failure { exit: Exit::Unreachable, .. }) if moved.elapsed() < self.patience => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            let told = milestones(&machines, self.since);
+            if told != last {
+                self.tell(io, &told, &last, &machines)?;
+                (last, moved) = (told, Instant::now());
+            }
+            match step(&machines, self.since, self.at_most) {
+                Step::Begin(machine) => {
+                    let answer = client.verb_with(&machine.0, "reprovision", self.allowed).await;
+                    answer.map_err(|error| self.stopped(error))?;
+                    moved = Instant::now();
+                }
+                Step::Done => return self.done(io, &machines),
+                Step::Stop(why) => return Err(self.failed(why)),
+                Step::Wait(names) if moved.elapsed() > self.patience => return Err(self.late(&names)),
+                Step::Wait(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        io: &mut Io<'_>,
+        told: &[String],
+        last: &[String],
+        machines: &[Machine],
+    ) -> Result<(), Failure> {
+        for line in told.iter().filter(|line| !last.contains(line)) {
+            io.say(&format!("{line} ({})", progress(machines, self.since, now())))?;
+        }
+        Ok(())
+    }
+
+    fn done(&self, io: &mut Io<'_>, machines: &[Machine]) -> Result<Exit, Failure> {
+        if io.json {
+            io.json(&machines)?;
+        } else {
+            io.data(&format!("{}: {}", self.profile, progress(machines, self.since, now())))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// What to type to go on.
+    fn again(&self) -> String {
+        let since = api::words::iso(self.since);
+        let Run { profile, at_most, .. } = self;
+        format!(
+            "metalctl machine reprovision --profile {profile} --max-unavailable {at_most} --since {since}"
+        )
+    }
+
+    fn stopped(&self, error: Error) -> Failure {
+        let failure = Failure::from(error);
+        let hint = format!("the run has stopped; `{}` goes on", self.again());
+        Failure { hint: Some(failure.hint.map_or(hint.clone(), |own| format!("{own}; {hint}"))), ..failure }
+    }
+
+    fn failed(&self, why: String) -> Failure {
+        let hint = format!("nothing else was begun; see to it, then `{}` goes on", self.again());
+        Failure::new(Exit::EndedFailed, why, hint)
+    }
+
+    fn late(&self, names: &[String]) -> Failure {
+        let waited = self.patience.as_secs();
+        let hint = format!("`metalctl machine why NAME` says what it waits for; `{}` goes on", self.again());
+        Failure::new(Exit::TimedOut, format!("nothing has moved for {waited} s: {}", names.join(", ")), hint)
+    }
+}
+
+/// A line for each machine that is away or has come back in this run.
+fn milestones(machines: &[Machine], since: i64) -> Vec<String> {
+    let told = |machine: &&Machine| matches!(standing(machine, since), Standing::Away | Standing::After);
+    machines.iter().filter(told).map(list::milestone).collect()
+}
