@@ -15,6 +15,7 @@ mod inventory;
 mod kernel_log;
 mod log;
 mod mkfs;
+mod node;
 mod partition;
 mod patience;
 mod ram;

@@ -14,7 +14,7 @@ use crate::inventory;
 use crate::log::Log;
 use crate::session::{Server, Session, Waiting};
 use crate::sysfs::Tree;
-use crate::{clock, kernel_log, renewal};
+use crate::{clock, kernel_log, node, renewal};
 
 /// A smaller error is the time daemon's business: stepping the clock under running services is not harmless.
 const TOLERATED_MS: i64 = 60_000;
@@ -62,6 +62,7 @@ pub async fn run(installed: Installed, log: &Log) -> Result<()> {
             log.say("the certificate was renewed; the service starts anew with it");
             Ok(())
         }
+        () = node::follow_fabric(root, log) => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use api::task::{Task, Work};
 use crate::install::{self, Install, Membership};
 use crate::report::Report;
 use crate::session::Session;
-use crate::{clock, credentials, partition};
+use crate::{clock, credentials, node, partition};
 
 pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<()> {
     match task.work {
@@ -30,9 +30,17 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
             let (report, log) = (report.clone(), session.log.clone());
             install::run(Install { plan: *plan, hash, setup: *setup, membership, report, log }).await
         }
-        Work::Join { .. } | Work::Leave | Work::Cluster { .. } => {
+        Work::Join { order } => {
             only_on_disk(session)?;
-            anyhow::bail!("this agent is too old to be a node: reprovision the machine")
+            node::join(session, &order, report).await
+        }
+        Work::Leave => {
+            only_on_disk(session)?;
+            node::leave(report, &session.log).await
+        }
+        Work::Cluster { .. } => {
+            only_on_disk(session)?;
+            anyhow::bail!("this agent does no cluster steps: reprovision the machine")
         }
         // The session itself reboots, because the outcome has to be told before.
         Work::Reboot { .. } => Ok(()),
