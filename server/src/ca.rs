@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -152,6 +152,15 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// A folder that only its owner enters; one that is there already stays as its owner left it.
+pub fn private_folder(path: &Path) -> Result<()> {
+    let make = || {
+        fs::create_dir_all(path.parent().unwrap_or(path))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    };
+    make().with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
 fn der_of(pem: &str) -> Option<Vec<u8>> {
     let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
     Some(block.contents)
@@ -159,7 +168,23 @@ fn der_of(pem: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn the_state_folder_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("lib/metald");
+        private_folder(&state).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&state), 0o700);
+        fs::create_dir(folder.path().join("plain")).unwrap();
+        assert_eq!(mode(&folder.path().join("lib")), mode(&folder.path().join("plain")), "others live there");
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o750)).unwrap();
+        private_folder(&state).unwrap();
+        assert_eq!(mode(&state), 0o750);
+    }
 
     #[test]
     fn an_agent_is_named_by_its_certificate() {

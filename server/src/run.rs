@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
-use crate::ca::{Authority, write_private};
+use crate::ca::{Authority, private_folder, write_private};
 use crate::config::{Network, Severity, Site};
 use crate::dhcp::answer::Subnet;
 use crate::dhcp::serve::{Caller, Dhcp, Known, Place, WhoIsIt};
@@ -96,8 +96,7 @@ fn load(config: &Path) -> Result<Site> {
 
 async fn open(site: Site, database: Option<String>) -> Result<App> {
     let state = &site.server.state;
-    std::fs::create_dir_all(state)
-        .with_context(|| format!("cannot make the state folder {}", state.display()))?;
+    private_folder(state)?;
     let authority = Authority::open(state, &site.name)?;
     let seal = Seal::open(state)?;
     let url = database.unwrap_or_else(|| site.server.database.clone());

@@ -20,6 +20,8 @@ mod task;
 mod token;
 mod trace;
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::str::FromStr;
@@ -54,6 +56,8 @@ pub enum Error {
     Lost(String),
     #[error("a write ended in a panic, and nothing of it was kept")]
     Panicked,
+    #[error("the database {path} cannot be opened for its owner alone: {source}")]
+    File { path: String, source: std::io::Error },
     #[error("`{0}` is neither sqlite://PATH nor postgres://…")]
     Url(String),
     #[error("no machine `{0}`")]
@@ -159,6 +163,7 @@ impl Store {
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 async fn open_sqlite(path: &Path) -> Result<SqlitePools> {
+    owner_only(path).map_err(|source| Error::File { path: path.display().to_string(), source })?;
     let url = format!("sqlite://{}", path.display());
     let options = SqliteConnectOptions::from_str(&url)?
         .create_if_missing(true)
@@ -173,6 +178,15 @@ async fn open_sqlite(path: &Path) -> Result<SqlitePools> {
     let (writes, jobs) = mpsc::channel(4096);
     tokio::spawn(write_loop(writer, jobs));
     Ok(SqlitePools { read, writes })
+}
+
+/// It holds hashes of tokens and boot keys, and all that agents report. SQLite gives its other files the same mode.
+fn owner_only(path: &Path) -> std::io::Result<()> {
+    let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    match made.metadata()?.permissions().mode() & 0o077 {
+        0 => Ok(()),
+        _ => made.set_permissions(Permissions::from_mode(0o600)),
+    }
 }
 
 async fn write_grouped<T, F>(writes: &mpsc::Sender<Job>, work: F) -> Result<T>

@@ -41,6 +41,15 @@ impl Database {
         self.store.machine_born(birth, id, 1).await.unwrap().id()
     }
 
+    /// Some machines, `m1` and so on.
+    pub async fn rack(&self, size: u8) -> Vec<MachineId> {
+        let mut machines = Vec::new();
+        for last in 1..=size {
+            machines.push(self.born(last).await);
+        }
+        machines
+    }
+
     pub async fn submit(&self, machine: &MachineId, event: Event, now: i64) -> Applied {
         self.store.submit(machine, event, "test", now).await.unwrap()
     }
@@ -66,6 +75,14 @@ impl Database {
             .await
             .unwrap();
     }
+}
+
+/// Who was woken since `changes` was last asked.
+pub fn woken(changes: &mut tokio::sync::broadcast::Receiver<MachineId>) -> Vec<String> {
+    let mut ids: Vec<String> = std::iter::from_fn(|| changes.try_recv().ok()).map(|id| id.0).collect();
+    ids.sort();
+    ids.dedup();
+    ids
 }
 
 /// In memory where there is such a place: what a disk makes of a commit is the crash test's to see.

@@ -8,9 +8,10 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::database::{Database, mac};
 
-/// Beginnings of the queries that may scan: people's references and counts, the start of the server, and
-/// the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 5] = [
+/// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters,
+/// which are few, and the boot keys, which are as many as machines that boot right now.
+const MAY_SCAN: [&str; 6] = [
+    "SELECT * FROM cluster ORDER BY name",
     "SELECT * FROM machine WHERE hostname = $1 OR id LIKE",
     "SELECT COUNT(*) FROM machine WHERE profile",
     "UPDATE lease SET pooled = FALSE WHERE pooled",

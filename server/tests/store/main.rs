@@ -2,11 +2,15 @@
 
 mod birth;
 mod boots;
+mod cluster_tasks;
+mod clusters;
 mod database;
 mod events;
 mod indexes;
+mod nodes;
 mod postgres;
 mod rows;
+mod secrets;
 mod tasks;
 mod writer;
 
@@ -40,10 +44,36 @@ on_both!(
     boots::hops_are_counted_without_gaps,
     boots::old_boots_are_forgotten_with_their_logs,
     boots::log_lines_are_counted_without_gaps,
+    cluster_tasks::the_same_key_is_the_same_task,
+    cluster_tasks::two_executors_never_have_the_same_task,
+    cluster_tasks::the_oldest_comes_first_and_what_runs_before_it,
+    cluster_tasks::who_falls_silent_loses_its_task,
+    cluster_tasks::after_five_tries_it_has_failed,
+    cluster_tasks::a_fixed_executor_is_the_only_one,
+    cluster_tasks::nobody_takes_what_is_too_late,
+    cluster_tasks::only_its_executor_may_report,
+    cluster_tasks::a_failed_task_fails_no_machine,
+    cluster_tasks::a_member_does_not_remove_itself,
+    cluster_tasks::those_concerned_are_woken,
+    cluster_tasks::ended_ones_are_forgotten_in_the_end,
+    clusters::of_many_at_once_one_initialises,
+    clusters::a_claim_outlives_the_server_and_its_machine,
+    clusters::only_the_claimant_brings_it_up,
+    clusters::an_adopted_cluster_was_empty,
+    clusters::one_control_plane_joins_at_a_time,
+    clusters::a_reset_forgets_all_but_snapshots,
+    clusters::who_waits_for_a_cluster_is_woken,
     events::nothing_is_lost_when_many_submit_at_once,
     events::history_tells_all_in_order,
     events::a_hello_is_news_once_a_boot,
     events::time_on_hold_does_not_count,
+    nodes::a_node_begins_once_a_generation,
+    nodes::a_token_stays_until_it_is_revoked,
+    nodes::only_news_wakes_somebody,
+    nodes::what_a_person_said_stays_said,
+    nodes::a_node_goes_with_its_machine,
+    nodes::the_end_of_a_join_is_the_api_servers_word,
+    nodes::a_leave_counts_for_its_drain_only,
     rows::tables_are_brought_up_to_date_once,
     rows::a_frozen_plan_stays,
     rows::the_newest_facts_are_kept,
