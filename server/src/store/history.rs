@@ -16,6 +16,24 @@ impl Store {
             on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(limit).fetch_all(p).await)?;
         rows.into_iter().map(read).collect()
     }
+
+    /// Puts on record what is no event of the machine's life: its state stays.
+    pub async fn remark(&self, machine: &MachineId, event: &str, note: String, now: i64) -> Result<()> {
+        let (id, event) = (machine.clone(), event.to_string());
+        self.write(move |conn| {
+            Box::pin(async move {
+                super::lock(conn, &id).await?;
+                let state = super::machine::row(conn, &id).await?.life()?.state;
+                let who = "server".to_string();
+                let entry =
+                    HistoryEntry { at: now, event, from: state, to: state, who, refused: false, note };
+                add(conn, &id, entry).await
+            })
+        })
+        .await?;
+        self.changed(machine);
+        Ok(())
+    }
 }
 
 fn read((at, event, from, to, who, refused, note): Columns) -> Result<HistoryEntry> {

@@ -222,6 +222,21 @@ impl Store {
         Ok(())
     }
 
+    /// Something is known of it, in words, that it did not say itself: it was not seen by that.
+    pub async fn machine_noted(&self, id: &MachineId, evidence: String) -> Result<()> {
+        let sql = "UPDATE machine SET evidence = $2 WHERE id = $1";
+        let key = id.0.clone();
+        self.write(move |conn| {
+            Box::pin(async move {
+                on!(conn, c => sqlx::query(sql).bind(key).bind(evidence).execute(&mut **c).await.map(drop))?;
+                Ok(())
+            })
+        })
+        .await?;
+        self.changed(id);
+        Ok(())
+    }
+
     /// It is alive. Written at most every few seconds, and no news to anyone.
     pub async fn machine_seen_at(&self, id: &MachineId, now: i64) -> Result<()> {
         let sql = "UPDATE machine SET last_seen = $2 WHERE id = $1 AND (last_seen IS NULL OR last_seen < $2 - 10000000)";

@@ -1,0 +1,224 @@
+//! How a node leaves its cluster: from what is seen now to the one thing to do next. Nothing is remembered
+//! between two looks, so a server that was killed goes on where the cluster stands.
+
+use api::cluster::EtcdMember;
+use api::words::moment;
+
+use super::guard::{Interruption, guard};
+use super::pods::{Pod, named, sort, waited_for};
+
+/// All that the next step depends on.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    pub node: &'a str,
+    pub cluster: &'a str,
+    /// What the operator typed to get here, such as `reprovision`.
+    pub verb: &'a str,
+    pub control_plane: bool,
+    /// The other control plane that is joining or leaving now.
+    pub before: Option<&'a str>,
+    pub agent: Agent,
+    /// Its agent has stopped kubelet and all containers, for good.
+    pub stopped: bool,
+    /// A person says that its power is off.
+    pub fenced: bool,
+    /// A person says that pods without a controller go too.
+    pub forced: bool,
+    /// None when the API server has no such object.
+    pub object: Option<Object>,
+    pub pods: &'a [Pod],
+    pub snapshot: Progress,
+    /// Of moving the virtual address elsewhere; done where there is none.
+    pub address: Progress,
+    /// Of etcd, younger than any removal; None when they are not known. Empty where there is no etcd of ours.
+    pub members: Option<&'a [EtcdMember]>,
+    pub removal: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agent {
+    Here,
+    /// For too long, since then.
+    Silent {
+        since: i64,
+    },
+}
+
+/// A Node object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Object {
+    pub ready: bool,
+    pub cordoned: bool,
+    pub out_of_service: bool,
+}
+
+/// Of something that a control plane's agent does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Due,
+    Running,
+    Done,
+    /// And will be tried again in a while.
+    Failed(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// For this; nothing else can be done now.
+    Wait(String),
+    Cordon,
+    /// Which members etcd has now.
+    ReadMembers,
+    Snapshot,
+    Evict(Vec<Pod>),
+    /// The taint that lets the cluster give up what ran on a machine that is off.
+    TaintOutOfService,
+    MoveAddress,
+    RemoveMember,
+    /// Kubelet must be stopped before its Node object goes, or it registers again.
+    AskAgent,
+    DeleteNode,
+    Done,
+}
+
+use Action::Wait;
+
+/// The first gap in the order in which they can be closed.
+pub fn step(seen: &Seen<'_>) -> Action {
+    turn(seen)
+        .or_else(|| fence(seen))
+        .or_else(|| cordon(seen))
+        .or_else(|| snapshot(seen))
+        .or_else(|| out_of_service(seen))
+        .or_else(|| pods(seen))
+        .or_else(|| member(seen))
+        .or_else(|| agent(seen))
+        .or_else(|| object(seen))
+        .unwrap_or(Action::Done)
+}
+
+/// What to type to have pods without a controller evicted.
+pub fn force(seen: &Seen<'_>) -> String {
+    format!("metalctl machine {} {} --force", seen.verb, seen.node)
+}
+
+/// Nobody hears its agent, and no kubelet speaks for its node.
+fn dead(seen: &Seen<'_>) -> bool {
+    !seen.stopped && seen.agent != Agent::Here && !seen.object.is_some_and(|object| object.ready)
+}
+
+/// Its entry in etcd, by the node's name.
+fn entry<'a>(seen: &Seen<'a>) -> Option<&'a EtcdMember> {
+    seen.members?.iter().find(|member| member.name == seen.node)
+}
+
+/// Control planes leave and join one at a time.
+fn turn(seen: &Seen<'_>) -> Option<Action> {
+    let before = seen.before.filter(|_| seen.control_plane)?;
+    Some(Wait(format!("its turn: {before} is joining or leaving {} before it", seen.cluster)))
+}
+
+/// What cannot be asked may still run: nothing of it is given away before its power is known to be off.
+fn fence(seen: &Seen<'_>) -> Option<Action> {
+    let Agent::Silent { since } = seen.agent else { return None };
+    let known = seen.object.is_some() || entry(seen).is_some();
+    if !dead(seen) || seen.fenced || !known {
+        return None;
+    }
+    let Seen { node, verb, .. } = seen;
+    let since = moment(since);
+    Some(Wait(format!(
+        "its power to be verified off: it is silent since {since} and its node is not Ready; switch it off and say \
+         `metalctl machine {verb} {node} --powered-off`"
+    )))
+}
+
+fn cordon(seen: &Seen<'_>) -> Option<Action> {
+    seen.object.filter(|object| !object.cordoned).map(|_| Action::Cordon)
+}
+
+/// Before every removal of a control plane.
+fn snapshot(seen: &Seen<'_>) -> Option<Action> {
+    if !seen.control_plane || seen.snapshot == Progress::Done {
+        return None;
+    }
+    if seen.members.is_none() {
+        return Some(Action::ReadMembers);
+    }
+    entry(seen)?;
+    by_agent(&seen.snapshot, Action::Snapshot, "a snapshot of etcd")
+}
+
+fn out_of_service(seen: &Seen<'_>) -> Option<Action> {
+    let object = seen.object.filter(|_| dead(seen))?;
+    (!object.out_of_service).then_some(Action::TaintOutOfService)
+}
+
+fn pods(seen: &Seen<'_>) -> Option<Action> {
+    if seen.stopped || seen.object.is_none() {
+        return None;
+    }
+    if dead(seen) {
+        let left = sort(seen.pods, true);
+        let left: Vec<Pod> = left.evict.into_iter().chain(left.ending).collect();
+        let given_up = || Wait(format!("the cluster to give up what ran on it: {}", named(&left)));
+        return (!left.is_empty()).then(given_up);
+    }
+    let ready = seen.object.is_some_and(|object| object.ready);
+    let mut sorted = sort(seen.pods, seen.forced);
+    if !sorted.evict.is_empty() {
+        return Some(Action::Evict(sorted.evict));
+    }
+    // No kubelet is there to end them: the agent does, with all the rest.
+    if !ready {
+        sorted.ending.clear();
+    }
+    let waited_for = waited_for(&sorted, &[], &force(seen));
+    (!waited_for.is_empty()).then_some(Wait(waited_for))
+}
+
+/// Out of etcd while its agent still runs: with two members, stopping one first would stop etcd.
+fn member(seen: &Seen<'_>) -> Option<Action> {
+    if !seen.control_plane {
+        return None;
+    }
+    let Some(members) = seen.members else { return Some(Action::ReadMembers) };
+    entry(seen)?;
+    let what = if dead(seen) { Interruption::RemoveDead } else { Interruption::Remove };
+    if let Err(no) = guard(seen.cluster, members, seen.node, what) {
+        return Some(Wait(format!("etcd to spare it: {no}")));
+    }
+    let address = match seen.agent {
+        Agent::Here => by_agent(&seen.address, Action::MoveAddress, "the virtual address to move"),
+        Agent::Silent { .. } => None,
+    };
+    address.or_else(|| by_agent(&seen.removal, Action::RemoveMember, "etcd to let go of its member"))
+}
+
+fn agent(seen: &Seen<'_>) -> Option<Action> {
+    match seen.agent {
+        _ if seen.stopped => None,
+        Agent::Here => Some(Action::AskAgent),
+        Agent::Silent { .. } if dead(seen) => None,
+        Agent::Silent { since } => Some(Wait(format!(
+            "its agent to stop the kubelet: silent since {}, while its node is Ready",
+            moment(since)
+        ))),
+    }
+}
+
+fn object(seen: &Seen<'_>) -> Option<Action> {
+    seen.object.map(|_| Action::DeleteNode)
+}
+
+fn by_agent(progress: &Progress, action: Action, what: &str) -> Option<Action> {
+    match progress {
+        Progress::Done => None,
+        Progress::Due => Some(action),
+        Progress::Running => Some(Wait(what.into())),
+        Progress::Failed(why) => Some(Wait(format!("{what}, which failed and is tried again: {why}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
