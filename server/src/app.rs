@@ -8,6 +8,7 @@ use api::machine::{Erasure, Machine};
 use uuid::Uuid;
 
 use crate::ca::Authority;
+use crate::cluster::Clusters;
 use crate::config::{Profile, Site, Unknown};
 use crate::freeze::{self, Authorisation, Refusal, Wanted};
 use crate::images::{Catalogue, Images};
@@ -23,6 +24,7 @@ pub struct App {
     pub images: Images,
     pub authority: Arc<Authority>,
     pub seal: Arc<Seal>,
+    pub clusters: Clusters,
 }
 
 impl App {
@@ -45,12 +47,17 @@ impl App {
             serial: known.and_then(|k| k.serial.clone()).unwrap_or_default(),
             position: known.and_then(|k| k.position.clone()),
             profile: known.and_then(|k| k.profile.clone()),
-            clustered: false,
+            clustered: known.and_then(|k| k.profile.as_ref()).is_some_and(|name| self.is_clustered(name)),
             enrolled: known.is_some() || self.site.unknown == Unknown::Enroll,
             evidence: format!("first seen as {seen_as}"),
         };
         let id = MachineId(Uuid::now_v7().to_string());
         self.store.machine_born(birth, id, now).await.map(Some)
+    }
+
+    /// Whether machines of this profile become nodes.
+    pub fn is_clustered(&self, profile: &str) -> bool {
+        self.site.profiles.get(profile).is_some_and(|profile| profile.cluster.is_some())
     }
 
     pub fn profile(&self, row: &Row) -> Option<&Profile> {

@@ -6,6 +6,7 @@ pub mod boot;
 pub mod ca;
 pub mod check;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod dhcp;
 pub mod freeze;

@@ -1,6 +1,7 @@
 //! What agents say and ask. Every call but `enroll` is made with the certificate of one machine and one home,
 //! and reaches that machine's row only.
 
+mod cluster;
 mod work;
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub fn routes() -> Router<App> {
         .route(&format!("{}/{{id}}/outcome", routes::TASK), post(outcome))
         .route(routes::CERTIFICATE, post(certificate))
         .route(routes::LOG, post(log))
+        .merge(cluster::routes())
 }
 
 /// The agent at the other end, as its certificate names it.

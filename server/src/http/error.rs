@@ -5,7 +5,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::store;
+use crate::{cluster, store};
 
 /// Why a call is not answered as it was meant.
 #[derive(Debug)]
@@ -54,6 +54,12 @@ fn status_of(error: &store::Error) -> (StatusCode, Option<&'static str>) {
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Failure {
         Failure::Store(error)
+    }
+}
+
+impl From<cluster::Error> for Failure {
+    fn from(error: cluster::Error) -> Failure {
+        cluster::Refusal::Failed(error).into()
     }
 }
 

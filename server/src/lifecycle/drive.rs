@@ -122,7 +122,7 @@ async fn assign(app: &App, row: &Row) -> Result<()> {
         birth.position = known.position.clone();
     }
     app.store.machine_describe(&row.id(), birth).await?;
-    submit(app, row, Event::Assigned { clustered: false }).await
+    submit(app, row, Event::Assigned { clustered: profile.cluster.is_some() }).await
 }
 
 /// Begins the install when a person said so, or when the rule allows it because nothing is on the disk.

@@ -1,5 +1,6 @@
 //! What an agent that asks for work is given: the lifecycle's offer with its payload, as a task with a key.
 
+use api::cluster::{ClusterState, Role};
 use api::event::Event;
 use api::plan::Plan;
 use api::state::{Home, Life, State};
@@ -10,9 +11,12 @@ use uuid::Uuid;
 use super::Agent;
 use crate::app::App;
 use crate::clock;
+use crate::cluster::steps;
+use crate::cluster::turn::{Turn, turn};
 use crate::http::error::Failure;
 use crate::lifecycle::offer::{Offer, Session, Stored, offer};
 use crate::lifecycle::patience::deadline;
+use crate::lifecycle::want::rests;
 use crate::store::NewTask;
 use crate::store::machine::Row;
 
@@ -28,11 +32,11 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let session = Session { home: agent.0.home, boot_id, generation: agent.0.generation };
     let stored = Stored { planned: plan.is_some(), facts_of: facts_of.as_deref() };
     let work = match offer(&life, session, stored) {
-        Offer::Nothing => return Ok(None),
+        Offer::Nothing => return cluster_task(app, agent, &row, &life).await,
         Offer::Reboot(to) => Work::Reboot { to },
         Offer::Work(kind) => match work(app, &row, &life, kind, plan).await {
             Ok(Some(work)) => work,
-            Ok(None) => return Ok(None),
+            Ok(None) => return cluster_task(app, agent, &row, &life).await,
             // What the work needs is gone: said beside the machine, not only to its agent.
             Err(Failure::Refused { error, .. }) => {
                 let event = Event::StepFailed { reason: error };
@@ -49,7 +53,29 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let key = format!("{machine}/{}/{}/{}/{boot_id}", life.generation, kind.as_str(), row.since);
     let patience = app.profile(&row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
     let deadline = deadline(life.state, row.since, patience).unwrap_or(i64::MAX);
-    Ok(app.store.task_offer(NewTask { machine, key, task, deadline }, now).await?)
+    match app.store.task_offer(NewTask { machine, key, task, deadline }, now).await? {
+        Some(task) => Ok(Some(task)),
+        // It has ended, and what comes of it is still awaited.
+        None => cluster_task(app, agent, &row, &life).await,
+    }
+}
+
+/// A step for its cluster, of a control plane that serves, or of the first one while its own node is not Ready yet.
+async fn cluster_task(app: &App, agent: &Agent, row: &Row, life: &Life) -> Result<Option<Task>, Failure> {
+    if agent.0.home != Home::Disk || agent.0.generation != life.generation || rests(life) {
+        return Ok(None);
+    }
+    let Some(node) = app.store.node(&row.id()).await? else { return Ok(None) };
+    let Some(cluster) = app.store.cluster(&node.cluster).await? else { return Ok(None) };
+    let first = cluster.machine.as_deref() == Some(&row.id) && cluster.generation == life.generation;
+    let serves = life.state == State::Active || (life.state == State::Joining && first);
+    if node.role()? != Role::ControlPlane || cluster.state()? != ClusterState::Up || !serves {
+        return Ok(None);
+    }
+    let offered = app.store.cluster_task_offer(&cluster.name, &row.id(), clock::now()).await?;
+    let Some((id, body)) = offered else { return Ok(None) };
+    let step = Box::new(steps::open(app, &cluster.name, &body)?);
+    Ok(Some(Task { id, generation: life.generation, work: Work::Cluster { step } }))
 }
 
 async fn work(
@@ -70,7 +96,26 @@ async fn work(
             Ok(Some(Work::Install { plan, hash, setup }))
         }
         (TaskKind::Reboot, _) => Ok(Some(Work::Reboot { to: RebootTo::Disk })),
+        (TaskKind::Join, _) if life.state == State::Joining => join(app, row, life).await,
+        (TaskKind::Leave, _) if life.state == State::Draining => {
+            let node = app.store.node(&row.id()).await?;
+            Ok(node.is_some_and(|node| node.leave_ready).then_some(Work::Leave))
+        }
         _ => Ok(None),
+    }
+}
+
+/// The order to join when it is the machine's turn; else it is said beside the machine for whom it waits.
+async fn join(app: &App, row: &Row, life: &Life) -> Result<Option<Work>, Failure> {
+    let now = clock::now();
+    match turn(app, row, life, now).await? {
+        Turn::Go(order) => Ok(Some(Work::Join { order })),
+        Turn::Wait(why) => {
+            if row.evidence != why {
+                app.store.machine_seen(&row.id(), why, now).await?;
+            }
+            Ok(None)
+        }
     }
 }
 

@@ -1,0 +1,87 @@
+//! Cluster tasks as this server asks for them: sealed on their way into the database, and opened for the
+//! control plane that takes one.
+
+use std::time::Duration;
+
+use api::cluster::{ClusterResult, ClusterStep};
+use api::id::MachineId;
+
+use super::{Error, Refusal, Result};
+use crate::app::App;
+use crate::store::{ClusterTaskRow, NewClusterTask};
+
+/// A step that is wanted. The same key is the same task, also when that has ended.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub key: String,
+    pub step: ClusterStep,
+    /// The machine it is about.
+    pub subject: Option<MachineId>,
+    /// The only control plane that may do it.
+    pub executor: Option<MachineId>,
+    pub patience: Duration,
+}
+
+/// Puts the step into the queue, unless its key is there; returns the task's id.
+pub async fn ask(app: &App, cluster: &str, step: Step, now: i64) -> Result<String> {
+    let text = serde_json::to_vec(&step.step).map_err(|error| Error::Sealed(error.into()))?;
+    let new = NewClusterTask {
+        cluster: cluster.into(),
+        key: step.key,
+        step_kind: step.step.kind(),
+        subject: step.subject,
+        executor: step.executor,
+        body: app.seal.seal(&body_place(cluster), &text),
+        deadline: now + i64::try_from(step.patience.as_micros()).unwrap_or(i64::MAX / 2),
+    };
+    Ok(app.store.cluster_task_add(new, now).await?)
+}
+
+/// The step behind a task's sealed body.
+pub fn open(app: &App, cluster: &str, body: &str) -> Result<ClusterStep> {
+    let text = app.seal.unseal(&body_place(cluster), body).map_err(Error::Sealed)?;
+    serde_json::from_slice(&text).map_err(|error| Error::Sealed(error.into()))
+}
+
+pub fn seal_result(app: &App, cluster: &str, result: &ClusterResult) -> Result<String> {
+    let text = serde_json::to_vec(result).map_err(|error| Error::Sealed(error.into()))?;
+    Ok(app.seal.seal(&result_place(cluster), &text))
+}
+
+/// What a task brought; None for a step without a result.
+pub fn result(app: &App, task: &ClusterTaskRow) -> Result<Option<ClusterResult>> {
+    let Some(sealed) = &task.result else { return Ok(None) };
+    let text = app.seal.unseal(&result_place(&task.cluster), sealed).map_err(Error::Sealed)?;
+    serde_json::from_slice(&text).map(Some).map_err(|error| Error::Sealed(error.into()))
+}
+
+/// Waits for the end of a task. An operator is there, so it is looked at often.
+pub async fn wait(
+    app: &App,
+    key: &str,
+    patience: Duration,
+) -> std::result::Result<Option<ClusterResult>, Refusal> {
+    let end = tokio::time::Instant::now() + patience;
+    while tokio::time::Instant::now() < end {
+        let task = app.store.cluster_task_by_key(key).await?;
+        match task.as_ref().map(|task| (task.state.as_str(), task)) {
+            Some(("done", task)) => return Ok(result(app, task)?),
+            Some(("failed", task)) => {
+                return Err(Refusal::NotNow(task.reason.clone().unwrap_or_else(|| "the step failed".into())));
+            }
+            _ => tokio::time::sleep(Duration::from_millis(300)).await,
+        }
+    }
+    Err(Refusal::NotNow(format!(
+        "no control plane did it within {} seconds: are their agents alive?",
+        patience.as_secs()
+    )))
+}
+
+fn body_place(cluster: &str) -> String {
+    format!("cluster_task.body/{cluster}")
+}
+
+fn result_place(cluster: &str) -> String {
+    format!("cluster_task.result/{cluster}")
+}

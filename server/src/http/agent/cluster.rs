@@ -1,0 +1,182 @@
+//! What the agent of a machine that joins, or of a control plane, says and fetches: join secrets, the access to a
+//! cluster that was just made, what a step brought, snapshots, and how its node is.
+
+use std::io;
+use std::path::Path as FilePath;
+
+use api::cluster::{ClusterAccess, ClusterResult, JoinSecrets, NodeReport, Role, Snapshot};
+use api::routes::agent as routes;
+use api::state::{Home, State as LifeState};
+use api::task::TaskKind;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{post, put};
+use axum::{Json, Router};
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+
+use super::Agent;
+use crate::app::App;
+use crate::clock;
+use crate::cluster::secrets::{self, Upload};
+use crate::cluster::{client, steps};
+use crate::http::error::Failure;
+use crate::store::{ClusterTaskRow, NodeRow};
+
+/// etcd's own limit is 8 GiB.
+const SNAPSHOT: u64 = 8 << 30;
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route(routes::JOIN, post(join))
+        .route(routes::CLUSTER, put(cluster))
+        .route(routes::NODE, put(node))
+        .route(&format!("{}/{{id}}/result", routes::TASK), put(result))
+        .route(&format!("{}/{{id}}/snapshot", routes::TASK), put(snapshot))
+}
+
+/// The node of a machine whose installed agent joins now; nobody else gets any further.
+async fn joining(app: &App, agent: &Agent) -> Result<(NodeRow, String), Failure> {
+    let refuse = |why: &str| Err(Failure::new(StatusCode::FORBIDDEN, why.to_string()));
+    let machine = agent.machine();
+    let life = app.store.machine(&machine).await?.life()?;
+    if agent.0.home != Home::Disk {
+        return refuse("only the installed system joins a cluster");
+    }
+    if agent.0.generation != life.generation {
+        return refuse("this install has been replaced by a newer one");
+    }
+    if life.state != LifeState::Joining || life.hold || life.maintenance {
+        return refuse("the machine is not joining");
+    }
+    let Some(task) = app.store.task_running(&machine, TaskKind::Join).await? else {
+        return refuse("no task to join is running");
+    };
+    match app.store.node(&machine).await? {
+        Some(node) if node.generation == life.generation => Ok((node, task)),
+        _ => refuse("the machine is not admitted to its cluster"),
+    }
+}
+
+async fn join(State(app): State<App>, agent: Agent) -> Result<Json<JoinSecrets>, Failure> {
+    let (node, task) = joining(&app, &agent).await?;
+    let now = clock::now();
+    let certificate_key = match node.role()? {
+        Role::Worker => None,
+        Role::ControlPlane => match secrets::upload(&app, &node, &task, now).await? {
+            Upload::Ready { certificate_key } => Some(certificate_key),
+            Upload::Waits(why) => return Err(Failure::new(StatusCode::CONFLICT, why)),
+        },
+    };
+    let secrets = secrets::mint(&app, &node, certificate_key, now).await?;
+    tracing::info!(node = node.name, cluster = node.cluster, "a bootstrap token is minted");
+    Ok(Json(secrets))
+}
+
+/// By the machine that has run `kubeadm init`.
+async fn cluster(
+    State(app): State<App>,
+    agent: Agent,
+    Json(access): Json<ClusterAccess>,
+) -> Result<StatusCode, Failure> {
+    let (node, _) = joining(&app, &agent).await?;
+    let sealed = client::seal_access(&app, &node.cluster, &access);
+    let (machine, now) = (agent.machine(), clock::now());
+    match app.store.cluster_up(&node.cluster, &machine, node.generation, access.ca_pem, sealed, now).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => {
+            Err(Failure::new(StatusCode::CONFLICT, "another machine initialises this cluster, or has done so"))
+        }
+    }
+}
+
+async fn node(
+    State(app): State<App>,
+    agent: Agent,
+    Json(report): Json<NodeReport>,
+) -> Result<StatusCode, Failure> {
+    let machine = agent.machine();
+    let row = app.store.node(&machine).await?.filter(|row| {
+        agent.0.home == Home::Disk && agent.0.generation == row.generation
+    });
+    let Some(mut node) = row.and_then(|row| row.node()) else {
+        return Err(Failure::new(StatusCode::CONFLICT, "the machine is no node"));
+    };
+    if node.certificates != report.certificates {
+        node.certificates = report.certificates;
+        app.store.node_seen(&machine, &node).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A cluster task that this agent runs.
+async fn running(app: &App, agent: &Agent, id: &str) -> Result<ClusterTaskRow, Failure> {
+    let machine = agent.machine();
+    let task = app.store.cluster_task(id).await?;
+    let own = |task: &ClusterTaskRow| task.state == "running" && task.executor.as_deref() == Some(&machine.0);
+    task.filter(own).ok_or_else(super::no_longer_wanted)
+}
+
+async fn result(
+    State(app): State<App>,
+    agent: Agent,
+    Path(id): Path<String>,
+    Json(result): Json<ClusterResult>,
+) -> Result<StatusCode, Failure> {
+    let task = running(&app, &agent, &id).await?;
+    let sealed = steps::seal_result(&app, &task.cluster, &result)?;
+    match app.store.cluster_task_result(&agent.machine(), &id, sealed).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(super::no_longer_wanted()),
+    }
+}
+
+/// The bytes of an etcd snapshot, kept in the state folder.
+async fn snapshot(
+    State(app): State<App>,
+    agent: Agent,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<StatusCode, Failure> {
+    let task = running(&app, &agent, &id).await?;
+    if task.kind != "snapshot" {
+        return Err(Failure::new(StatusCode::CONFLICT, "that task brings no snapshot"));
+    }
+    let now = clock::now();
+    let folder = app.site.server.state.join("snapshots").join(&task.cluster);
+    let file = format!("{}.db", api::words::moment(now).replace([' ', ':'], "-").trim_end_matches('Z'));
+    let failed = |error: io::Error| {
+        let what = format!("the snapshot could not be kept in {}: {error}", folder.display());
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, what)
+    };
+    let (size, sha256) = keep(&folder, &file, body).await.map_err(failed)?;
+    let snapshot = Snapshot { cluster: task.cluster, file, at: now, size, sha256 };
+    app.store.snapshot_add(snapshot).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Under its name only when it is whole and on the disk. It holds every secret of the cluster: for root only.
+async fn keep(folder: &FilePath, file: &str, body: Body) -> io::Result<(u64, String)> {
+    use std::os::unix::fs::PermissionsExt;
+    tokio::fs::create_dir_all(folder).await?;
+    tokio::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).await?;
+    let part = folder.join(format!(".{file}.part"));
+    let mut out = tokio::fs::OpenOptions::new();
+    let mut out = out.write(true).create(true).truncate(true).mode(0o600).open(&part).await?;
+    let (mut size, mut digest) = (0, Sha256::new());
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(io::Error::other)?;
+        size += chunk.len() as u64;
+        if size > SNAPSHOT {
+            return Err(io::Error::other("it is larger than etcd can be"));
+        }
+        digest.update(&chunk);
+        out.write_all(&chunk).await?;
+    }
+    out.sync_all().await?;
+    tokio::fs::rename(&part, folder.join(file)).await?;
+    Ok((size, hex::encode(digest.finalize())))
+}
