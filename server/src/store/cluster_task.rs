@@ -122,6 +122,11 @@ impl Store {
         self.wake_concerned(ended).await
     }
 
+    pub async fn cluster_task(&self, id: &str) -> Result<Option<ClusterTaskRow>> {
+        let sql = "SELECT * FROM cluster_task WHERE id = $1";
+        Ok(on!(self.read(), p => sqlx::query_as(sql).bind(id).fetch_optional(p).await)?)
+    }
+
     pub async fn cluster_task_by_key(&self, key: &str) -> Result<Option<ClusterTaskRow>> {
         let sql = "SELECT * FROM cluster_task WHERE key = $1";
         Ok(on!(self.read(), p => sqlx::query_as(sql).bind(key).fetch_optional(p).await)?)

@@ -82,6 +82,14 @@ impl Store {
         Ok(finished)
     }
 
+    /// The id of the task of this kind that the machine's agent runs.
+    pub async fn task_running(&self, machine: &MachineId, kind: TaskKind) -> Result<Option<String>> {
+        let sql = "SELECT id FROM task WHERE machine = $1 AND kind = $2 AND state = 'running' ORDER BY created DESC LIMIT 1";
+        let id: Option<(String,)> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(kind.as_str()).fetch_optional(p).await)?;
+        Ok(id.map(|(id,)| id))
+    }
+
     /// Whether the agent has stopped the node in the drain that runs now.
     pub async fn leave_done(&self, machine: &MachineId, generation: i64) -> Result<bool> {
         let sql = "SELECT COUNT(*) FROM task JOIN machine ON machine.id = task.machine WHERE task.machine = $1 \
