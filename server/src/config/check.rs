@@ -1,5 +1,6 @@
 //! Whether the parts of a site fit together: each file below asks about one of them.
 
+mod cluster;
 mod layout;
 mod machine;
 mod network;
@@ -24,6 +25,7 @@ impl Site {
         }
         machine::machines(self, &mut found);
         machine::rules(self, &mut found);
+        cluster::clusters(self, &mut found);
         found.in_order()
     }
 
@@ -76,6 +78,7 @@ fn image(site: &Site, profile: &Profile, present: &[&Manifest], found: &mut Find
         let hint = format!("{} in {}", one_of("image", &names), site.server.images.display());
         return found.error(&path, message, &hint);
     };
+    cluster::image(site, profile, manifest, present, found);
     let unpacked = manifest.file(FileRole::Root).map_or(0, |file| file.unpacked);
     let root = site.layouts.get(layout).map(|layout| layout.root);
     if let Some(root) = root.filter(|root| !root.grow && root.size < unpacked) {

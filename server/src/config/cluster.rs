@@ -102,6 +102,28 @@ pub struct Taint {
     pub effect: String,
 }
 
+impl Cluster {
+    /// `36` of `1.36` and of `1.36.3`; nothing when it is no release.
+    pub fn minor(&self) -> Option<u32> {
+        let number = |text: &str| {
+            let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+            text.parse().ok().filter(|_| plain)
+        };
+        match self.kubernetes.split('.').collect::<Vec<_>>().as_slice() {
+            ["1", minor] => number(minor),
+            ["1", minor, patch] => number(patch).and_then(|_: u32| number(minor)),
+            _ => None,
+        }
+    }
+
+    /// Whether an exact release is the one that the site wants: `1.36` takes every `1.36.x`.
+    pub fn accepts(&self, release: &str) -> bool {
+        let exact = self.kubernetes.split('.').count() > 2;
+        let patch = release.strip_prefix(&self.kubernetes);
+        patch.is_some_and(|patch| patch.is_empty() || (!exact && patch.starts_with('.')))
+    }
+}
+
 impl Endpoint {
     /// The address, where the host is one and no name.
     pub fn address(&self) -> Option<Ipv4Addr> {

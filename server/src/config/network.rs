@@ -32,6 +32,10 @@ impl Cidr {
         u32::from(address) & mask_bits(self.prefix) == u32::from(self.subnet())
     }
 
+    pub fn overlaps(self, other: Cidr) -> bool {
+        self.contains(other.subnet()) || other.contains(self.subnet())
+    }
+
     /// Whether a host may have it: in the subnet, and neither its name nor its broadcast.
     pub fn is_host(self, address: Ipv4Addr) -> bool {
         self.contains(address) && address != self.subnet() && address != self.broadcast()

@@ -1,5 +1,7 @@
 //! Whole site files and all that is said about them.
 
+mod cluster;
+
 use std::path::Path;
 
 use api::facts::{BootMode, Facts, Firmware, Interface, Memory, Product};
@@ -128,7 +130,8 @@ fn what_cannot_be_read_is_named_by_setting_line_and_column() {
         "hostname = \"node{:02}\"",
         "hostnam = \"x\"",
         "error: `profile.web.hostnam`: unknown field `hostnam`, expected one of `image`, `layout`, `disk`, \
-         `authorized_keys`, `hostname`, `consoles`, `approve`, `deadlines`\n  --> site.toml:32:1",
+         `authorized_keys`, `hostname`, `consoles`, `approve`, `deadlines`, `cluster`, `role`, `labels`, \
+         `taints`\n  --> site.toml:32:1",
     );
     complaint(
         "\"10.77.0.1/24\"",

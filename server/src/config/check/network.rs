@@ -103,7 +103,7 @@ fn pair(network: &Network, other: &Network, path: &str, found: &mut Findings) {
         found.error(&format!("{path}.interface"), message, hint);
     }
     let (a, b) = (network.address, other.address);
-    if a.contains(b.subnet()) || b.contains(a.subnet()) {
+    if a.overlaps(b) {
         let message = format!("the subnets of {a} and {b} (network `{}`) overlap", other.name);
         found.error(&format!("{path}.address"), message, "give each network its own subnet");
     }
