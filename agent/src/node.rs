@@ -7,6 +7,7 @@ mod clean;
 mod cni;
 mod containers;
 mod documents;
+mod expiry;
 mod fabric;
 mod files;
 mod found;
@@ -19,12 +20,15 @@ mod leave;
 mod lines;
 mod prepare;
 mod standing;
+mod steps;
 
 use anyhow::{Context, Result};
 
+pub use self::expiry::report_each_minute;
 pub use self::fabric::follow as follow_fabric;
 pub use self::join::join;
 pub use self::leave::leave;
+pub use self::steps::step;
 
 const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
 const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";

@@ -63,6 +63,7 @@ pub async fn run(installed: Installed, log: &Log) -> Result<()> {
             Ok(())
         }
         () = node::follow_fabric(root, log) => Ok(()),
+        () = node::report_each_minute(&session) => Ok(()),
     }
 }
 

@@ -38,9 +38,9 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
             only_on_disk(session)?;
             node::leave(report, &session.log).await
         }
-        Work::Cluster { .. } => {
+        Work::Cluster { step } => {
             only_on_disk(session)?;
-            anyhow::bail!("this agent does no cluster steps: reprovision the machine")
+            node::step(session, &task.id, *step, report).await
         }
         // The session itself reboots, because the outcome has to be told before.
         Work::Reboot { .. } => Ok(()),

@@ -54,7 +54,8 @@ impl Client {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
+            // A little more than a control plane is given to sign a certificate.
+            .timeout(Duration::from_secs(75))
             .no_proxy()
             .build()
             .map_err(|e| Error::Credentials(chain(&e)))?;
@@ -103,6 +104,16 @@ impl Client {
         body: &(impl Serialize + Sync),
     ) -> Result<Option<T>, Error> {
         self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// PUTs the bytes of a file, however large; they are read while they are sent.
+    pub async fn upload(&self, path: &str, file: impl Into<reqwest::Body>, size: u64) -> Result<(), Error> {
+        let url = format!("{}{path}", self.base);
+        let request = self.http.put(&url).timeout(Duration::from_secs(3600));
+        let request = request.header(reqwest::header::CONTENT_LENGTH, size).body(file);
+        let response =
+            request.send().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
+        if response.status().is_success() { Ok(()) } else { Err(refusal(response).await) }
     }
 
     /// Opens a stream of server-sent events; the caller reads chunks.

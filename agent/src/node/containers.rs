@@ -65,6 +65,19 @@ pub fn stop_all() -> Result<()> {
     Ok(())
 }
 
+/// Those that run now, of the container that a pod's manifest calls so.
+pub fn named(name: &str) -> Result<Vec<String>> {
+    let filter = format!("labels.\"io.kubernetes.container.name\"=={name}");
+    let all = ctr(&["containers", "list", "--quiet", &filter])?;
+    let running = running()?;
+    Ok(all.lines().map(str::trim).filter(|id| running.iter().any(|r| r == id)).map(Into::into).collect())
+}
+
+/// They are asked to end; whoever looks after them starts others.
+pub fn end(containers: &[String]) {
+    signal(containers, "SIGTERM");
+}
+
 /// Of `ctr tasks list`: one that has ended stays listed until somebody removes it.
 fn running() -> Result<Vec<String>> {
     let list = ctr(&["tasks", "list"])?;

@@ -4,6 +4,8 @@ use anyhow::{Context, Result, ensure};
 use api::cluster::{JoinOrder, JoinSecrets, Role};
 use serde_json::{Value, json};
 
+const API_VERSION: &str = "kubeadm.k8s.io/v1beta4";
+
 /// One file of the documents. Each is JSON, which YAML includes.
 pub fn render(documents: &[Value]) -> String {
     documents.iter().map(|d| format!("---\n{d}\n")).collect()
@@ -40,6 +42,14 @@ pub fn for_join(order: &JoinOrder, secrets: &JoinSecrets) -> Result<Vec<Value>> 
         control_plane.insert("certificateKey".into(), key.clone().into());
     }
     Ok(documents)
+}
+
+/// For `kubeadm init phase upload-certs`. Without a version kubeadm asks the internet for the newest.
+pub fn for_upload(certificate_key: &str, version: &str) -> Vec<Value> {
+    vec![
+        json!({"apiVersion": API_VERSION, "kind": "InitConfiguration", "certificateKey": certificate_key}),
+        json!({"apiVersion": API_VERSION, "kind": "ClusterConfiguration", "kubernetesVersion": version}),
+    ]
 }
 
 /// Where this machine's API server will listen.
@@ -95,6 +105,15 @@ mod tests {
         assert!(for_join(&order, &unpinned).unwrap_err().to_string().contains("no hash"));
         order.documents.clear();
         assert!(for_join(&order, &secrets(Some("k"))).is_err());
+    }
+
+    #[test]
+    fn an_upload_names_its_version() {
+        let text = render(&for_upload("k", "v1.36.3"));
+        assert!(
+            text.contains(r#""certificateKey":"k""#) && text.contains(r#""kubernetesVersion":"v1.36.3""#),
+            "{text}"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use api::routes::agent::JOIN;
 
 use super::files::SecretFile;
 use super::standing::{self, Standing};
-use super::{blocking, checks, clean, documents, files, found, init, kubeadm, prepare};
+use super::{blocking, checks, clean, documents, expiry, files, found, init, kubeadm, prepare};
 use crate::command;
 use crate::log::Log;
 use crate::report::{Report, Unwanted};
@@ -50,6 +50,7 @@ pub async fn join(session: &Session, order: &JoinOrder, report: &Report) -> Resu
     if order.init {
         init::complete(session, order, report).await?;
     }
+    expiry::tell(session).await;
     Ok(())
 }
 
