@@ -1,5 +1,7 @@
 //! `metald init`: a commented site file from what this machine has, for a person to read and change.
 
+mod text;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
@@ -9,6 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::config::{Cidr, Range};
 use crate::host::{self, Interface};
+use text::{HEAD, NETWORK_MORE, NO_INTERFACE, OUTSIDE, TAIL};
 
 /// Writes the file, and says what to do next. A file that is there already is never overwritten.
 pub fn run(output: &Path) -> Result<()> {
@@ -104,106 +107,6 @@ fn pool(subnet: Cidr, router: Option<Ipv4Addr>) -> Option<Range> {
     best
 }
 
-const HEAD: &str = r#"# The site: networks, disks, profiles and machines. `metald check` says what is wrong with it.
-
-# Written to every disk that is installed: a disk of another site is not erased. Choose it now and keep it.
-name = "site"
-
-# Clients that nobody announced: "ignore" them, "record" them (they are listed, and boot their own disk
-# until somebody approves them), or "enroll" them (they boot the agent and are inventoried).
-unknown = "record"
-
-[server]
-# state = "/var/lib/metald"        # database, CA, keys, the first operator's token
-# images = "/var/lib/metald/images"
-# database = "sqlite:///var/lib/metald/metald.db"   # or postgres://host/metald
-# http_port = 8080                 # boot scripts, kernels, images
-# https_port = 8443                # agents, metalctl, dashboard
-
-# A network on which machines boot. This server is its only DHCP server.
-"#;
-
-const NO_INTERFACE: &str = r#"
-# No interface with an IPv4 address was found. Give one an address, then write it here:
-# [[network]]
-# name = "boot"
-# interface = "eth1"
-# address = "10.77.0.1/24"
-# pool = ["10.77.0.100-10.77.0.199"]
-"#;
-
-const OUTSIDE: &str = "# This one has the default route, so another DHCP server probably serves it: two of them disturb\n\
-                       # each other. Take the # away only where this server is to be the one.\n";
-
-const NETWORK_MORE: &str = r#"# dns = ["…"]
-# domain = "rack1.example.org"
-# ntp = ["…"]                    # metald itself answers no NTP; without one, clocks are set at each boot only
-# lease = "1h"
-# router_advertisements = false  # true lets old iPXE boot some 13 seconds sooner, where no IPv6 router is
-"#;
-
-const TAIL: &str = r#"
-# An address that only this MAC gets. Take it from outside the pools.
-# [[reservation]]
-# mac = "52:54:00:12:34:09"
-# address = "10.77.0.9"
-
-# How a disk is divided. An ESP (esp = "512M") and a BIOS boot partition are always there; there is no
-# swap unless a partition with fs = "swap" asks for it. K, M, G and T are powers of 1024.
-[layout.plain]
-root = { size = "8G", grow = true }
-# [[layout.plain.extra]]
-# name = "data"
-# size = "20G"
-# grow = true                      # what is left is shared by all that grow
-# fs = "ext4"                      # ext4, vfat or swap
-# mount = "/srv"
-
-# What a machine becomes.
-[profile.standard]
-image = "debian-12"
-layout = "plain"
-hostname = "node{:02}"             # node01, node02, …
-authorized_keys = [
-KEYS]
-# Every console gets the kernel's messages; the last one is the main console.
-consoles = ["ttyS0,115200n8", "tty0"]
-# "untouched": a disk without table and signatures is erased by itself, all else waits for a person.
-# "person": every erasure waits for a person.
-approve = "untouched"
-# Which disk: all conditions hold, the smallest of several is taken. Never a stick, unless by serial or wwn.
-[profile.standard.disk]
-# serial = "S4EVNX0R123456"
-# wwn = "eui.0025385b01234567"
-# min_size = "100G"
-# max_size = "2T"
-# kind = "nvme"                    # nvme, ssd or hdd
-# [profile.standard.deadlines]     # where a state needs more patience on this hardware
-# installing = "45m"
-
-# Machines that are known before they are seen: by MAC or by serial.
-# [[machine]]
-# name = "node07"
-# macs = ["52:54:00:12:34:56"]
-# serial = "CZ12345678"
-# rack = "a"
-# unit = 7
-# profile = "standard"
-# address = "10.77.0.7"
-
-# Which profile the others get: the first rule whose conditions all hold. Without conditions: every machine.
-# [[rule]]
-# manufacturer = "Dell"            # how the text begins, upper or lower case
-# product = "PowerEdge R640"
-# serial = "CZ"
-# mac = "52:54:00"
-# min_memory = "64G"
-# min_disks = 2
-# profile = "standard"
-[[rule]]
-profile = "standard"
-"#;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +152,7 @@ mod tests {
             .collect();
         let site = Site::parse(&all.replace("authorized_keys = [\n", "authorized_keys = []\n")).unwrap();
         assert_eq!((site.machines.len(), site.rules.len(), site.reservations.len()), (1, 2, 1), "{all}");
+        assert_eq!((site.clusters.len(), site.profiles["standard"].cluster.as_deref()), (1, Some("prod")));
         let errors: Vec<_> = site.check().into_iter().filter(|f| f.severity == Severity::Error).collect();
         assert_eq!(errors, [], "{all}");
     }
