@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::ca::{Authority, private_folder, write_private};
+use crate::cluster::Clusters;
 use crate::config::{Network, Severity, Site};
 use crate::dhcp::answer::Subnet;
 use crate::dhcp::serve::{Caller, Dhcp, Known, Place, WhoIsIt};
@@ -27,7 +28,7 @@ use crate::seal::Seal;
 use crate::store::lease::Addresses;
 use crate::store::{Result as Stored, Store};
 use crate::tftp::transfer::Limits;
-use crate::{boot, clock, dhcp, http, router_advert, tftp};
+use crate::{boot, clock, cluster, dhcp, http, router_advert, tftp};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
@@ -102,10 +103,18 @@ async fn open(site: Site, database: Option<String>) -> Result<App> {
     let url = database.unwrap_or_else(|| site.server.database.clone());
     let store = Store::open(&url).await?;
     first_token(&store, state).await?;
+    store.cluster_declare(site.clusters.keys().cloned().collect(), clock::now()).await?;
     store.lease_site(site.networks.iter().map(|network| addresses(&site, network)).collect()).await?;
     let images = Images::load(&site.server.images);
     report_images(&images.current());
-    Ok(App { store, site: Arc::new(site), images, authority: Arc::new(authority), seal: Arc::new(seal) })
+    Ok(App {
+        store,
+        site: Arc::new(site),
+        images,
+        authority: Arc::new(authority),
+        seal: Arc::new(seal),
+        clusters: Clusters::default(),
+    })
 }
 
 fn report_images(catalogue: &crate::images::Catalogue) {
@@ -147,6 +156,11 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     let reconciler = app.clone();
     parts.spawn(async move {
         drive(reconciler).await;
+        Ok(())
+    });
+    let clusters = app.clone();
+    parts.spawn(async move {
+        cluster::watch::watch(clusters).await;
         Ok(())
     });
     start_https(app, parts).await?;
