@@ -63,6 +63,33 @@ impl From<cluster::Error> for Failure {
     }
 }
 
+impl From<cluster::Refusal> for Failure {
+    fn from(refusal: cluster::Refusal) -> Failure {
+        let error = refusal.to_string();
+        let show = "`metalctl cluster show` has its state, tasks and problems";
+        match refusal {
+            cluster::Refusal::NoCluster(_) => {
+                Failure::with_hint(StatusCode::NOT_FOUND, error, "`metalctl cluster list` shows all there are")
+            }
+            cluster::Refusal::NotNow(_) | cluster::Refusal::Failed(cluster::Error::NotUp(_)) => {
+                Failure::with_hint(StatusCode::CONFLICT, error, show)
+            }
+            cluster::Refusal::Failed(cluster::Error::Store(error)) => Failure::Store(error),
+            cluster::Refusal::Failed(cluster::Error::Silent(_)) => {
+                let hint = "the endpoint of the cluster must be reachable from this server";
+                Failure::with_hint(StatusCode::BAD_GATEWAY, error, hint)
+            }
+            cluster::Refusal::Failed(cluster::Error::Kube(_)) => {
+                Failure::with_hint(StatusCode::BAD_GATEWAY, error, show)
+            }
+            cluster::Refusal::Failed(cluster::Error::Sealed(_)) => {
+                let hint = "state/secret.key must be the one that this database was written with";
+                Failure::with_hint(StatusCode::INTERNAL_SERVER_ERROR, error, hint)
+            }
+        }
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, error, hint) = self.describe();
