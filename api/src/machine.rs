@@ -155,7 +155,7 @@ pub struct Allowed {
     /// The machine is without power, and stays so until the cluster has let go of it.
     #[serde(default)]
     pub powered_off: bool,
-    /// Evict what has no controller or no disruption to spare.
+    /// Pods that no controller makes again may be evicted.
     #[serde(default)]
     pub force: bool,
 }

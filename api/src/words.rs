@@ -89,10 +89,10 @@ pub fn state(machine: &Machine) -> String {
     words
 }
 
-/// Whether a node serves, in Kubernetes' own words.
+/// Whether a node serves, in Kubernetes' own words; `absent` where the API server has no such node.
 pub fn ready(node: &Node) -> String {
     let mut words = match (node.uid.is_empty(), node.ready) {
-        (true, _) => "not joined".to_string(),
+        (true, _) => "absent".to_string(),
         (false, true) => "Ready".into(),
         (false, false) => "NotReady".into(),
     };
@@ -105,7 +105,7 @@ pub fn ready(node: &Node) -> String {
 /// What keeps a node from serving, or from leaving; empty where nothing does.
 pub fn hindrance(node: &Node) -> String {
     match (&node.leaving, node.ready) {
-        (Some(waited_for), _) => format!("leaves: {waited_for}"),
+        (Some(waited_for), _) => format!("leaves and waits for {waited_for}"),
         (None, true) => String::new(),
         (None, false) => node.reason.clone(),
     }
@@ -161,6 +161,28 @@ mod tests {
         assert_eq!(span(450_000), "5 d 5 h");
         assert_eq!(left(10_000_000, 0), "10 s left");
         assert_eq!(left(0, 10_000_000), "overdue by 10 s");
+    }
+
+    #[test]
+    fn nodes() {
+        let mut shown: Node = serde_json::from_value(serde_json::json!({
+            "machine": "m", "name": "node07", "cluster": "prod", "role": "worker", "uid": "", "ready": false,
+            "reason": "it has not joined yet", "since": 0, "cordoned": false, "version": "", "address": "",
+            "certificates": [{"name": "b", "not_after": 2_592_000_000_000i64}, {"name": "a", "not_after": 10_000_000}],
+            "leaving": null
+        }))
+        .unwrap();
+        assert_eq!(node(&shown), "absent: it has not joined yet");
+        shown.uid = "1".into();
+        (shown.ready, shown.reason) = (true, String::new());
+        assert_eq!(node(&shown), "Ready");
+        (shown.cordoned, shown.leaving) = (true, Some("1 pod to end".into()));
+        assert_eq!(node(&shown), "Ready, cordoned: leaves and waits for 1 pod to end");
+        let first = shown.first_to_end().unwrap();
+        assert_eq!(certificate(first, 0), "a ends in 10 s");
+        assert_eq!(certificate(first, 20_000_000), "a ended 10 s ago");
+        assert!(first.ends_soon(0) && !shown.certificates[0].ends_soon(0));
+        assert_eq!(instant(&iso(1_795_507_200_000_000)), Some(1_795_507_200_000_000));
     }
 
     #[test]

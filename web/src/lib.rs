@@ -2,6 +2,7 @@
 //! A page is a file here and a template of the same name; `assets` holds what the pages link to.
 
 mod assets;
+mod cluster;
 mod confirm;
 mod error;
 mod frame;
@@ -9,6 +10,7 @@ mod hardware;
 mod login;
 mod logs;
 mod machine;
+mod node;
 mod rack;
 mod status;
 mod tone;
@@ -19,6 +21,7 @@ mod words;
 pub use askama::Error;
 
 pub use assets::{Asset, asset};
+pub use cluster::{cluster_chip, cluster_fragments, cluster_page};
 pub use confirm::confirm_page;
 pub use error::error_page;
 pub use frame::Visitor;

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use api::cluster::Cluster;
 use api::machine::{Machine, Position};
+use api::state::State;
 use askama::Template;
 
+use crate::cluster::cluster_chip;
 use crate::frame::{Frame, Visitor};
 use crate::status::Progress;
-use crate::tone::tone;
+use crate::tone::{of_node, tone};
 use crate::words::{Since, Until};
 
 #[derive(Template)]
@@ -17,6 +20,7 @@ struct RackPage<'a> {
     paging: &'a Paging,
     total: usize,
     counts: Vec<Count>,
+    clusters: Vec<String>,
     shelves: Vec<Shelf<'a>>,
 }
 
@@ -46,20 +50,23 @@ struct Row<'a> {
     machine: &'a Machine,
     tone: &'static str,
     state: String,
+    node: Option<(String, &'static str)>,
+    hindrance: String,
     since: Since,
     until: Option<Until>,
     progress: Option<Progress>,
 }
 
 pub fn rack_page(
-    machines: &[Machine],
+    (machines, clusters): (&[Machine], &[Cluster]),
     paging: &Paging,
     visitor: &Visitor,
     now: i64,
 ) -> askama::Result<String> {
     let frame = Frame::live(visitor, now, format!("/live?after={}", paging.after));
     let (counts, shelves) = (counts(machines), shelves(machines, now));
-    RackPage { frame, paging, total: machines.len(), counts, shelves }.render()
+    let clusters = clusters.iter().map(cluster_chip).collect::<askama::Result<_>>()?;
+    RackPage { frame, paging, total: machines.len(), counts, clusters, shelves }.render()
 }
 
 /// A machine's row alone, to take the place of the one with the same id.
@@ -86,7 +93,7 @@ fn shelves(machines: &[Machine], now: i64) -> Vec<Shelf<'_>> {
 
 fn counts(machines: &[Machine]) -> Vec<Count> {
     let words = [
-        ("bad", "failed"),
+        ("bad", "failed or NotReady"),
         ("wait", "waiting for a person"),
         ("held", "held"),
         ("busy", "on their way"),
@@ -98,11 +105,14 @@ fn counts(machines: &[Machine]) -> Vec<Count> {
 }
 
 fn row(machine: &Machine, now: i64) -> Row<'_> {
+    let serves = matches!(machine.state, State::Active | State::Draining);
     let deadline = machine.wait.as_ref().and_then(|wait| wait.deadline);
     Row {
         machine,
         tone: tone(machine),
         state: api::words::state(machine),
+        node: machine.node.as_ref().map(|node| (api::words::ready(node), of_node(node))),
+        hindrance: machine.node.as_ref().filter(|_| serves).map(api::words::hindrance).unwrap_or_default(),
         since: Since { at: machine.since, now },
         until: deadline.map(|at| Until { at, now }),
         progress: Progress::of(machine),

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, LogEntry, Machine, MachineDetail, Why};
 use serde::de::DeserializeOwned;
 use web::{MachineView, Paging, Verb, Visitor};
@@ -67,8 +68,9 @@ fn error() {
 #[test]
 fn rack() {
     let rack: Vec<Machine> = answer("rack.json");
-    golden("rack.html", &web::rack_page(&rack, &Paging::default(), &visitor(), NOW).unwrap());
-    golden("rack-empty.html", &web::rack_page(&[], &Paging::default(), &visitor(), NOW).unwrap());
+    let clusters: Vec<Cluster> = answer("clusters.json");
+    golden("rack.html", &web::rack_page((&rack, &clusters), &Paging::default(), &visitor(), NOW).unwrap());
+    golden("rack-empty.html", &web::rack_page((&[], &[]), &Paging::default(), &visitor(), NOW).unwrap());
 }
 
 #[test]
@@ -76,7 +78,7 @@ fn a_long_rack_is_paged() {
     let rack: Vec<Machine> = answer("rack.json");
     let page = |after: &str, next: Option<&str>| {
         let paging = Paging { after: after.into(), next: next.map(String::from) };
-        web::rack_page(&rack, &paging, &visitor(), NOW).unwrap()
+        web::rack_page((&rack, &[]), &paging, &visitor(), NOW).unwrap()
     };
     assert!(page("", Some("x1")).contains("href=\"/?after=x1\""));
     assert!(!page("x0", None).contains("/?after=") && page("x0", None).contains("First machines"));
@@ -86,7 +88,11 @@ fn a_long_rack_is_paged() {
 #[test]
 fn a_row_alone_is_the_row_of_the_page() {
     let rack: Vec<Machine> = answer("rack.json");
-    let page = web::rack_page(&rack, &Paging::default(), &visitor(), NOW).unwrap();
+    let clusters: Vec<Cluster> = answer("clusters.json");
+    let page = web::rack_page((&rack, &clusters), &Paging::default(), &visitor(), NOW).unwrap();
+    for cluster in &clusters {
+        assert!(page.contains(&web::cluster_chip(cluster).unwrap()), "{}", cluster.name);
+    }
     for machine in &rack {
         assert!(page.contains(&web::rack_row(machine, NOW).unwrap()), "{}", machine.name());
     }
@@ -123,6 +129,31 @@ fn every_fragment_is_a_section_of_the_page() {
 }
 
 #[test]
+fn machine_with_its_node() {
+    let machine = answer::<Vec<Machine>>("rack.json").into_iter().find(|m| m.name() == "node06").unwrap();
+    let why = answer("why-new.json");
+    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let view = MachineView { detail: &detail, why: &why, logs: &[] };
+    golden("machine-node.html", &web::machine_page(view, &visitor(), NOW).unwrap());
+}
+
+#[test]
+fn cluster() {
+    let mut prod: ClusterDetail = answer("cluster.json");
+    let page = web::cluster_page(&prod, &visitor(), NOW).unwrap();
+    golden("cluster.html", &page);
+    for section in web::cluster_fragments(&prod, NOW).unwrap() {
+        assert!(
+            section.starts_with("<section id=\"") && section.matches("<section").count() == 1,
+            "{section}"
+        );
+        assert!(page.contains(&section), "{section}");
+    }
+    (prod.nodes, prod.tasks, prod.snapshots) = Default::default();
+    golden("cluster-empty.html", &web::cluster_page(&prod, &visitor(), NOW).unwrap());
+}
+
+#[test]
 fn confirm() {
     let detail: MachineDetail = answer("node07.json");
     let mut erasure: Erasure = answer("erasure.json");
@@ -154,11 +185,18 @@ fn hardware_that_lies_writes_no_html() {
     logs[0].text = hostile.into();
     let mut erasure: Erasure = answer("erasure.json");
     erasure.disks = facts.disks.clone();
+    let mut prod: ClusterDetail = answer("cluster.json");
+    prod.cluster.problems = vec![hostile.into()];
+    prod.nodes[1].reason = hostile.into();
+    prod.nodes[1].certificates[0].name = hostile.into();
+    prod.tasks[0].reason = Some(hostile.into());
+    detail.machine.node = Some(prod.nodes[1].clone());
     let view = MachineView { detail: &detail, why: &why(), logs: &logs };
     let pages = [
+        web::cluster_page(&prod, &visitor(), NOW),
         web::machine_page(view, &visitor(), NOW),
         web::machine_fragments(view, &visitor(), NOW).map(|sections| sections.concat()),
-        web::rack_page(std::slice::from_ref(&detail.machine), &Paging::default(), &visitor(), NOW),
+        web::rack_page((std::slice::from_ref(&detail.machine), &[]), &Paging::default(), &visitor(), NOW),
         web::confirm_page(&detail.machine, &erasure, Verb::Approve, Some(hostile), &visitor(), NOW),
         web::error_page(500, hostile, Some(hostile), Some(&visitor()), NOW),
         web::login_page(Some(hostile), NOW),
@@ -177,7 +215,9 @@ fn pages_obey_a_policy_of_self() {
     let rack: Vec<Machine> = answer("rack.json");
     let pages = [
         web::machine_page(view, &visitor(), NOW).unwrap(),
-        web::rack_page(&rack, &Paging::default(), &visitor(), NOW).unwrap(),
+        web::rack_page((&rack, &answer::<Vec<_>>("clusters.json")), &Paging::default(), &visitor(), NOW)
+            .unwrap(),
+        web::cluster_page(&answer("cluster.json"), &visitor(), NOW).unwrap(),
     ];
     for page in pages {
         for forbidden in

@@ -87,7 +87,7 @@ pub struct Leaving {
     /// I vouch for it: the machine is without power and stays so. Its node goes without its help
     #[arg(long, conflicts_with = "profile")]
     pub powered_off: bool,
-    /// Also evict pods that have no controller, and those whose disruption budget forbids it
+    /// Also evict pods that no controller makes again; disruption budgets are kept all the same
     #[arg(long)]
     pub force: bool,
 }

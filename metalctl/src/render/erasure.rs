@@ -40,7 +40,7 @@ pub fn leaving(powered_off: bool, force: bool, paint: Paint) -> String {
     }
     if force {
         text += &paint.bad("You allow more than a drain does:");
-        text += "\n  Pods without a controller go and nobody makes them again; disruption budgets are not kept.\n";
+        text += "\n  Pods without a controller go too, and nobody makes them again.\n";
     }
     text
 }

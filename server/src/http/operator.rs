@@ -1,10 +1,12 @@
 //! What operators ask and want: `/api/v1`, with a bearer token.
 
+pub mod cluster;
+
 use std::convert::Infallible;
 
 use api::event::Event;
 use api::image::Manifest;
-use api::machine::{Erasure, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use api::machine::{Allowed, Erasure, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
 use api::routes::operator as routes;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
@@ -37,6 +39,7 @@ pub fn routes() -> Router<App> {
         .route(routes::PROFILES, get(profiles))
         .route(routes::IMAGES, get(images))
         .route(routes::EVENTS, get(events))
+        .merge(cluster::routes())
 }
 
 /// Whoever holds the token.
@@ -137,14 +140,7 @@ async fn verb(
     Path((reference, verb)): Path<(String, String)>,
     Query(allowed): Query<Allowed>,
 ) -> Result<Json<Machine>, Failure> {
-    Ok(Json(submit(&app, &who, &reference, (&verb, allowed.erase_foreign)).await?))
-}
-
-/// What an operator allows beyond the verb itself.
-#[derive(Deserialize)]
-struct Allowed {
-    #[serde(default)]
-    erase_foreign: bool,
+    Ok(Json(submit(&app, &who, &reference, (&verb, allowed)).await?))
 }
 
 /// Whoever shows the disks to a person and asks acts for that person.
@@ -157,8 +153,9 @@ pub async fn submit(
     app: &App,
     who: &str,
     reference: &str,
-    (verb, erase_foreign): (&str, bool),
+    (verb, allowed): (&str, Allowed),
 ) -> Result<Machine, Failure> {
+    let Allowed { erase_foreign, powered_off, force } = allowed;
     let row = app.store.machine_find(reference).await?;
     let life = row.life()?;
     let event = match verb {
@@ -178,7 +175,7 @@ pub async fn submit(
             return Err(Failure::new(StatusCode::CONFLICT, refusal));
         }
     }
-    let applied = app.store.submit(&row.id(), event, who, clock::now()).await?;
+    let applied = app.store.submit(&row.id(), event, &said_by(who, allowed), clock::now()).await?;
     if let Step::Refuse(why) = applied.step {
         let hint = format!("it is `{}`; `metalctl machine why {}` says more", life.state, row.name());
         return Err(Failure::with_hint(
@@ -187,7 +184,16 @@ pub async fn submit(
             hint,
         ));
     }
+    if powered_off || force {
+        app.store.node_wish(&row.id(), powered_off, force).await?;
+    }
     Ok(app.view(&row.id()).await?)
+}
+
+/// Who it was, and what they vouched for: the history keeps both.
+fn said_by(who: &str, allowed: Allowed) -> String {
+    let flags = [(allowed.powered_off, " --powered-off"), (allowed.force, " --force")];
+    flags.iter().filter(|(set, _)| *set).fold(who.into(), |said, (_, flag)| said + flag)
 }
 
 async fn profiles(State(app): State<App>, _: Operator) -> Result<Json<Vec<ProfileView>>, Failure> {

@@ -4,6 +4,7 @@
 mod live;
 mod session;
 
+use api::machine::Allowed;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -15,9 +16,10 @@ use web::{MachineView, Verb};
 
 use self::session::Session;
 use super::error::Failure;
-use super::operator::{detail, submit};
+use super::operator::{self, detail, submit};
 use crate::app::App;
 use crate::clock;
+use crate::cluster as clusters;
 use crate::freeze::Authorisation;
 use crate::why;
 
@@ -30,6 +32,7 @@ pub fn routes() -> Router<App> {
         .route("/", get(rack))
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", post(session::log_out))
+        .route("/clusters/{name}", get(cluster))
         .route("/machines/{reference}", get(machine))
         .route("/machines/{reference}/{verb}", get(confirm).post(act))
         .route("/live", get(live::live))
@@ -79,7 +82,17 @@ async fn rack(
     let next = rows.last().filter(|_| full).map(|row| row.id.clone());
     let machines = app.views(&rows).await?;
     let paging = web::Paging { after: paging.after, next };
-    Ok(Html(web::rack_page(&machines, &paging, &session.visitor, clock::now())?))
+    let clusters = clusters::list(&app).await?;
+    Ok(Html(web::rack_page((&machines, &clusters), &paging, &session.visitor, clock::now())?))
+}
+
+async fn cluster(
+    State(app): State<App>,
+    session: Session,
+    Path(name): Path<String>,
+) -> Result<Html<String>, Trouble> {
+    let detail = operator::cluster::detail(&app, &name).await?;
+    Ok(Html(web::cluster_page(&detail, &session.visitor, clock::now())?))
 }
 
 async fn machine(
@@ -139,7 +152,7 @@ async fn act(
         let page = ask(&app, &session, &row.id, verb, Some(&message)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    submit(&app, &session.visitor.operator, &row.id, (verb.as_str(), false)).await?;
+    submit(&app, &session.visitor.operator, &row.id, (verb.as_str(), Allowed::default())).await?;
     Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use api::cluster::Node;
 use api::id::MachineId;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseStream};
@@ -15,11 +16,12 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep, timeout_at};
 use web::{MachineView, Visitor};
 
-use super::super::operator::detail;
+use super::super::operator::{self, detail};
 use super::session::Session;
 use super::{LOG_LINES, ROWS, Trouble};
 use crate::app::App;
 use crate::clock;
+use crate::cluster;
 use crate::why;
 
 /// Changes that come closer together than this travel together.
@@ -34,8 +36,9 @@ const LIFE: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Deserialize)]
 pub struct Subject {
-    /// A machine's id; without it the rack is meant.
+    /// A machine's id or a cluster's name; without both the rack is meant.
     machine: Option<MachineId>,
+    cluster: Option<String>,
     /// Which part of the rack.
     #[serde(default)]
     after: String,
@@ -65,11 +68,11 @@ struct Watcher {
     changes: Receiver<MachineId>,
     visitor: Visitor,
     subject: Subject,
-    /// The machine's sections as last sent, rendered at time 0: what only the clock changes, the browser
+    /// The machine's or cluster's sections, or the rack's clusters, as last sent, rendered at time 0: what only the clock changes, the browser
     /// keeps moving by itself.
     shown: Vec<String>,
-    /// The rack's rows as last seen.
-    versions: BTreeMap<String, i64>,
+    /// The rack's rows as last seen: their versions and nodes.
+    versions: BTreeMap<String, (i64, Option<Node>)>,
     end: Instant,
 }
 
@@ -87,13 +90,17 @@ impl Watcher {
             let html = match self.wake().await {
                 Wake::Over => return None,
                 Wake::Lagged => return Some(resync()),
-                Wake::Changed(ids) => match &self.subject.machine {
-                    Some(machine) if ids.contains(machine) => self.sections().await,
-                    Some(_) => continue,
-                    None if ids.len() <= FEW => self.rows(&ids).await,
-                    None => self.list(&ids).await,
+                Wake::Changed(ids) => match &self.subject {
+                    Subject { machine: Some(machine), .. } if ids.contains(machine) => self.sections().await,
+                    Subject { machine: Some(_), .. } => continue,
+                    // Which nodes are whose is not worth knowing: what looks the same is not sent.
+                    Subject { cluster: Some(_), .. } => self.sections().await,
+                    _ if ids.len() <= FEW => self.rows(&ids).await,
+                    _ => self.list(&ids).await,
                 },
-                Wake::Looked if self.subject.machine.is_some() => self.sections().await,
+                Wake::Looked if self.subject.machine.is_some() || self.subject.cluster.is_some() => {
+                    self.sections().await
+                }
                 Wake::Looked => self.list(&BTreeSet::new()).await,
             };
             match html {
@@ -125,8 +132,8 @@ impl Watcher {
         }
     }
 
-    async fn rows(&self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
-        let mut html = String::new();
+    async fn rows(&mut self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
+        let mut html = self.chips().await?;
         for id in ids {
             html += &web::rack_row(&self.app.view(id).await?, clock::now())?;
         }
@@ -136,36 +143,60 @@ impl Watcher {
     /// The rows of `ids`, and of all that are newer than when this page last looked.
     async fn list(&mut self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
         let mut rows = self.app.store.machines(&self.subject.after, ROWS).await?;
-        let seen: BTreeMap<_, _> = rows.iter().map(|row| (row.id.clone(), row.version)).collect();
+        let mut seen: BTreeMap<_, _> = rows.iter().map(|row| (row.id.clone(), (row.version, None))).collect();
+        // A node changes without its machine's row.
+        if let (Some(first), Some(last)) = (rows.first(), rows.last()) {
+            for (id, node) in self.app.store.nodes_between(&first.id, &last.id).await? {
+                seen.entry(id).and_modify(|(_, shown)| *shown = Some(node));
+            }
+        }
         // The page was fetched when its stream opened: the first look only remembers.
         let first = self.versions.is_empty();
         rows.retain(|row| {
-            let newer = !first && self.versions.get(&row.id) != Some(&row.version);
+            let newer = !first && self.versions.get(&row.id) != seen.get(&row.id);
             newer || ids.contains(&row.id())
         });
         self.versions = seen;
-        let mut html = String::new();
+        let mut html = self.chips().await?;
         for machine in self.app.views(&rows).await? {
             html += &web::rack_row(&machine, clock::now())?;
         }
         Ok(html)
     }
 
-    /// The sections of the machine's page that look different now.
+    /// The clusters on the rack's page that look different now.
+    async fn chips(&mut self) -> Result<String, Trouble> {
+        let clusters = cluster::list(&self.app).await?;
+        let chips = clusters.iter().map(web::cluster_chip).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.news(chips.clone(), chips))
+    }
+
+    /// The sections of a cluster's or a machine's page that look different now.
     async fn sections(&mut self) -> Result<String, Trouble> {
+        if let Some(name) = &self.subject.cluster {
+            let detail = operator::cluster::detail(&self.app, name).await?;
+            let render = |now| web::cluster_fragments(&detail, now).map(Vec::from);
+            let (timeless, fresh) = (render(0)?, render(clock::now())?);
+            return Ok(self.news(timeless, fresh));
+        }
         let Some(id) = &self.subject.machine else { return Ok(String::new()) };
         let detail = detail(&self.app, &id.0).await?;
         let logs = self.app.store.log(id, LOG_LINES).await?;
         let render = |now| {
             let why = why::why(&detail.machine, detail.attempts.first(), now);
             let view = MachineView { detail: &detail, why: &why, logs: &logs };
-            web::machine_fragments(view, &self.visitor, now)
+            web::machine_fragments(view, &self.visitor, now).map(Vec::from)
         };
         let (timeless, fresh) = (render(0)?, render(clock::now())?);
-        let differs = |(place, _): &(usize, String)| self.shown.get(*place) != Some(&timeless[*place]);
+        Ok(self.news(timeless, fresh))
+    }
+
+    /// What of `fresh` is to be sent, because it looks different from what was sent in its place.
+    fn news(&mut self, timeless: Vec<String>, fresh: Vec<String>) -> String {
+        let differs = |(place, _): &(usize, String)| self.shown.get(*place) != timeless.get(*place);
         let html = fresh.into_iter().enumerate().filter(differs).map(|(_, section)| section).collect();
-        self.shown = timeless.into();
-        Ok(html)
+        self.shown = timeless;
+        html
     }
 }
 
