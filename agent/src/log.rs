@@ -69,6 +69,12 @@ impl Log {
         }
     }
 
+    /// All that is not shipped yet.
+    #[cfg(test)]
+    pub fn said(&self) -> String {
+        self.lock().lines.iter().map(|line| format!("{}\n", line.text)).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,6 @@ mod clean;
 mod cni;
 mod containers;
 mod documents;
-mod expiry;
 mod fabric;
 mod files;
 mod found;
@@ -18,16 +17,17 @@ mod kubeadm;
 mod kubectl;
 mod leave;
 mod lines;
+mod node_report;
 mod prepare;
 mod standing;
 mod steps;
 
 use anyhow::{Context, Result};
 
-pub use self::expiry::report_each_minute;
 pub use self::fabric::follow as follow_fabric;
 pub use self::join::join;
 pub use self::leave::leave;
+pub use self::node_report::report_each_minute;
 pub use self::steps::step;
 
 const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";

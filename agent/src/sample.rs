@@ -1,5 +1,6 @@
-//! A plan and a disk for the tests, small enough for a plain file.
+//! A plan and a disk for the tests, small enough for a plain file, and an order to join.
 
+use api::cluster::{self, JoinOrder, Needs};
 use api::facts::{Disk, DiskContent, Transport};
 use api::id::MachineId;
 use api::layout::Fs;
@@ -104,5 +105,22 @@ pub fn disk(name: &str, serial: &str, size: u64) -> Disk {
         transport: Transport::Virtio,
         content: DiskContent::default(),
         fingerprint: String::new(),
+    }
+}
+
+pub fn order(role: cluster::Role) -> JoinOrder {
+    JoinOrder {
+        cluster: "prod".into(),
+        node: "node07".parse().unwrap(),
+        role,
+        address: "10.77.0.107".into(),
+        init: false,
+        kubernetes: "1.36.3".into(),
+        endpoint: "10.77.0.10:8443".into(),
+        documents: vec![],
+        files: vec![],
+        services: vec![],
+        grant: None,
+        needs: Needs { memory: 700 << 20, cpus: 1, disk: 2 << 30 },
     }
 }

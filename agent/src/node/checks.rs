@@ -216,26 +216,9 @@ fn none_or(addresses: &[String]) -> String {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
-    use api::cluster::Needs;
-
-    pub fn order(role: Role) -> JoinOrder {
-        JoinOrder {
-            cluster: "prod".into(),
-            node: "node07".parse().unwrap(),
-            role,
-            address: "10.77.0.107".into(),
-            init: false,
-            kubernetes: "1.36.3".into(),
-            endpoint: "10.77.0.10:8443".into(),
-            documents: vec![],
-            files: vec![],
-            services: vec![],
-            grant: None,
-            needs: Needs { memory: 700 << 20, cpus: 1, disk: 2 << 30 },
-        }
-    }
+    use crate::sample::order;
 
     fn good() -> Found {
         Found {

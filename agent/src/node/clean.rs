@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{ADMIN_CONF, KUBELET_CONF, MANIFESTS, kubeadm, standing};
+use super::{ADMIN_CONF, KUBELET_CONF, MANIFESTS, containers, kubeadm, standing};
 use crate::command;
 use crate::log::Log;
 use crate::report::Report;
@@ -34,6 +34,9 @@ pub fn is_needed() -> bool {
 pub async fn clean(report: &Report, log: &Log) -> Result<()> {
     standing::forget(Path::new("/"))?;
     report.phase("clean up", 0);
+    if let Err(error) = super::blocking(containers::answers).await {
+        log.say(format!("containerd does not answer: {error:#}"));
+    }
     // It asks the cluster for itself first, which may be gone: what it cannot do is done below.
     if let Err(error) = kubeadm::run(&["reset", "--force", "--cleanup-tmp-dir"], report, log).await {
         report.still_wanted()?;
@@ -45,7 +48,7 @@ pub async fn clean(report: &Report, log: &Log) -> Result<()> {
 fn sweep() -> Result<()> {
     command::run("systemctl", ["disable", "--now", "kubelet"])?;
     empty(MANIFESTS)?;
-    super::containers::stop_all()?;
+    containers::stop_all()?;
     for place in LEFTOVERS {
         remove(Path::new(place))?;
     }

@@ -17,7 +17,9 @@ pub fn for_init(order: &JoinOrder) -> Result<Vec<Value>> {
     let init = of_kind(&mut documents, "InitConfiguration")?;
     let skipped = init.entry("skipPhases").or_insert_with(|| json!([]));
     let skipped = skipped.as_array_mut().context("skipPhases of the InitConfiguration is no list")?;
-    skipped.push("show-join-command".into());
+    if !skipped.iter().any(|phase| phase == "show-join-command") {
+        skipped.push("show-join-command".into());
+    }
     Ok(documents)
 }
 
@@ -68,7 +70,7 @@ fn of_kind<'a>(documents: &'a mut [Value], kind: &str) -> Result<&'a mut serde_j
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::checks::tests::order;
+    use crate::sample::order;
 
     fn secrets(certificate_key: Option<&str>) -> JoinSecrets {
         JoinSecrets {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{cni, files};
+use super::{blocking, cni, files};
 use crate::log::Log;
 
 const SUBNET: &str = "run/flannel/subnet.env";
@@ -14,7 +14,12 @@ const LIST: &str = "etc/cni/net.d/10-flannel.conflist";
 pub async fn follow(root: &Path, log: &Log) {
     let mut rendered = String::new();
     loop {
-        render(root, &mut rendered, log);
+        let (root, log) = (root.to_path_buf(), log.clone());
+        let rendering = blocking(move || {
+            render(&root, &mut rendered, &log);
+            Ok(rendered)
+        });
+        rendered = rendering.await.unwrap_or_default();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -8,13 +8,13 @@ use api::cluster::JoinOrder;
 
 use super::checks::{self, Found};
 use super::{containers, documents, hosts, prepare};
-use crate::boot_server;
-use crate::command;
+use crate::report::Report;
 use crate::session::Server;
 use crate::sysfs::Tree;
+use crate::{boot_server, command};
 
 /// A control plane that restarts, or an address that moves to another one, is away for a while.
-const ENDPOINT_PATIENCE: Duration = Duration::from_secs(60);
+const ENDPOINT_PATIENCE: Duration = Duration::from_secs(300);
 
 /// This clock minus the server's.
 pub async fn clock_error(server: &Server) -> Option<i64> {
@@ -22,8 +22,8 @@ pub async fn clock_error(server: &Server) -> Option<i64> {
     contact.ok().map(|contact| contact.clock_error_ms)
 }
 
-/// Takes seconds, and a minute where the endpoint is away.
-pub fn look(order: &JoinOrder, clock_error_ms: Option<i64>) -> Found {
+/// Takes seconds, and minutes where the endpoint is away.
+pub fn look(order: &JoinOrder, clock_error_ms: Option<i64>, report: &Report) -> Found {
     let tree = Tree::new("/");
     let runtime = containers::answers().err().map(|error| format!("{error:#}"));
     let hosts = fs::read_to_string("/etc/hosts").unwrap_or_default();
@@ -40,7 +40,7 @@ pub fn look(order: &JoinOrder, clock_error_ms: Option<i64>) -> Found {
         clock_error_ms,
         resolves_to: resolves_to(&hosts, order.node.as_str()),
         has_address: UdpSocket::bind((order.address.as_str(), 0)).is_ok(),
-        endpoint: if order.init { None } else { unreachable(&order.endpoint) },
+        endpoint: if order.init { None } else { unreachable(&order.endpoint, report) },
         ports_taken: taken(&tree, &ports),
         memory: memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default()),
         cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
@@ -64,15 +64,20 @@ fn resolves_to(text: &str, name: &str) -> Vec<String> {
 }
 
 /// What went wrong last, where no connection came about in time.
-fn unreachable(endpoint: &str) -> Option<String> {
+fn unreachable(endpoint: &str, report: &Report) -> Option<String> {
     let until = Instant::now() + ENDPOINT_PATIENCE;
+    let mut said = false;
     loop {
         let error = match connect(endpoint) {
             Ok(()) => return None,
             Err(error) => error.to_string(),
         };
-        if Instant::now() >= until {
+        if Instant::now() >= until || report.still_wanted().is_err() {
             return Some(error);
+        }
+        if !said {
+            report.phase(&format!("waiting for {endpoint}: {error}"), 0);
+            said = true;
         }
         std::thread::sleep(Duration::from_secs(2));
     }

@@ -12,7 +12,7 @@ use api::routes::agent::JOIN;
 
 use super::files::SecretFile;
 use super::standing::{self, Standing};
-use super::{blocking, checks, clean, documents, expiry, files, found, init, kubeadm, prepare};
+use super::{blocking, checks, clean, documents, files, found, init, kubeadm, node_report, prepare};
 use crate::command;
 use crate::log::Log;
 use crate::report::{Report, Unwanted};
@@ -50,7 +50,7 @@ pub async fn join(session: &Session, order: &JoinOrder, report: &Report) -> Resu
     if order.init {
         init::complete(session, order, report).await?;
     }
-    expiry::tell(session).await;
+    node_report::tell(session).await;
     Ok(())
 }
 
@@ -121,8 +121,7 @@ async fn attempts(session: &Session, order: &JoinOrder, report: &Report) -> Resu
 
 async fn attempt_once(session: &Session, order: &JoinOrder, report: &Report) -> Result<()> {
     report.phase("checks", 0);
-    check(session, order).await?;
-    report.still_wanted()?;
+    check(session, order, report).await?;
     report.phase("services", 0);
     let (files, services) = (order.files.clone(), order.services.clone());
     blocking(move || {
@@ -147,12 +146,13 @@ async fn attempt_once(session: &Session, order: &JoinOrder, report: &Report) -> 
 }
 
 /// Sets right what can be, then judges what is there.
-async fn check(session: &Session, order: &JoinOrder) -> Result<()> {
+async fn check(session: &Session, order: &JoinOrder, report: &Report) -> Result<()> {
     let clock_error_ms = keep_time(session).await;
-    let (order, log) = (order.clone(), session.log.clone());
+    let (order, report, log) = (order.clone(), report.clone(), session.log.clone());
     blocking(move || {
         prepare::prepare(&order, &log);
-        let found = found::look(&order, clock_error_ms);
+        let found = found::look(&order, clock_error_ms, &report);
+        report.still_wanted()?;
         let hindrances = checks::judge(&found, &order);
         if hindrances.is_empty() {
             let (memory, disk) = (found.memory >> 20, found.disk >> 20);

@@ -36,7 +36,11 @@ impl std::error::Error for Failed {}
 
 /// Ends early, and kubeadm with it, when nobody wants the task any more.
 pub async fn run(arguments: &[&str], report: &Report, log: &Log) -> Result<()> {
-    let mut child = Command::new("kubeadm")
+    run_as("kubeadm", arguments, report, log).await
+}
+
+async fn run_as(program: &str, arguments: &[&str], report: &Report, log: &Log) -> Result<()> {
+    let mut child = Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
@@ -106,4 +110,49 @@ async fn kubelet_words() -> Vec<String> {
     let arguments = ["-u", "kubelet", "-n", "60", "-o", "cat", "--no-pager"];
     let log = super::blocking(move || command::run("journalctl", arguments)).await.unwrap_or_default();
     classify::kubelet_words(&lines::mask(&log))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Unwanted;
+    use std::time::Instant;
+
+    /// As `sh -c`; the words are kubeadm's.
+    async fn run_script(script: &str, report: &Report, log: &Log) -> Result<()> {
+        run_as("sh", &["-c", script], report, log).await
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_classified_and_shows_no_token() {
+        let log = Log::default();
+        let report = Report::new(log.clone());
+        let script = "echo '[preflight] Running pre-flight checks'
+            echo '[bootstrap-token] Using token: abcdef.0123456789abcdef'
+            printf 'W1124 a line that is no \\377 UTF-8\\n' >&2
+            echo 'error: error execution phase preflight: could not find a JWS signature in the cluster-info ConfigMap \
+            for token ID \"abcdef\" of abcdef.0123456789abcdef' >&2
+            echo 'To see the stack trace of this error execute with --v=5 or higher' >&2
+            exit 1";
+        let error = run_script(script, &report, &log).await.unwrap_err();
+        let failed = error.downcast_ref::<Failed>().unwrap();
+        assert_eq!(failed.class, Class::Token);
+        assert!(!error.to_string().contains("0123456789abcdef"), "{error}");
+        let said = log.said();
+        assert!(said.contains("kubeadm: [bootstrap-token] Using token: (masked)"), "{said}");
+        assert!(said.contains("preflight: 0."), "a phase ends when the next begins: {said}");
+        assert!(!said.contains("0123456789abcdef"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn kubeadm_ends_with_the_task() {
+        let log = Log::default();
+        let report = Report::new(log.clone());
+        report.stop();
+        let started = Instant::now();
+        let error = run_script("echo '[certs] x'; exec sleep 30", &report, &log).await.unwrap_err();
+        assert!(error.is::<Unwanted>(), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(10));
+        run_script("echo '[certs] x'", &Report::new(log.clone()), &log).await.unwrap();
+    }
 }

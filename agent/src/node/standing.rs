@@ -45,7 +45,7 @@ pub fn forget(root: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::checks::tests::order;
+    use crate::sample::order;
 
     #[test]
     fn a_node_is_one_until_it_leaves() {

@@ -17,7 +17,7 @@ use reqwest::Method;
 
 use self::etcd::Etcdctl;
 use super::files::SecretFile;
-use super::{ADMIN_CONF, blocking, documents, expiry, files, found, kubeadm, kubectl};
+use super::{ADMIN_CONF, blocking, documents, files, found, kubeadm, kubectl, node_report};
 use crate::command;
 use crate::report::Report;
 use crate::session::Session;
@@ -56,7 +56,7 @@ pub async fn step(session: &Session, task: &str, step: ClusterStep, report: &Rep
         ClusterStep::Renew => {
             kubeadm::run(&["certs", "renew", "all"], report, &log).await?;
             blocking(move || renew::restart_all(&reporting, &log)).await?;
-            expiry::tell(session).await;
+            node_report::tell(session).await;
             Ok(())
         }
         ClusterStep::Balance { files, services } => blocking(move || balance(&files, &services)).await,
