@@ -12,7 +12,7 @@ pub const NAME: &str = "lab";
 pub const ENDPOINT: &str = "10.77.0.10:8443";
 
 /// An emulated processor is ten times slower than a real one. What waits is given time; what asks again and again
-/// asks less often; elections are not called because a disk was slow. RSA keys alone would take half a minute.
+/// asks less often; elections are not called because a disk was slow.
 pub const TABLE: &str = r#"
 [cluster.lab]
 kubernetes = "1.36"
@@ -20,7 +20,6 @@ endpoint = "10.77.0.10:8443"
 schedule_on_control_planes = true
 
 [cluster.lab.kubeadm.cluster_configuration]
-encryptionAlgorithm = "ECDSA-P256"
 etcd.local.extraArgs = [
     { name = "heartbeat-interval", value = "500" },
     { name = "election-timeout", value = "5000" },
@@ -36,11 +35,17 @@ scheduler.extraArgs = [
     { name = "leader-elect-retry-period", value = "5s" },
 ]
 
+[cluster.lab.kubeadm.init_configuration]
+nodeRegistration.kubeletExtraArgs = [{ name = "housekeeping-interval", value = "60s" }]
+
 [cluster.lab.kubeadm.init_configuration.timeouts]
 controlPlaneComponentHealthCheck = "15m"
 kubeletHealthCheck = "10m"
 kubernetesAPICall = "5m"
 etcdAPICall = "5m"
+
+[cluster.lab.kubeadm.join_configuration]
+nodeRegistration.kubeletExtraArgs = [{ name = "housekeeping-interval", value = "60s" }]
 
 [cluster.lab.kubeadm.join_configuration.timeouts]
 controlPlaneComponentHealthCheck = "15m"

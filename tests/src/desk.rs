@@ -82,6 +82,7 @@ impl Desk {
             images: Images::load(&folder.path().join("images")),
             authority: Arc::new(Authority::open(folder.path(), "lab")?),
             seal: Arc::new(Seal::open(folder.path())?),
+            clusters: server::cluster::Clusters::default(),
         };
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let (certificate, key) =

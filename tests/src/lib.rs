@@ -2,4 +2,7 @@
 
 pub mod chromium;
 pub mod desk;
+pub mod kube;
 pub mod server;
+pub mod ssh;
+pub mod stage;

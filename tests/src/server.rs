@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use api::client::Client;
-use api::machine::Machine;
+use api::machine::{Machine, MachineDetail};
 use lab::{Forward, Rack};
 
 /// A program of the workspace, built beside the test that runs it.
@@ -194,4 +194,14 @@ pub fn text(mut command: Command) -> Result<String> {
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     ensure!(status.success(), "{command:?} ended with {status}\n{stdout}\n{stderr}");
     Ok(stdout.into_owned())
+}
+
+/// Seconds in each state, for the person who reads a test's output.
+pub fn phases(detail: &MachineDetail) -> String {
+    let moves: Vec<_> = detail.history.iter().rev().filter(|entry| entry.from != entry.to).collect();
+    let lines = moves.windows(2).map(|pair| {
+        let seconds = (pair[1].at - pair[0].at) as f64 / 1e6;
+        format!("  {:13} {seconds:6.1} s", pair[0].to.as_str())
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -2,10 +2,8 @@
 //! touching anything, while the server is killed once; then both are reprovisioned by the operator's tool.
 //! One pair of boots proves many claims, because boots are what costs time.
 
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use api::facts::BootMode;
@@ -13,7 +11,8 @@ use api::machine::{Machine, MachineDetail};
 use api::state::State;
 use api::trace::HopName;
 use lab::{Bus, Disk, Hardware, Nic, NicModel, Rack, Rom};
-use tests::server::{Server, evidence, images, text};
+use tests::server::{Server, evidence, images, phases};
+use tests::ssh::{new_key, ssh};
 
 /// A machine that installs while another one does, under emulation.
 const LINE: Duration = Duration::from_secs(420);
@@ -59,7 +58,7 @@ profile = "node"
 #[test]
 fn empty_machines_become_running_ones_and_do_it_again() -> Result<()> {
     let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "line")?;
-    let key = ssh_key(&folder)?;
+    let key = new_key(&folder)?;
     let mut rack = Rack::up("line", &folder, "10.77.0.1/24")?;
     let public = std::fs::read_to_string(key.with_extension("pub"))?;
     let mut server = Server::start(&rack, &SITE.replace("KEY", public.trim()), &images()?)?;
@@ -114,14 +113,6 @@ fn with_a_disk_in_front(mut hardware: Hardware) -> Hardware {
     let bus = if matches!(bus, Bus::Ahci { .. }) { Bus::Ahci { wwn: None } } else { bus };
     hardware.disks.insert(0, Disk::new(bus, 1024, &serial));
     hardware
-}
-
-fn ssh_key(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join("key");
-    let mut keygen = Command::new("ssh-keygen");
-    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path);
-    text(keygen)?;
-    Ok(path)
 }
 
 fn detail(server: &Server, name: &str) -> Result<MachineDetail> {
@@ -191,38 +182,4 @@ fn on_the_machine(rack: &Rack, key: &Path, machine: &Machine) -> Result<()> {
     ensure!(lines.contains(&"active"), "its agent runs: {said}");
     ensure!(lines.last() == Some(&"0"), "no swap: {said}");
     Ok(())
-}
-
-/// The agent says hello before sshd listens: both start as soon as the network is there.
-fn ssh(rack: &Rack, key: &Path, address: Ipv4Addr, script: &str) -> Result<String> {
-    let end = Instant::now() + Duration::from_secs(90);
-    loop {
-        let mut ssh = Command::new("ssh");
-        ssh.args([
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            "UserKnownHostsFile=/dev/null",
-            "-o",
-            "ConnectTimeout=30",
-            "-i",
-        ]);
-        ssh.arg(key).arg(format!("root@{address}")).arg(script);
-        match text(rack.in_server(ssh)) {
-            Err(error) if Instant::now() < end && error.to_string().contains("Connection refused") => {
-                std::thread::sleep(Duration::from_secs(1));
-            }
-            said => return said,
-        }
-    }
-}
-
-/// Seconds in each state, for the person who reads the test's output.
-fn phases(detail: &MachineDetail) -> String {
-    let moves: Vec<_> = detail.history.iter().rev().filter(|entry| entry.from != entry.to).collect();
-    let lines = moves.windows(2).map(|pair| {
-        let seconds = (pair[1].at - pair[0].at) as f64 / 1e6;
-        format!("  {:13} {seconds:6.1} s", pair[0].to.as_str())
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,39 @@
+//! Root's shell on an installed machine.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use lab::Rack;
+
+use crate::server::text;
+
+/// A new key, its public half beside it.
+pub fn new_key(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("key");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path);
+    text(keygen)?;
+    Ok(path)
+}
+
+/// The agent says hello before sshd listens: both start as soon as the network is there.
+pub fn ssh(rack: &Rack, key: &Path, address: Ipv4Addr, script: &str) -> Result<String> {
+    let end = Instant::now() + Duration::from_secs(90);
+    loop {
+        let mut ssh = Command::new("ssh");
+        let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=30"];
+        for option in options {
+            ssh.args(["-o", option]);
+        }
+        ssh.arg("-i").arg(key).arg(format!("root@{address}")).arg(script);
+        match text(rack.in_server(ssh)) {
+            Err(error) if Instant::now() < end && error.to_string().contains("Connection refused") => {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            said => return said,
+        }
+    }
+}

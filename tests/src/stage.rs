@@ -1,0 +1,104 @@
+//! A rack with a server in which machines become nodes of one cluster, and a clock that says what happened when.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use api::machine::{Machine, MachineDetail};
+use lab::{Hardware, Rack, cluster};
+
+use crate::server::{Server, images, phases};
+use crate::ssh::{new_key, ssh};
+
+/// An install beside another machine's `kubeadm init`, under emulation.
+pub const LINE: Duration = Duration::from_secs(480);
+/// What Kubernetes does in seconds elsewhere.
+pub const SOON: Duration = Duration::from_secs(180);
+
+const SITE: &str = r#"name = "NAME"
+
+[server]
+
+[[network]]
+name = "rack"
+interface = "srv0"
+address = "10.77.0.1/24"
+pool = ["10.77.0.100-10.77.0.199"]
+router_advertisements = true
+
+[layout.plain]
+root = { size = "4G", grow = true }
+
+[profile.node]
+image = "IMAGE"
+layout = "plain"
+hostname = "node{:02}"
+consoles = ["tty0", "ttyS0,115200n8"]
+authorized_keys = ["KEY"]
+cluster = "lab"
+labels = { "example.org/rack" = "NAME" }
+"#;
+
+pub struct Stage {
+    pub server: Server,
+    pub rack: Rack,
+    key: PathBuf,
+    began: Instant,
+}
+
+impl Stage {
+    /// `machines` are the tables of the site file that say who is what.
+    pub fn up(name: &str, folder: &Path, machines: &str, cluster: &str) -> Result<Stage> {
+        let key = new_key(folder)?;
+        let rack = Rack::up(name, folder, "10.77.0.1/24")?;
+        let public = std::fs::read_to_string(key.with_extension("pub"))?;
+        let site = SITE.replace("NAME", name).replace("IMAGE", cluster::IMAGE).replace("KEY", public.trim());
+        let server = Server::start(&rack, &[&site, machines, cluster].concat(), &images()?)?;
+        Ok(Stage { server, rack, key, began: Instant::now() })
+    }
+
+    pub fn control_plane(&mut self, number: u8) -> Result<Arc<lab::Machine>> {
+        self.rack.add(cluster::control_plane(Hardware::bios(&format!("node{number:02}"), number)))
+    }
+
+    pub fn worker(&mut self, number: u8) -> Result<Arc<lab::Machine>> {
+        self.rack.add(cluster::worker(Hardware::uefi(&format!("node{number:02}"), number)))
+    }
+
+    pub fn says(&self, what: &str) {
+        println!("{:4} s  {what}", self.began.elapsed().as_secs());
+    }
+
+    pub fn reaches(&self, name: &str, what: &str, reached: impl Fn(&Machine) -> bool) -> Result<Machine> {
+        let machine = self.server.wait(name, what, LINE, reached)?;
+        self.says(&format!("{name} {what}"));
+        Ok(machine)
+    }
+
+    pub fn kill_the_server(&mut self, when: &str) -> Result<()> {
+        self.server.kill_and_restart(&self.rack)?;
+        self.says(&format!("metald was killed {when}, and is back"));
+        Ok(())
+    }
+
+    pub fn detail(&self, name: &str) -> Result<MachineDetail> {
+        Ok(self.server.ask(self.server.client()?.machine(name))?)
+    }
+
+    /// What root's shell on the machine says to the script.
+    pub fn shell(&self, name: &str, script: &str) -> Result<String> {
+        let address = self.server.machine(name)?.address.with_context(|| format!("{name} has an address"))?;
+        ssh(&self.rack, &self.key, address, script)
+    }
+
+    /// For the person who reads the test's output: memory, disk, and seconds in each state.
+    pub fn figures(&self, names: &[&str]) -> Result<()> {
+        for name in names {
+            let used = self.shell(name, "free -m | grep Mem; df -m / | tail -n 1")?;
+            println!("{name}: {}\n{}", used.trim().replace('\n', "; "), phases(&self.detail(name)?));
+        }
+        println!("metald: {} kB", self.server.memory_kb()?);
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Kubernetes, for real: two empty machines become a control plane and a worker that a real API server calls Ready; the
+//! worker is made anew while the cluster serves; and at last its power is gone and it leaves all the same. On the way a
+//! false CA is refused, a token dies while its machine is off, and the server is killed in the middle of a join and of
+//! a drain. One run proves it all, because boots are what costs time.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use api::state::State;
+use lab::cluster;
+use serde_json::{Value, json};
+use tests::kube::{Kube, is_ready};
+use tests::server::{evidence, text};
+use tests::stage::{LINE, SOON, Stage};
+
+const CONTROL: &str = "node01";
+const WORKER: &str = "node02";
+
+const MACHINES: &str = r#"
+[[machine]]
+name = "node01"
+macs = ["52:54:00:77:00:01"]
+profile = "node"
+role = "control-plane"
+
+[[machine]]
+name = "node02"
+macs = ["52:54:00:77:00:02"]
+profile = "node"
+"#;
+
+#[test]
+fn machines_become_nodes_and_leave_again() -> Result<()> {
+    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "kubernetes")?;
+    let mut stage = Stage::up("kube", &folder, MACHINES, cluster::TABLE)?;
+    let (control, worker) = (stage.control_plane(1)?, stage.worker(2)?);
+    control.on()?;
+    stage.reaches(CONTROL, "joining", |machine| machine.state == State::Joining)?;
+    worker.on()?;
+    stage.reaches(CONTROL, "active", |machine| machine.state == State::Active)?;
+    let kube = Kube::open(&stage.rack, &stage.server, cluster::NAME)?;
+    ensure!(is_ready(&kube.node(CONTROL)?), "the API server calls {CONTROL} Ready");
+
+    refuses_a_false_ca(&stage, &kube)?;
+    joins_after_its_token_died(&mut stage, &kube, &worker)?;
+    let first = is_as_declared(&kube)?;
+    let serving = Instant::now();
+    serve(&stage, &kube)?;
+    reprovision_under_traffic(&mut stage, &kube)?;
+    let second = is_as_declared(&kube)?;
+    ensure!(first != second, "{WORKER} is another Node than before");
+    let asked = nothing_was_lost(&kube)?;
+    stage.says(&format!("{asked} requests in {} s, none lost", serving.elapsed().as_secs()));
+    stage.figures(&[CONTROL, WORKER])?;
+    leaves_without_power(&stage, &kube, &worker)?;
+    Ok(())
+}
+
+/// Somebody else's CA in what the API server shows to those who join: kubeadm compares it with the hash that the server
+/// gave to the machine.
+fn refuses_a_false_ca(stage: &Stage, kube: &Kube) -> Result<()> {
+    let get = ["-n", "kube-public", "get", "configmap", "cluster-info"];
+    let right = kube.json(&get)?["data"]["kubeconfig"].as_str().context("cluster-info")?.to_owned();
+    let mut base64 = Command::new("base64");
+    base64.arg("-w0").arg(stage.server.state().join("ca.pem"));
+    let other = format!("certificate-authority-data: {}", text(base64)?.trim());
+    let is_ca = |line: &str| line.trim().starts_with("certificate-authority-data:");
+    let own = right.lines().find(|line| is_ca(line)).context("a CA in cluster-info")?.trim();
+    let show = |kubeconfig: &str| {
+        let patch = json!({"data": {"kubeconfig": kubeconfig}}).to_string();
+        kube.ask(&["-n", "kube-public", "patch", "configmap", "cluster-info", "--type=merge", "-p", &patch])
+    };
+    ensure!(
+        stage.server.machine(WORKER)?.state != State::Active,
+        "{WORKER} joined before the CA was exchanged"
+    );
+    show(&right.replace(own, &other))?;
+    let end = Instant::now() + LINE;
+    let refused = loop {
+        let machine = stage.server.machine(WORKER)?;
+        if machine.state == State::Failed {
+            break machine;
+        }
+        ensure!(Instant::now() < end && machine.state != State::Active, "a false CA was taken: {machine:?}");
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    let reason = refused.reason.unwrap_or_default();
+    ensure!(reason.contains("the cluster's CA is not the one"), "the reason names the CA: {reason}");
+    ensure!(kube.node(WORKER)?.is_null(), "nothing was joined");
+    kube.until("its token revoked", SOON, Kube::tokens, Vec::is_empty)?;
+    show(&right)?;
+    stage.says(&format!("a false CA was refused: {reason}"));
+    Ok(())
+}
+
+/// The power goes when the machine holds its token, and stays away for longer than the token lives. Half an hour is not
+/// waited for: the token's end is moved to now.
+fn joins_after_its_token_died(stage: &mut Stage, kube: &Kube, worker: &Arc<lab::Machine>) -> Result<()> {
+    text(stage.server.metalctl(&["machine", "retry", WORKER])?)?;
+    let held = kube.until("a token", SOON, Kube::tokens, |tokens| !tokens.is_empty())?;
+    worker.cut()?;
+    stage.says(&format!("power cut beside {}", held.join(", ")));
+    let past = json!({"stringData": {"expiration": "2026-01-01T00:00:00Z"}}).to_string();
+    for token in &held {
+        kube.ask(&["-n", "kube-system", "patch", token, "--type=merge", "-p", &past])?;
+    }
+    kube.until("its token dead", SOON, Kube::tokens, Vec::is_empty)?;
+    worker.on()?;
+    let new = kube.until("a new token", LINE, Kube::tokens, |tokens| !tokens.is_empty())?;
+    ensure!(new != held, "another token than the dead one");
+    stage.kill_the_server("in the middle of the join")?;
+    stage.reaches(WORKER, "active", |machine| machine.state == State::Active)?;
+    kube.until("its token revoked", SOON, Kube::tokens, Vec::is_empty)?;
+    Ok(())
+}
+
+/// The UID of the worker's Node, which is what the site file says.
+fn is_as_declared(kube: &Kube) -> Result<String> {
+    let node = kube.node(WORKER)?;
+    ensure!(is_ready(&node), "the API server calls {WORKER} Ready: {node}");
+    ensure!(node["metadata"]["labels"]["example.org/rack"] == "kube", "its label: {node}");
+    ensure!(node["spec"]["unschedulable"].is_null(), "it takes pods: {node}");
+    let version = node["status"]["nodeInfo"]["kubeletVersion"].as_str().unwrap_or_default();
+    ensure!(version.starts_with(&format!("v{}.", cluster::RELEASE)), "its release: {version}");
+    Ok(node["metadata"]["uid"].as_str().context("a UID")?.to_owned())
+}
+
+fn serve(stage: &Stage, kube: &Kube) -> Result<()> {
+    let node = kube.node(CONTROL)?;
+    let images = node["status"]["images"].as_array().context("the node's images")?;
+    let names = images.iter().flat_map(|image| image["names"].as_array().cloned().unwrap_or_default());
+    let busybox = names.filter_map(|name| name.as_str().map(String::from)).find(|n| n.contains("busybox:"));
+    let manifest = include_str!("../data/kubernetes/probe.yaml").replace("CLIENT", CONTROL);
+    kube.apply("probe", &manifest.replace("IMAGE", &busybox.context("a busybox beside Kubernetes")?))?;
+    let answers = |kube: &Kube| kube.ask(&["logs", "client"]);
+    let log = kube.until("answers of both replicas", SOON, answers, |log| {
+        let names: BTreeSet<_> =
+            log.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name).collect();
+        names.iter().filter(|name| name.starts_with("probe-")).count() == 2
+    })?;
+    ensure!(pods_by_node(kube)? == [CONTROL, WORKER], "one replica a node");
+    stage.says(&format!("two replicas serve; the client asked {} times", log.lines().count()));
+    Ok(())
+}
+
+fn reprovision_under_traffic(stage: &mut Stage, kube: &Kube) -> Result<()> {
+    let words = ["machine", "reprovision", WORKER, "--yes", "--wait", "--timeout", "12m"];
+    let mut metalctl = stage.server.metalctl(&words)?.spawn()?;
+    kube.until("its pods evicted", SOON, pods_by_node, |nodes| !nodes.iter().any(|node| node == WORKER))?;
+    ensure!(stage.server.machine(WORKER)?.state == State::Draining, "{WORKER} is draining");
+    stage.kill_the_server("in the middle of the drain")?;
+    stage.reaches(WORKER, "in RAM again", |machine| machine.state == State::Inspecting)?;
+    ensure!(kube.node(WORKER)?.is_null(), "its Node is gone");
+    ensure!(metalctl.wait()?.success(), "metalctl machine reprovision --wait ended well");
+    stage.says(&format!("{WORKER} was made anew"));
+    Ok(())
+}
+
+/// How often the client asked.
+fn nothing_was_lost(kube: &Kube) -> Result<usize> {
+    let log = kube.ask(&["logs", "client"])?;
+    let served = log.lines().skip_while(|line| !line.contains("probe-"));
+    let (asked, lost): (Vec<_>, Vec<_>) = served.partition(|line| line.contains("probe-"));
+    ensure!(lost.is_empty(), "of {} requests these were lost: {lost:?}", asked.len() + lost.len());
+    Ok(asked.len())
+}
+
+/// The operator vouches for the power, and the worker's node leaves without its help.
+fn leaves_without_power(stage: &Stage, kube: &Kube, worker: &Arc<lab::Machine>) -> Result<()> {
+    let two = |pods: &Value| pods["items"].as_array().is_some_and(|pods| pods.len() == 2);
+    let pods = kube.until("two pods", SOON, |kube| kube.json(&["get", "pods", "-l", "app=probe"]), two)?;
+    let one = pods["items"][0]["metadata"]["name"].as_str().context("a pod")?;
+    // Both were on the control plane; its successor goes where there is none.
+    kube.ask(&["delete", "pod", one, "--wait=false"])?;
+    kube.until("a replica on each", SOON, pods_by_node, |nodes| *nodes == [CONTROL, WORKER])?;
+    worker.cut()?;
+    text(stage.server.metalctl(&["machine", "reprovision", WORKER, "--yes", "--powered-off"])?)?;
+    stage.reaches(WORKER, "let go", |machine| machine.state == State::Inspecting)?;
+    ensure!(kube.node(WORKER)?.is_null(), "its Node is gone");
+    kube.until("both replicas on one", SOON, pods_by_node, |nodes| *nodes == [CONTROL, CONTROL])?;
+    stage.says(&format!("{WORKER} left without power, and its pods are elsewhere"));
+    Ok(())
+}
+
+/// The nodes of the replicas that are to stay, in order.
+fn pods_by_node(kube: &Kube) -> Result<Vec<String>> {
+    let pods = kube.json(&["get", "pods", "-l", "app=probe"])?;
+    let pods = pods["items"].as_array().cloned().unwrap_or_default();
+    let stays = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    let mut nodes: Vec<String> =
+        stays.filter_map(|pod| pod["spec"]["nodeName"].as_str().map(String::from)).collect();
+    nodes.sort();
+    Ok(nodes)
+}
