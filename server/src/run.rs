@@ -163,6 +163,16 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
         cluster::watch::watch(clusters).await;
         Ok(())
     });
+    let leaving = app.clone();
+    parts.spawn(async move {
+        cluster::drain::drain(leaving).await;
+        Ok(())
+    });
+    let upkeep = app.clone();
+    parts.spawn(async move {
+        cluster::upkeep::keep_up(upkeep).await;
+        Ok(())
+    });
     start_https(app, parts).await?;
     for network in &app.site.networks {
         start_http(app, network, parts).await?;

@@ -127,15 +127,15 @@ async fn act(app: &App, leaver: &Leaver, floor: Floor, action: Action) -> Result
         Action::Wait(waited_for) => waited_for,
         Action::ReadMembers => etcd::read_members(app, cluster).await?,
         Action::Snapshot => {
-            etcd::snapshot(app, cluster, &id, floor.snapshot).await?;
+            etcd::snapshot(app, cluster, Some(&id), floor.snapshot).await?;
             "a snapshot of etcd".into()
         }
         Action::MoveAddress => {
             etcd::give_up_address(app, cluster, &id, name, floor.address).await?;
             "the virtual address to move".into()
         }
-        Action::RemoveMember => {
-            etcd::remove(app, cluster, &id, name, floor.removal).await?;
+        Action::RemoveMember(who) => {
+            etcd::remove(app, cluster, &id, who, floor.removal).await?;
             "etcd to let go of its member".into()
         }
         Action::AskAgent => "its agent to stop the kubelet".into(),

@@ -18,8 +18,9 @@ use crate::config::Cluster;
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// A snapshot is sent over the network.
 const SENDING: Duration = Duration::from_secs(30 * 60);
-/// Between a failure and the next try, in microseconds.
+/// Between a failure and the next try, in microseconds: twice as long after each further one, up to an hour.
 const PAUSE: i64 = 20_000_000;
+const LONGEST_PAUSE: i64 = 3_600_000_000;
 /// Tasks to look through: one drain asks for few.
 const RECENT: i64 = 100;
 
@@ -27,7 +28,7 @@ const RECENT: i64 = 100;
 pub struct Asked {
     pub progress: Progress,
     /// The key under which it is asked for next.
-    next: String,
+    pub next: String,
     /// When the last try ended, in microseconds since 1970; 0 when there was none.
     pub ended: i64,
 }
@@ -35,7 +36,7 @@ pub struct Asked {
 /// How far the tries of something are whose keys begin so.
 pub async fn asked(app: &App, prefix: &str) -> Result<Asked> {
     let mut last = None;
-    let mut tries = 0;
+    let mut tries = 0_u32;
     while let Some(task) = app.store.cluster_task_by_key(&format!("{prefix}/{tries}")).await? {
         last = Some(task);
         tries += 1;
@@ -44,12 +45,18 @@ pub async fn asked(app: &App, prefix: &str) -> Result<Asked> {
     let Some(task) = last else { return Ok(Asked { progress: Progress::Due, next, ended: 0 }) };
     let progress = match task.state.as_str() {
         "done" => Progress::Done,
-        "failed" if clock::now() - task.at < PAUSE => Progress::Failed(task.reason.unwrap_or_default()),
+        "failed" if clock::now() - task.at < pause(tries) => {
+            Progress::Failed(task.reason.unwrap_or_default())
+        }
         "failed" => Progress::Due,
         _ => Progress::Running,
     };
     let ended = if progress == Progress::Running { 0 } else { task.at };
     Ok(Asked { progress, next, ended })
+}
+
+fn pause(failures: u32) -> i64 {
+    PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(LONGEST_PAUSE)
 }
 
 /// Etcd's members as an agent has listed them, asked for no earlier than `since`.
@@ -95,16 +102,17 @@ pub async fn list_members(app: &App, cluster: &str) -> Result<String> {
     Ok(key)
 }
 
-/// A snapshot, kept as the one before this machine's removal.
-pub async fn snapshot(app: &App, cluster: &str, machine: &MachineId, asked: Asked) -> Result<()> {
-    let subject = Some(machine.clone());
+/// `before`: the machine whose removal follows.
+pub async fn snapshot(app: &App, cluster: &str, before: Option<&MachineId>, asked: Asked) -> Result<()> {
+    let subject = before.cloned();
     let step =
         Step { key: asked.next, step: ClusterStep::Snapshot, subject, executor: None, patience: SENDING };
     steps::ask(app, cluster, step, clock::now()).await.map(drop)
 }
 
-pub async fn remove(app: &App, cluster: &str, machine: &MachineId, node: &str, asked: Asked) -> Result<()> {
-    let remove = ClusterStep::RemoveMember { name: node.into() };
+/// `who`: a member's name, or its id.
+pub async fn remove(app: &App, cluster: &str, machine: &MachineId, who: String, asked: Asked) -> Result<()> {
+    let remove = ClusterStep::RemoveMember { name: who };
     let subject = Some(machine.clone());
     let step = Step { key: asked.next, step: remove, subject, executor: None, patience: PATIENCE };
     steps::ask(app, cluster, step, clock::now()).await.map(drop)
@@ -113,11 +121,12 @@ pub async fn remove(app: &App, cluster: &str, machine: &MachineId, node: &str, a
 /// Has the machine itself put its claim to the virtual address behind all others', so that one of them takes it.
 pub async fn give_up_address(
     app: &App,
-    cluster: &Cluster,
+    cluster: &str,
     machine: &MachineId,
     node: &str,
     asked: Asked,
 ) -> Result<()> {
+    let Some(cluster) = app.site.clusters.get(cluster) else { return Ok(()) };
     let Some(place) = members::place(app, machine).await? else { return Ok(()) };
     let me = Member { node: node.into(), address: place.address };
     let others = members::others(app, &cluster.name, machine).await?;
@@ -147,6 +156,11 @@ fn last_in_line(files: Vec<NodeFile>) -> Vec<NodeFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_again_and_again_is_tried_less_often() {
+        assert_eq!([1, 2, 3, 9, u32::MAX].map(pause), [20, 40, 80, 3600, 3600].map(|s| s * 1_000_000));
+    }
 
     #[test]
     fn who_gives_up_the_address_is_last_in_line() {

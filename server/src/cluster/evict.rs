@@ -104,7 +104,8 @@ async fn evict_one(client: &Client, pod: &Pod) -> Result<Option<String>> {
         },
     };
     let api = Api::<core::Pod>::namespaced(client.clone(), &pod.namespace);
-    let call = api.create_subresource::<_, Status>("eviction", &pod.name, &PostParams::default(), &eviction);
+    let params = PostParams::default();
+    let call = api.create_subresource::<_, Status>("eviction", &pod.name, &params, &eviction);
     let error = match within_or_gone(call).await {
         Ok(_) => return Ok(None),
         Err(Error::Kube(error)) => error,

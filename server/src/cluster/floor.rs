@@ -1,7 +1,7 @@
 //! What is seen of a machine that leaves: in the rows, at the API server, in etcd.
 
 use api::cluster::{ClusterState, EtcdMember, Role};
-use api::state::Home;
+use api::state::{Errand, Home, State};
 use k8s_openapi::api::core::v1 as core;
 use kube::Client;
 
@@ -19,6 +19,9 @@ const SILENCE: i64 = 120_000_000;
 const SILENCE_OF_FENCED: i64 = 60_000_000;
 /// For how long a list of etcd's members is believed, in microseconds.
 const FRESH: i64 = 60_000_000;
+
+/// Machines that are looked through in a state.
+const PAGE: i64 = 1000;
 
 pub struct Floor {
     /// None where the cluster is not up: then there is nothing to leave but the machine's own half.
@@ -89,6 +92,13 @@ pub async fn look_around(app: &App, leaver: &Leaver) -> Result<Floor> {
 
 async fn control_plane(app: &App, leaver: &Leaver, floor: &mut Floor) -> Result<()> {
     let (id, cluster, now) = (leaver.row.id(), &leaver.node.cluster, clock::now());
+    let holder = app.store.cluster(cluster).await?.and_then(|row| row.admitting);
+    if holder.as_deref() != Some(&id.0) {
+        floor.before = on_its_way_back(app, leaver).await?;
+    }
+    if floor.before.is_some() {
+        return Ok(());
+    }
     if !app.store.cluster_admit(cluster, &id, now).await? {
         floor.before = Some(before(app, cluster).await?);
         return Ok(());
@@ -106,6 +116,24 @@ async fn control_plane(app: &App, leaver: &Leaver, floor: &mut Floor) -> Result<
         floor.address.progress = Progress::Done;
     }
     Ok(())
+}
+
+/// Another control plane that is being installed or joins: one after the other, or etcd shrinks to one member
+/// while all wait to come back.
+async fn on_its_way_back(app: &App, leaver: &Leaver) -> Result<Option<String>> {
+    let ways = [State::Inspecting, State::Partitioning, State::Installing, State::Booting, State::Joining];
+    for state in ways {
+        for row in app.store.machines_in(state, "", PAGE).await? {
+            let Some(profile) = app.profile(&row) else { continue };
+            let role = app.site.role(profile, row.hostname.as_deref());
+            let same = profile.cluster.as_ref() == Some(&leaver.node.cluster) && role == Role::ControlPlane;
+            let comes = state != State::Inspecting || row.life()?.errand == Errand::Reprovision;
+            if same && comes && row.id != leaver.row.id {
+                return Ok(Some(row.name().into()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The name of the control plane whose turn it is.

@@ -14,10 +14,12 @@ pub enum Interruption {
     RemoveDead,
 }
 
-/// Learners have no vote, so only voters count. A machine that is no member interrupts nothing.
+/// `target`: by its name, or by its id where it never started and has no name. Learners have no vote, so only
+/// voters count. A machine that is no member interrupts nothing.
 pub fn guard(cluster: &str, members: &[EtcdMember], target: &str, what: Interruption) -> Result<(), String> {
-    let Some(member) = members.iter().find(|member| member.name == target) else { return Ok(()) };
-    let others = || members.iter().filter(|other| !other.learner && other.name != target);
+    let is_target = |member: &&EtcdMember| member.name == target || member.id == target;
+    let Some(member) = members.iter().find(is_target) else { return Ok(()) };
+    let others = || members.iter().filter(|other| !other.learner && other.id != member.id);
     let voters = others().count() + usize::from(!member.learner);
     let left = others().filter(|other| other.healthy).count();
     let healthy = left + usize::from(!member.learner && member.healthy);

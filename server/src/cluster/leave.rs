@@ -74,7 +74,8 @@ pub enum Action {
     /// The taint that lets the cluster give up what ran on a machine that is off.
     TaintOutOfService,
     MoveAddress,
-    RemoveMember,
+    /// By its name, or by its id where it has none.
+    RemoveMember(String),
     /// Kubelet must be stopped before its Node object goes, or it registers again.
     AskAgent,
     DeleteNode,
@@ -107,9 +108,12 @@ fn dead(seen: &Seen<'_>) -> bool {
     !seen.stopped && seen.agent != Agent::Here && !seen.object.is_some_and(|object| object.ready)
 }
 
-/// Its entry in etcd, by the node's name.
+/// Its entry in etcd. A learner without a name is half of a join that failed: its own, for nobody else joins
+/// while this one has its turn.
 fn entry<'a>(seen: &Seen<'a>) -> Option<&'a EtcdMember> {
-    seen.members?.iter().find(|member| member.name == seen.node)
+    let members = seen.members?;
+    let own = members.iter().find(|member| member.name == seen.node);
+    own.or_else(|| members.iter().find(|member| member.learner && member.name.is_empty()))
 }
 
 /// Control planes leave and join one at a time.
@@ -183,16 +187,18 @@ fn member(seen: &Seen<'_>) -> Option<Action> {
         return None;
     }
     let Some(members) = seen.members else { return Some(Action::ReadMembers) };
-    entry(seen)?;
+    let entry = entry(seen)?;
+    let who = if entry.name.is_empty() { &entry.id } else { &entry.name };
     let what = if dead(seen) { Interruption::RemoveDead } else { Interruption::Remove };
-    if let Err(no) = guard(seen.cluster, members, seen.node, what) {
+    if let Err(no) = guard(seen.cluster, members, who, what) {
         return Some(Wait(format!("etcd to spare it: {no}")));
     }
     let address = match seen.agent {
         Agent::Here => by_agent(&seen.address, Action::MoveAddress, "the virtual address to move"),
         Agent::Silent { .. } => None,
     };
-    address.or_else(|| by_agent(&seen.removal, Action::RemoveMember, "etcd to let go of its member"))
+    let remove = Action::RemoveMember(who.clone());
+    address.or_else(|| by_agent(&seen.removal, remove, "etcd to let go of its member"))
 }
 
 fn agent(seen: &Seen<'_>) -> Option<Action> {

@@ -108,8 +108,12 @@ async fn hello(
         );
         app.store.hop(&machine, Hop { name: HopName::Hello, at: now, detail }, false).await?;
     }
+    let boot_id = hello.boot_id.clone();
     let event = Event::Hello { home: hello.home, boot_id: hello.boot_id, generation };
     let applied = app.store.submit(&machine, event, "agent", now).await?;
+    if hello.home == Home::Disk {
+        crate::cluster::dead::spoke(&app, &row, &boot_id).await?;
+    }
     if let Step::Refuse(why) = applied.step {
         tracing::warn!(machine = row.name(), why, "an unexpected hello");
     }

@@ -23,6 +23,7 @@ use super::boot::hash;
 use super::error::Failure;
 use crate::app::App;
 use crate::clock;
+use crate::cluster::interrupt::may_leave;
 use crate::freeze::Authorisation;
 use crate::lifecycle::next::Step;
 use crate::why;
@@ -175,6 +176,7 @@ pub async fn submit(
             return Err(Failure::new(StatusCode::CONFLICT, refusal));
         }
     }
+    may_leave(app, &row, &life, &event, powered_off).await?;
     let applied = app.store.submit(&row.id(), event, &said_by(who, allowed), clock::now()).await?;
     if let Step::Refuse(why) = applied.step {
         let hint = format!("it is `{}`; `metalctl machine why {}` says more", life.state, row.name());

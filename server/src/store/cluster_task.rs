@@ -132,6 +132,14 @@ impl Store {
         Ok(on!(self.read(), p => sqlx::query_as(sql).bind(key).fetch_optional(p).await)?)
     }
 
+    /// Whether a step waits that only this machine may do.
+    pub async fn cluster_task_calls(&self, executor: &MachineId) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM cluster_task WHERE executor = $1 AND fixed AND state IN ('queued', 'running')";
+        let (calls,): (i64,) =
+            on!(self.read(), p => sqlx::query_as(sql).bind(&executor.0).fetch_one(p).await)?;
+        Ok(calls > 0)
+    }
+
     /// Newest first.
     pub async fn cluster_tasks(&self, cluster: &str, limit: i64) -> Result<Vec<ClusterTaskRow>> {
         let sql = "SELECT * FROM cluster_task WHERE cluster = $1 ORDER BY created DESC, id DESC LIMIT $2";

@@ -1,7 +1,7 @@
 //! The table `node`: what a machine is in its cluster, from the moment it may join until the cluster has let
 //! go of it. Writes that change nothing wake nobody: the cluster's loop may say the same again and again.
 
-use api::cluster::{Node, Role};
+use api::cluster::{CertificateExpiry, Node, Role};
 use api::id::{Hostname, MachineId};
 
 use super::{Error, Result, Store, on, stored};
@@ -25,6 +25,7 @@ pub struct NodeRow {
     /// Its own agent may stop it now.
     pub leave_ready: bool,
     pub body: Option<String>,
+    pub certificates: Option<String>,
 }
 
 impl NodeRow {
@@ -40,7 +41,8 @@ impl NodeRow {
     /// version of this program wrote: the next look at the cluster writes it anew.
     pub fn node(&self) -> Option<Node> {
         let node: Node = serde_json::from_str(self.body.as_deref()?).ok()?;
-        Some(Node { leaving: self.leaving.clone(), ..node })
+        let certificates = self.certificates.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        Some(Node { leaving: self.leaving.clone(), certificates: certificates.unwrap_or_default(), ..node })
     }
 }
 
@@ -59,7 +61,8 @@ impl Store {
         let sql = "INSERT INTO node (machine, cluster, role, generation, name, fenced, forced, leave_ready, body) \
                    VALUES ($1, $2, $3, $4, $5, FALSE, FALSE, FALSE, $6) ON CONFLICT (machine) DO UPDATE SET \
                    cluster = excluded.cluster, role = excluded.role, generation = excluded.generation, name = excluded.name, \
-                   fenced = FALSE, forced = FALSE, leaving = NULL, leave_ready = FALSE, body = excluded.body \
+                   fenced = FALSE, forced = FALSE, leaving = NULL, leave_ready = FALSE, body = excluded.body, \
+                   certificates = NULL \
                    WHERE node.generation < excluded.generation OR (node.generation = excluded.generation AND \
                    (node.cluster <> excluded.cluster OR node.role <> excluded.role OR node.name <> excluded.name))";
         let node = unseen(machine, cluster, role, name, now);
@@ -108,10 +111,10 @@ impl Store {
         .await
     }
 
-    /// What the API server shows of it. True when that is news.
+    /// What the API server shows of it: all but its certificates, and what it waits for. True when that is news.
     pub async fn node_seen(&self, machine: &MachineId, node: &Node) -> Result<bool> {
         let sql = "UPDATE node SET body = $2 WHERE machine = $1 AND body IS DISTINCT FROM $2";
-        let body = text(&Node { leaving: None, ..node.clone() })?;
+        let body = text(&Node { leaving: None, certificates: Vec::new(), ..node.clone() })?;
         let key = machine.0.clone();
         let news = self
             .write(move |conn| {
@@ -126,6 +129,30 @@ impl Store {
         Ok(news)
     }
 
+    /// What its agent tells of its certificates. False when there is no node of this generation.
+    pub async fn node_certificates(
+        &self,
+        machine: &MachineId,
+        generation: i64,
+        certificates: &[CertificateExpiry],
+    ) -> Result<bool> {
+        let sql = "UPDATE node SET certificates = $3 WHERE machine = $1 AND generation = $2 AND certificates IS DISTINCT FROM $3";
+        let text = serde_json::to_string(certificates)
+            .map_err(|_| Error::Stored { place: "node.certificates", text: machine.0.clone() })?;
+        let key = machine.0.clone();
+        let news = self
+            .write(move |conn| {
+                Box::pin(async move {
+                    let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(generation).bind(text)
+                        .execute(&mut **c).await.map(|r| r.rows_affected()))?;
+                    Ok(rows == 1)
+                })
+            })
+            .await?;
+        self.changed_if(news, machine);
+        Ok(news || self.node(machine).await?.is_some_and(|row| row.generation == generation))
+    }
+
     /// Adds what a person said; what was said before stays said.
     pub async fn node_wish(&self, machine: &MachineId, fenced: bool, forced: bool) -> Result<()> {
         let sql = "UPDATE node SET fenced = (fenced OR $2), forced = (forced OR $3) \
@@ -136,6 +163,23 @@ impl Store {
                 Box::pin(async move {
                     let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(fenced).bind(forced)
                         .execute(&mut **c).await.map(|r| r.rows_affected()))?;
+                    Ok(rows == 1)
+                })
+            })
+            .await?;
+        self.changed_if(news, machine);
+        Ok(())
+    }
+
+    /// It was heard: what a person said of its power no longer holds.
+    pub async fn node_has_power(&self, machine: &MachineId) -> Result<()> {
+        let sql = "UPDATE node SET fenced = FALSE WHERE machine = $1 AND fenced";
+        let key = machine.0.clone();
+        let news = self
+            .write(move |conn| {
+                Box::pin(async move {
+                    let rows = on!(conn, c => sqlx::query(sql).bind(key).execute(&mut **c).await
+                        .map(|r| r.rows_affected()))?;
                     Ok(rows == 1)
                 })
             })

@@ -119,9 +119,9 @@ impl Floor {
                 self.pods.retain(|pod| pod.kind == Kind::Stays);
             }
             Action::MoveAddress => self.address = Progress::Done,
-            Action::RemoveMember => {
+            Action::RemoveMember(who) => {
                 assert_eq!(self.snapshot, Progress::Done);
-                self.members.retain(|member| member.name != "node07");
+                self.members.retain(|member| member.name != *who && member.id != *who);
             }
             Action::AskAgent => {
                 assert!(self.members.iter().all(|member| member.name != "node07"));
@@ -249,6 +249,16 @@ fn a_kubelet_that_is_gone_is_not_waited_for() {
     let pods = [web];
     let seen = Seen { object: Some(silent_kubelet), pods: &pods, ..worker() };
     assert_eq!(step(&seen), Action::AskAgent);
+}
+
+#[test]
+fn half_of_a_failed_join_leaves_etcd_too() {
+    let mut half = members(&["node01", "fd42"]);
+    (half[1].name, half[1].learner, half[1].healthy) = (String::new(), true, false);
+    let mut floor = Floor::new(&[], half);
+    let actions = floor.run(&Seen { control_plane: true, ..worker() });
+    assert!(actions.contains(&Action::RemoveMember("fd42".into())), "{actions:?}");
+    assert_eq!(floor.members, members(&["node01"]));
 }
 
 #[test]

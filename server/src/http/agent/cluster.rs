@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path as FilePath;
 
 use api::cluster::{ClusterAccess, ClusterResult, JoinSecrets, NodeReport, Role, Snapshot};
+use api::id::MachineId;
 use api::routes::agent as routes;
 use api::state::{Home, State as LifeState};
 use api::task::TaskKind;
@@ -19,8 +20,10 @@ use tokio::io::AsyncWriteExt;
 
 use super::Agent;
 use crate::app::App;
+use crate::ca::private_folder;
 use crate::clock;
 use crate::cluster::secrets::{self, Upload};
+use crate::cluster::tasks_due::snapshot_name;
 use crate::cluster::{client, steps};
 use crate::http::error::Failure;
 use crate::store::{ClusterTaskRow, NodeRow};
@@ -86,9 +89,10 @@ async fn cluster(
     let (machine, now) = (agent.machine(), clock::now());
     match app.store.cluster_up(&node.cluster, &machine, node.generation, access.ca_pem, sealed, now).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => {
-            Err(Failure::new(StatusCode::CONFLICT, "another machine initialises this cluster, or has done so"))
-        }
+        false => Err(Failure::new(
+            StatusCode::CONFLICT,
+            "another machine initialises this cluster, or has done so",
+        )),
     }
 }
 
@@ -98,17 +102,13 @@ async fn node(
     Json(report): Json<NodeReport>,
 ) -> Result<StatusCode, Failure> {
     let machine = agent.machine();
-    let row = app.store.node(&machine).await?.filter(|row| {
-        agent.0.home == Home::Disk && agent.0.generation == row.generation
-    });
-    let Some(mut node) = row.and_then(|row| row.node()) else {
-        return Err(Failure::new(StatusCode::CONFLICT, "the machine is no node"));
-    };
-    if node.certificates != report.certificates {
-        node.certificates = report.certificates;
-        app.store.node_seen(&machine, &node).await?;
+    let generation = agent.0.generation;
+    let known = agent.0.home == Home::Disk
+        && app.store.node_certificates(&machine, generation, &report.certificates).await?;
+    match known {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Failure::new(StatusCode::CONFLICT, "the machine is no node")),
     }
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A cluster task that this agent runs.
@@ -146,7 +146,11 @@ async fn snapshot(
     }
     let now = clock::now();
     let folder = app.site.server.state.join("snapshots").join(&task.cluster);
-    let file = format!("{}.db", api::words::moment(now).replace([' ', ':'], "-").trim_end_matches('Z'));
+    let before = match &task.subject {
+        Some(machine) => app.store.node(&MachineId(machine.clone())).await?.map(|node| node.name),
+        None => None,
+    };
+    let file = snapshot_name(now, before.as_deref());
     let failed = |error: io::Error| {
         let what = format!("the snapshot could not be kept in {}: {error}", folder.display());
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, what)
@@ -159,9 +163,7 @@ async fn snapshot(
 
 /// Under its name only when it is whole and on the disk. It holds every secret of the cluster: for root only.
 async fn keep(folder: &FilePath, file: &str, body: Body) -> io::Result<(u64, String)> {
-    use std::os::unix::fs::PermissionsExt;
-    tokio::fs::create_dir_all(folder).await?;
-    tokio::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).await?;
+    private_folder(folder).map_err(io::Error::other)?;
     let part = folder.join(format!(".{file}.part"));
     let mut out = tokio::fs::OpenOptions::new();
     let mut out = out.write(true).create(true).truncate(true).mode(0o600).open(&part).await?;

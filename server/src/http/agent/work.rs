@@ -69,6 +69,8 @@ async fn cluster_task(app: &App, agent: &Agent, row: &Row, life: &Life) -> Resul
     let Some(cluster) = app.store.cluster(&node.cluster).await? else { return Ok(None) };
     let first = cluster.machine.as_deref() == Some(&row.id) && cluster.generation == life.generation;
     let serves = life.state == State::Active || (life.state == State::Joining && first);
+    // One that leaves has a last thing to do by itself: to give up the virtual address.
+    let serves = serves || (life.state == State::Draining && app.store.cluster_task_calls(&row.id()).await?);
     if node.role()? != Role::ControlPlane || cluster.state()? != ClusterState::Up || !serves {
         return Ok(None);
     }

@@ -1,0 +1,64 @@
+//! Whether what an operator wants may take a control plane out of its cluster: etcd's members are asked for, and
+//! the guard answers.
+
+use std::time::Duration;
+
+use api::cluster::{ClusterState, EtcdMember, Role};
+use api::event::Event;
+use api::state::{Life, State};
+
+use super::guard::{Interruption, guard, last};
+use super::{Refusal, etcd, steps};
+use crate::app::App;
+use crate::clock;
+use crate::lifecycle::next::{Step, next};
+use crate::store::machine::Row;
+
+/// An operator waits so long for a control plane to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A list this young is as good as a new one, in microseconds.
+const FRESH: i64 = 15_000_000;
+
+/// `powered_off`: somebody vouches that the machine does not run.
+pub async fn may_leave(
+    app: &App,
+    row: &Row,
+    life: &Life,
+    event: &Event,
+    powered_off: bool,
+) -> Result<(), Refusal> {
+    // Whatever else it is, it leaves the node where it is, or has left it already.
+    if next(life, event) != Step::Go(State::Draining) {
+        return Ok(());
+    }
+    let Some(node) = app.store.node(&row.id()).await? else { return Ok(()) };
+    let Some(cluster) = app.store.cluster(&node.cluster).await? else { return Ok(()) };
+    if node.role()? != Role::ControlPlane || cluster.state()? != ClusterState::Up {
+        return Ok(());
+    }
+    let refuse = |no: String| Refusal::NotNow(format!("{} stays: {no}", row.name()));
+    let nodes = app.store.nodes(&node.cluster).await?;
+    let planes = nodes.iter().filter(|node| node.role().is_ok_and(|role| role == Role::ControlPlane)).count();
+    // In a cluster that was adopted there may be others that are not ours.
+    if planes == 1 && cluster.machine.is_some() {
+        return Err(refuse(last(&node.cluster)));
+    }
+    let members = members(app, &node.cluster).await.map_err(|error| {
+        let hint = format!("`metalctl cluster reset {}` gives the cluster up", node.cluster);
+        refuse(format!("nobody says whether etcd can spare it ({error}); {hint}"))
+    })?;
+    let what = if powered_off { Interruption::RemoveDead } else { Interruption::Remove };
+    guard(&node.cluster, &members, &node.name, what).map_err(refuse)
+}
+
+async fn members(app: &App, cluster: &str) -> Result<Vec<EtcdMember>, Refusal> {
+    let since = clock::now() - FRESH;
+    if let Some(members) = etcd::members(app, cluster, since).await? {
+        return Ok(members);
+    }
+    let key = etcd::list_members(app, cluster).await?;
+    match steps::wait(app, &key, PATIENCE).await? {
+        Some(api::cluster::ClusterResult::Members { members }) => Ok(members),
+        _ => Err(Refusal::NotNow("a control plane listed no members".into())),
+    }
+}

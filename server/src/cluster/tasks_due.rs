@@ -1,0 +1,197 @@
+//! What a cluster needs from time to time: a snapshot of etcd each day, and new certificates before the old ones
+//! end. Pure.
+
+use api::cluster::{CertificateExpiry, Snapshot};
+use api::words::moment;
+
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+/// Snapshots that are kept of those that nobody was removed after.
+const KEPT: usize = 7;
+/// How long those before a removal are kept.
+const KEPT_BEFORE_REMOVAL: i64 = 30 * DAY;
+/// A cluster that has just begun has something to keep after this.
+const FIRST: i64 = HOUR;
+/// New certificates are made when this much is left, or a third of their life where that is less.
+const LEFT: i64 = 30 * DAY;
+/// What kubeadm gives a certificate where the site says nothing.
+const LIFE: i64 = 365 * DAY;
+/// Between time and node in the name of a snapshot that was taken before a removal.
+const BEFORE: &str = "-before-";
+
+/// The name says when, and before whose removal.
+pub fn snapshot_name(at: i64, before: Option<&str>) -> String {
+    let at = moment(at).replace([' ', ':'], "-");
+    let at = at.trim_end_matches('Z');
+    match before {
+        Some(node) => format!("{at}{BEFORE}{node}.db"),
+        None => format!("{at}.db"),
+    }
+}
+
+/// Since when a new one is due; `snapshots` are those that there are, the newest first.
+pub fn snapshot_due(snapshots: &[Snapshot], up_since: i64, now: i64) -> bool {
+    let due = snapshots.first().map_or(up_since + FIRST, |newest| newest.at + DAY);
+    now >= due
+}
+
+/// The ones that nobody will miss.
+pub fn superfluous(snapshots: &[Snapshot], now: i64) -> Vec<&Snapshot> {
+    let mut plain = 0;
+    let mut gone = Vec::new();
+    for snapshot in snapshots {
+        let keep = match snapshot.file.contains(BEFORE) {
+            true => now - snapshot.at < KEPT_BEFORE_REMOVAL,
+            false => {
+                plain += 1;
+                plain <= KEPT
+            }
+        };
+        if !keep {
+            gone.push(snapshot);
+        }
+    }
+    gone
+}
+
+/// A control plane as its own agent and the API server describe it.
+#[derive(Clone, Debug)]
+pub struct Plane<'a> {
+    pub node: &'a str,
+    pub ready: bool,
+    pub certificates: &'a [CertificateExpiry],
+}
+
+/// The control plane whose certificates are to be made anew now, and when the first of them ends. The next one
+/// waits until this one tells of new ones, and while another is not Ready: renewal restarts an API server.
+pub fn renewal_due<'a, 'b>(planes: &'a [Plane<'b>], life: i64, now: i64) -> Option<(&'a Plane<'b>, i64)> {
+    let first = planes.iter().filter_map(|plane| Some((plane, first_to_end(plane)?)));
+    let (plane, ends) = first.min_by_key(|(_, ends)| *ends)?;
+    let due = ends - now < LEFT.min(life / 3);
+    let others_serve = planes.iter().all(|other| other.ready || other.node == plane.node);
+    // With an end in the past there is nothing left to spare.
+    (due && (others_serve || ends <= now)).then_some((plane, ends))
+}
+
+/// Of those that kubeadm renews: no CA, and not the kubelet's own, which it renews itself.
+fn first_to_end(plane: &Plane<'_>) -> Option<i64> {
+    let renewed = |name: &str| name != "ca" && !name.ends_with("-ca") && !name.starts_with("kubelet");
+    let of_kubeadm = plane.certificates.iter().filter(|certificate| renewed(&certificate.name));
+    of_kubeadm.map(|certificate| certificate.not_after).min()
+}
+
+/// How long new certificates live, in microseconds: kubeadm's `certificateValidityPeriod`, as Go writes it.
+pub fn life(cluster_configuration: &serde_json::Value) -> i64 {
+    let period = cluster_configuration.get("certificateValidityPeriod").and_then(|period| period.as_str());
+    period.and_then(duration).filter(|life| *life > 0).unwrap_or(LIFE)
+}
+
+/// `8760h0m0s`.
+fn duration(text: &str) -> Option<i64> {
+    let (mut total, mut rest) = (0_i64, text);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: i64 = rest[..end].parse().ok()?;
+        let unit = match &rest[end..end + 1] {
+            "h" => HOUR,
+            "m" => HOUR / 60,
+            "s" => HOUR / 3600,
+            _ => return None,
+        };
+        total = total.checked_add(number.checked_mul(unit)?)?;
+        rest = &rest[end + 1..];
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: i64 = 1_795_507_200_000_000;
+
+    fn snapshot(days_ago: i64, before: Option<&str>) -> Snapshot {
+        let at = NOW - days_ago * DAY;
+        let file = snapshot_name(at, before);
+        Snapshot { cluster: "prod".into(), file, at, size: 1, sha256: String::new() }
+    }
+
+    #[test]
+    fn a_snapshot_is_taken_each_day() {
+        assert!(!snapshot_due(&[], NOW, NOW));
+        assert!(snapshot_due(&[], NOW - HOUR, NOW));
+        assert!(!snapshot_due(&[snapshot(0, None)], 0, NOW));
+        assert!(snapshot_due(&[snapshot(1, None), snapshot(2, None)], 0, NOW));
+        assert!(!snapshot_due(&[snapshot(0, Some("node02")), snapshot(3, None)], 0, NOW));
+    }
+
+    #[test]
+    fn seven_are_kept_and_those_before_a_removal_for_a_month() {
+        let mut all: Vec<Snapshot> = (0..10).map(|day| snapshot(day, None)).collect();
+        all.insert(3, snapshot(3, Some("node02")));
+        all.push(snapshot(29, Some("node03")));
+        all.push(snapshot(30, Some("node04")));
+        let gone: Vec<&str> = superfluous(&all, NOW).into_iter().map(|s| s.file.as_str()).collect();
+        let expected: Vec<String> = [(7, None), (8, None), (9, None), (30, Some("node04"))]
+            .map(|(days, before)| snapshot(days, before).file)
+            .into();
+        assert_eq!(gone, expected);
+        assert_eq!(snapshot(0, Some("node02")).file, "2026-11-24-08-00-00-before-node02.db");
+    }
+
+    fn certificates(names: &[(&str, i64)]) -> Vec<CertificateExpiry> {
+        let one = |(name, days): &(&str, i64)| CertificateExpiry {
+            name: name.to_string(),
+            not_after: NOW + days * DAY,
+        };
+        names.iter().map(one).collect()
+    }
+
+    #[test]
+    fn certificates_are_renewed_one_control_plane_after_the_other() {
+        let (soon, sooner) = (certificates(&[("apiserver", 29)]), certificates(&[("etcd-peer", 28)]));
+        let late = certificates(&[("apiserver", 200), ("ca", 1), ("etcd-ca", 1), ("kubelet-client", 1)]);
+        let plane = |node, ready, certificates| Plane { node, ready, certificates };
+        let due =
+            |planes: &[Plane<'_>]| renewal_due(planes, LIFE, NOW).map(|(plane, _)| plane.node.to_string());
+        assert_eq!(
+            due(&[plane("node01", true, &soon), plane("node02", true, &sooner)]),
+            Some("node02".into())
+        );
+        assert_eq!(due(&[plane("node01", true, &soon), plane("node02", true, &late)]), Some("node01".into()));
+        assert_eq!(due(&[plane("node01", true, &late), plane("node02", true, &late)]), None);
+        assert_eq!(due(&[plane("node01", true, &soon), plane("node02", false, &late)]), None);
+        assert_eq!(due(&[plane("node01", false, &soon)]), Some("node01".into()));
+        let ended = certificates(&[("apiserver", -1)]);
+        assert_eq!(
+            due(&[plane("node01", false, &ended), plane("node02", false, &soon)]),
+            Some("node01".into())
+        );
+        assert_eq!(due(&[plane("node01", true, &[])]), None);
+    }
+
+    #[test]
+    fn short_lives_are_renewed_in_their_last_third() {
+        let life = life(&json!({ "certificateValidityPeriod": "72h0m0s" }));
+        assert_eq!(life, 3 * DAY);
+        let plane = |days| certificates(&[("apiserver", days)]);
+        for (days, due) in [(2, false), (0, true)] {
+            let certificates = plane(days);
+            let planes = [Plane { node: "node01", ready: true, certificates: &certificates }];
+            assert_eq!(renewal_due(&planes, life, NOW).is_some(), due);
+        }
+    }
+
+    #[test]
+    fn lives_are_written_as_go_writes_them() {
+        let of = |text: &str| super::life(&json!({ "certificateValidityPeriod": text }));
+        assert_eq!(of("10m"), HOUR / 6);
+        assert_eq!(of("1h30m"), HOUR * 3 / 2);
+        for other in ["", "0s", "x", "5", "1d", "ü", "99999999999999999h"] {
+            assert_eq!(of(other), LIFE, "{other}");
+        }
+        assert_eq!(super::life(&serde_json::Value::Null), LIFE);
+    }
+}
