@@ -57,6 +57,7 @@ impl Bench {
             images: Images::load(&folder.path().join("images")),
             authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
             seal: Arc::new(Seal::open(folder.path()).unwrap()),
+            clusters: server::cluster::Clusters::default(),
         };
         Bench { app, _folder: folder }
     }

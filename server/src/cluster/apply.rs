@@ -37,7 +37,9 @@ async fn one(app: &App, cluster: &Cluster, addon: &Addon, now: i64) -> Result<Op
         };
         match task.state.as_str() {
             "done" => return Ok(None),
-            "failed" if now - task.at > PAUSE * (1 + tries as i64) => reason = task.reason.unwrap_or_default(),
+            "failed" if now - task.at > PAUSE * (1 + tries as i64) => {
+                reason = task.reason.unwrap_or_default()
+            }
             "failed" => {
                 let reason = task.reason.unwrap_or_default();
                 return Ok(Some(format!("the {} could not be applied: {reason}", addon.name)));

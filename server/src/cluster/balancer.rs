@@ -25,7 +25,10 @@ pub fn files(cluster: &Cluster, me: &Member, interface: &str, others: &[Member])
     }
     let mut files = vec![file("/etc/haproxy/haproxy.cfg", haproxy(cluster, me, others))];
     if let Some(address) = cluster.endpoint.address() {
-        files.push(file("/etc/keepalived/keepalived.conf", keepalived(cluster, address, me, interface, others)));
+        files.push(file(
+            "/etc/keepalived/keepalived.conf",
+            keepalived(cluster, address, me, interface, others),
+        ));
         files.push(file(
             &format!("/etc/systemd/network/10-metal-{interface}.network.d/virtual-address.conf"),
             KEPT_ADDRESSES.into(),

@@ -82,7 +82,9 @@ pub async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T>
 pub async fn within_or_gone<T>(call: impl Future<Output = kube::Result<T>>) -> Result<Option<T>> {
     match within(call).await {
         Ok(answer) => Ok(Some(answer)),
-        Err(Error::Kube(error)) if matches!(&*error, kube::Error::Api(status) if status.code == 404) => Ok(None),
+        Err(Error::Kube(error)) if matches!(&*error, kube::Error::Api(status) if status.code == 404) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -120,9 +122,8 @@ fn access_place(cluster: &str) -> String {
 
 async fn first_that_answers(cluster: &Cluster, access: &ClusterAccess, nodes: &[Node]) -> Result<Client> {
     let own = |node: &Node| format!("{}:{}", node.address, cluster.api_server_port);
-    let control_planes = nodes.iter().filter(|node| {
-        node.role == api::cluster::Role::ControlPlane && !node.address.is_empty()
-    });
+    let control_planes =
+        nodes.iter().filter(|node| node.role == api::cluster::Role::ControlPlane && !node.address.is_empty());
     let places = std::iter::once(cluster.endpoint.to_string()).chain(control_planes.map(own));
     let mut refusal = None;
     for place in places {
@@ -138,7 +139,8 @@ async fn first_that_answers(cluster: &Cluster, access: &ClusterAccess, nodes: &[
 }
 
 fn client(place: &str, access: &ClusterAccess) -> Result<Client> {
-    let url = format!("https://{place}").parse().map_err(|error| Error::Silent(format!("{place}: {error}")))?;
+    let url =
+        format!("https://{place}").parse().map_err(|error| Error::Silent(format!("{place}: {error}")))?;
     let mut config = kube::Config::new(url);
     let pems = x509_parser::pem::Pem::iter_from_buffer(access.ca_pem.as_bytes());
     config.root_cert = Some(pems.filter_map(|pem| pem.ok()).map(|pem| pem.contents).collect());

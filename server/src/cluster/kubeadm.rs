@@ -159,8 +159,7 @@ fn registration(joiner: &Joiner) -> Value {
         value => json!({ "key": taint.key, "value": value, "effect": taint.effect }),
     };
     // Always a list: without one kubeadm taints control planes as it likes.
-    let taints: Vec<Value> =
-        taints(joiner.cluster, joiner.profile, joiner.role).iter().map(taint).collect();
+    let taints: Vec<Value> = taints(joiner.cluster, joiner.profile, joiner.role).iter().map(taint).collect();
     json!({ "criSocket": SOCKET, "imagePullPolicy": "IfNotPresent", "taints": taints })
 }
 

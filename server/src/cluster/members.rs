@@ -67,7 +67,11 @@ pub async fn balance(app: &App, cluster: &Cluster, now: i64) -> Result<Vec<Strin
             Some(task) if task.state == "done" => continue,
             // It is tried again when the members change; until then the old settings serve.
             Some(task) if task.state == "failed" => {
-                tracing::warn!(node = row.name, reason = task.reason, "a load balancer keeps its old settings");
+                tracing::warn!(
+                    node = row.name,
+                    reason = task.reason,
+                    "a load balancer keeps its old settings"
+                );
                 continue;
             }
             Some(_) => {}

@@ -178,12 +178,15 @@ async fn taint(client: &Client, object: &Node, wanted: &Wanted<'_>) -> Result<()
             taints.push(json!(taint));
         }
     }
-    taints.extend(missing.iter().map(|new| json!({ "key": new.key, "value": new.value, "effect": new.effect })));
+    taints.extend(
+        missing.iter().map(|new| json!({ "key": new.key, "value": new.value, "effect": new.effect })),
+    );
     let patch = json!({
         "metadata": { "resourceVersion": object.resource_version() }, "spec": { "taints": taints },
     });
     let nodes = Api::<Node>::all(client.clone());
-    let patched = within(nodes.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await;
+    let patched =
+        within(nodes.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await;
     match patched {
         // Somebody was faster: the next look sees what is there now.
         Err(super::Error::Kube(error)) if matches!(&*error, kube::Error::Api(s) if s.code == 409) => Ok(()),
@@ -197,8 +200,7 @@ async fn release(app: &App, name: &str, members: &[Member]) -> Result<()> {
     let Some(holder) = app.store.cluster(name).await?.and_then(|row| row.admitting) else { return Ok(()) };
     let holder = api::id::MachineId(holder);
     let half = members.iter().any(|member| {
-        member.node.id() == holder
-            && matches!(member.state, State::Joining | State::Failed | State::Draining)
+        member.node.id() == holder && matches!(member.state, State::Joining | State::Failed | State::Draining)
     });
     let waits = app.store.machine(&holder).await?.life()?.state == State::Joining;
     if !half && !waits {

@@ -45,7 +45,8 @@ pub async fn mint(
 ) -> std::result::Result<JoinSecrets, Refusal> {
     let row = app.store.cluster(&node.cluster).await?;
     let ca_pem = row.and_then(|row| row.ca_pem).ok_or_else(|| Error::NotUp(node.cluster.clone()))?;
-    let pin = pin(&ca_pem).ok_or_else(|| Refusal::NotNow("the cluster's CA certificate is not readable".into()))?;
+    let pin =
+        pin(&ca_pem).ok_or_else(|| Refusal::NotNow("the cluster's CA certificate is not readable".into()))?;
     let client = app.clusters.client(app, &node.cluster).await?;
     revoke(app, node).await?;
     let (id, secret) = (random(6)?, random(16)?);
@@ -76,7 +77,9 @@ pub async fn upload(app: &App, node: &NodeRow, join_task: &str, now: i64) -> Res
         return Ok(Upload::Waits("the control planes' certificates are being uploaded".into()));
     };
     match (task.state.as_str(), steps::open(app, &node.cluster, &task.body)?) {
-        ("done", ClusterStep::UploadCertificates { certificate_key }) => Ok(Upload::Ready { certificate_key }),
+        ("done", ClusterStep::UploadCertificates { certificate_key }) => {
+            Ok(Upload::Ready { certificate_key })
+        }
         ("failed", _) => {
             let why = task.reason.unwrap_or_default();
             Ok(Upload::Waits(format!("the control planes' certificates were not uploaded: {why}")))

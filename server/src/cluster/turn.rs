@@ -63,7 +63,10 @@ pub async fn turn(app: &App, row: &Row, life: &Life, now: i64) -> std::result::R
         // Else both would take the address, for neither hears of the other.
         let pending = members::balance(app, candidate.cluster, now).await?;
         if !pending.is_empty() {
-            return Ok(Turn::Wait(format!("waits for the load balancer of {} to know it", pending.join(", "))));
+            return Ok(Turn::Wait(format!(
+                "waits for the load balancer of {} to know it",
+                pending.join(", ")
+            )));
         }
     }
     let others = if joins { members::others(app, name, &candidate.id).await? } else { Vec::new() };
@@ -141,7 +144,9 @@ async fn admitted(app: &App, name: &str) -> store::Result<String> {
     let (who, state) = named(app, admitting).await?;
     Ok(match state {
         Some(State::Failed) => {
-            format!("waits for {who}, whose joining as a control plane has failed: retry or reprovision it first")
+            format!(
+                "waits for {who}, whose joining as a control plane has failed: retry or reprovision it first"
+            )
         }
         _ => format!("waits for {who}, which joins as a control plane"),
     })
