@@ -34,8 +34,10 @@ CREATE TABLE node (
     -- While it leaves: what is waited for, and whether its own agent may stop it now.
     leaving       TEXT,
     leave_ready   BOOLEAN NOT NULL,
-    -- The node as it was last seen, as JSON.
-    body          TEXT
+    -- The node as the API server last showed it, and the ends of its certificates as its agent last told them,
+    -- as JSON. Apart, for they come side by side.
+    body          TEXT,
+    certificates  TEXT
 );
 CREATE INDEX node_cluster ON node (cluster, machine);
 
@@ -66,6 +68,7 @@ CREATE TABLE cluster_task (
 );
 CREATE INDEX cluster_task_created ON cluster_task (cluster, created);
 CREATE INDEX cluster_task_state ON cluster_task (cluster, state, created);
+CREATE INDEX cluster_task_executor ON cluster_task (executor, state);
 
 -- Files below the state folder's `snapshots/CLUSTER`.
 CREATE TABLE snapshot (

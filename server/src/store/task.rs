@@ -85,8 +85,7 @@ impl Store {
     /// The id of the task of this kind that the machine's agent runs.
     pub async fn task_running(&self, machine: &MachineId, kind: TaskKind) -> Result<Option<String>> {
         let sql = "SELECT id FROM task WHERE machine = $1 AND kind = $2 AND state = 'running' ORDER BY created DESC LIMIT 1";
-        let id: Option<(String,)> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(kind.as_str()).fetch_optional(p).await)?;
+        let id: Option<(String,)> = on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(kind.as_str()).fetch_optional(p).await)?;
         Ok(id.map(|(id,)| id))
     }
 

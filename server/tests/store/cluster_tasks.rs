@@ -99,7 +99,16 @@ pub async fn the_oldest_comes_first_and_what_runs_before_it(database: Database) 
     assert_eq!(take(store, &machines[1], 41).await.as_deref(), Some("b"));
     assert_eq!(take(store, &machines[1], 42).await.as_deref(), Some("b"), "its agent was started again");
     assert_eq!(row(store, "b").await.tries, 1, "and that is not another try");
+    assert!(alive(store, &machines[1], "b", 55 * SECOND).await);
+    assert_eq!(
+        take(store, &machines[1], 70 * SECOND).await.as_deref(),
+        Some("b"),
+        "though the older one is free"
+    );
+    assert_eq!(row(store, "a").await.tries, 1);
     assert_eq!(store.cluster_task_offer("test", &machines[0], 43).await.unwrap(), None, "another cluster");
+    assert_eq!(store.cluster_task(&row(store, "b").await.id).await.unwrap().unwrap().key, "b");
+    assert!(store.cluster_task("b").await.unwrap().is_none());
     let listed = store.cluster_tasks("prod", 2).await.unwrap();
     let listed: Vec<(String, String)> =
         listed.iter().map(|row| (row.key.clone(), row.view().state)).collect();

@@ -103,3 +103,19 @@ pub async fn time_on_hold_does_not_count(database: Database) {
     let row = database.store.machine(&id).await.unwrap();
     assert_eq!((row.since, row.hold), (9_000, false), "its patience begins anew");
 }
+
+pub async fn a_remark_and_a_note_change_no_state(database: Database) {
+    let (store, id) = (&database.store, database.born(1).await);
+    store.remark(&id, "fenced", "its power was said to be off".into(), 50).await.unwrap();
+    store.machine_noted(&id, "the node leaves".into()).await.unwrap();
+    let row = store.machine(&id).await.unwrap();
+    assert_eq!(
+        (row.state.as_str(), row.evidence.as_str(), row.last_seen),
+        ("discovered", "the node leaves", None)
+    );
+    let entry = store.history(&id, 5).await.unwrap().remove(0);
+    assert_eq!((entry.event.as_str(), entry.at, entry.refused), ("fenced", 50, false));
+    assert_eq!((entry.from, entry.to), (row.life().unwrap().state, row.life().unwrap().state));
+    let nobody = store.remark(&MachineId("nobody".into()), "fenced", String::new(), 60).await;
+    assert!(matches!(nobody, Err(Error::NoMachine(_))));
+}

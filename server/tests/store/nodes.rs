@@ -1,6 +1,6 @@
 //! Nodes: a row from the join to the end of the drain, and what a join's or leave's end means.
 
-use api::cluster::{JoinOrder, Needs, Node, Role};
+use api::cluster::{CertificateExpiry, JoinOrder, Needs, Node, Role};
 use api::event::Event;
 use api::id::{Hostname, MachineId};
 use api::task::{Outcome, Task, Work};
@@ -95,6 +95,29 @@ pub async fn only_news_wakes_somebody(database: Database) {
     store.node_gone(id).await.unwrap();
     assert!(!store.node_seen(id, &node).await.unwrap(), "late news of a node that left");
     assert!(woken(&mut changes).is_empty());
+}
+
+/// Its agent and the API server tell of it side by side; neither takes back what the other said.
+pub async fn certificates_are_the_agents_word(database: Database) {
+    let (store, id) = (&database.store, database.born(1).await);
+    begin(store, &id, Role::ControlPlane, 2, "node01").await;
+    let ends = |not_after| vec![CertificateExpiry { name: "apiserver".into(), not_after }];
+    let before = row(store, &id).await.node().unwrap();
+    let mut changes = store.changes();
+    assert!(!store.node_certificates(&id, 1, &ends(1)).await.unwrap(), "of an older install");
+    assert!(woken(&mut changes).is_empty());
+    assert!(store.node_certificates(&id, 2, &ends(5)).await.unwrap());
+    assert_eq!(woken(&mut changes), ["m1"]);
+    assert!(store.node_certificates(&id, 2, &ends(5)).await.unwrap());
+    assert!(woken(&mut changes).is_empty(), "no news");
+    store.node_seen(&id, &ready(&before)).await.unwrap();
+    let node = row(store, &id).await.node().unwrap();
+    assert_eq!((node.ready, node.certificates), (true, ends(5)));
+    assert!(!store.node_seen(&id, &row(store, &id).await.node().unwrap()).await.unwrap(), "no news");
+    begin(store, &id, Role::ControlPlane, 3, "node01").await;
+    assert!(row(store, &id).await.node().unwrap().certificates.is_empty());
+    store.node_gone(&id).await.unwrap();
+    assert!(!store.node_certificates(&id, 3, &ends(5)).await.unwrap());
 }
 
 pub async fn what_a_person_said_stays_said(database: Database) {

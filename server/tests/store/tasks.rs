@@ -3,7 +3,7 @@
 use api::event::Event;
 use api::id::MachineId;
 use api::state::{Home, State};
-use api::task::{Outcome, Progress, Task, Work};
+use api::task::{Outcome, Progress, Task, TaskKind, Work};
 use server::store::{NewTask, Store};
 
 use crate::database::Database;
@@ -49,6 +49,8 @@ pub async fn a_task_is_handed_out_until_it_ends(database: Database) {
     let one = ids.remove(0);
     assert!(store.task_progress(&id, &one, progress("disks", 10), 30).await.unwrap());
     assert!(store.task_progress(&id, &one, progress("disks", 40), 40).await.unwrap());
+    assert_eq!(store.task_running(&id, TaskKind::Inspect).await.unwrap().as_ref(), Some(&one));
+    assert_eq!(store.task_running(&id, TaskKind::Join).await.unwrap(), None);
     let (_, told) = store.progress(&id.0, &id.0).await.unwrap().remove(0);
     assert_eq!((told.since, told.at, told.progress.done), (30, 40, 40), "since the phase began");
     let stranger = database.born(2).await;
@@ -57,6 +59,7 @@ pub async fn a_task_is_handed_out_until_it_ends(database: Database) {
     let finished = store.task_finish(&id, &one, Outcome::Done, 50).await.unwrap().unwrap();
     assert_eq!((finished.kind.as_str(), finished.generation), ("inspect", 0));
     assert_eq!(state(&database, &id).await, State::Available);
+    assert_eq!(store.task_running(&id, TaskKind::Inspect).await.unwrap(), None);
     assert_eq!(store.task_finish(&id, &one, Outcome::Done, 51).await.unwrap(), None, "told once");
     assert!(!store.task_progress(&id, &one, progress("disks", 60), 52).await.unwrap());
     assert_eq!(offered(store, task(&id, "k", "t9", 0)).await, None, "it has ended");
