@@ -96,6 +96,9 @@ pub mod boot {
     }
 }
 
+/// For Prometheus, with an operator's token.
+pub const METRICS: &str = "/metrics";
+
 /// Without a login.
 pub const HEALTH: &str = "/healthz";
 pub const READY: &str = "/readyz";

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod boot;
 pub mod error;
 pub mod files;
+mod metrics;
 pub mod operator;
 pub mod pages;
 mod range;
@@ -22,7 +23,7 @@ pub fn plain(app: App) -> Router {
 
 /// Agents, operators and browsers.
 pub fn secure(app: App) -> Router {
-    let audiences = agent::routes().merge(operator::routes()).merge(pages::routes());
+    let audiences = agent::routes().merge(operator::routes()).merge(pages::routes()).merge(metrics::routes());
     audiences.merge(health()).with_state(app)
 }
 

@@ -7,6 +7,7 @@ mod apply;
 mod boot_key;
 mod cluster;
 mod cluster_task;
+pub mod count;
 mod facts;
 mod find;
 mod history;

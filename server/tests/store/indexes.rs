@@ -10,13 +10,17 @@ use crate::database::{Database, mac};
 
 /// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters,
 /// which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 6] = [
+const MAY_SCAN: [&str; 10] = [
     "SELECT * FROM cluster ORDER BY name",
     "SELECT * FROM machine WHERE hostname = $1 OR id LIKE",
     "SELECT COUNT(*) FROM machine WHERE profile",
     "UPDATE lease SET pooled = FALSE WHERE pooled",
     "WITH RECURSIVE pool",
     "DELETE FROM boot_key WHERE hash",
+    "SELECT state, COUNT(*) FROM machine",
+    "SELECT kind, COUNT(*) FROM task",
+    "SELECT network, COUNT(*)",
+    "SELECT CAST(COALESCE(SUM((SELECT MAX(attempt)",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ mod birth;
 mod boots;
 mod cluster_tasks;
 mod clusters;
+mod counts;
 mod database;
 mod events;
 mod indexes;
@@ -63,12 +64,16 @@ on_both!(
     clusters::one_control_plane_joins_at_a_time,
     clusters::a_reset_forgets_all_but_snapshots,
     clusters::who_waits_for_a_cluster_is_woken,
+    counts::everything_is_counted_once,
+    counts::a_lease_that_has_ended_is_none,
     events::nothing_is_lost_when_many_submit_at_once,
     events::history_tells_all_in_order,
     events::a_hello_is_news_once_a_boot,
     events::time_on_hold_does_not_count,
+    events::a_remark_and_a_note_change_no_state,
     nodes::a_node_begins_once_a_generation,
     nodes::a_token_stays_until_it_is_revoked,
+    nodes::certificates_are_the_agents_word,
     nodes::only_news_wakes_somebody,
     nodes::what_a_person_said_stays_said,
     nodes::a_node_goes_with_its_machine,

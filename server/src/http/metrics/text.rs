@@ -1,0 +1,211 @@
+//! Numbers in the text format of Prometheus, version 0.0.4. Pure.
+
+use std::fmt::Write;
+
+use api::cluster::{ClusterDetail, ClusterState, Node};
+use api::state::State;
+
+use crate::store::count::Counts;
+
+/// All that is told.
+#[derive(Clone, Debug)]
+pub struct Seen<'a> {
+    pub version: &'a str,
+    pub counts: Counts,
+    pub clusters: Vec<ClusterDetail>,
+}
+
+type Labels<'a> = Vec<(&'a str, &'a str)>;
+
+pub fn render(seen: &Seen<'_>) -> String {
+    let mut text = String::new();
+    of_machines(&mut text, seen);
+    of_clusters(&mut text, &seen.clusters);
+    of_nodes(&mut text, &seen.clusters);
+    text
+}
+
+fn of_machines(text: &mut String, seen: &Seen<'_>) {
+    let counts = &seen.counts;
+    gauge(text, "metald_info", "The version that runs.", [(vec![("version", seen.version)], 1)]);
+    let number = |state: &State| counts.machines.iter().find(|(name, _)| name == state.as_str());
+    let machines = State::ALL
+        .iter()
+        .map(|state| (vec![("state", state.as_str())], number(state).map_or(0, |(_, number)| *number)));
+    gauge(text, "metald_machines", "Machines by state.", machines);
+    family(text, ("metald_boots_total", "counter"), "Boots over the network.", [(vec![], counts.boots)]);
+    let failed = counts.failed.iter().map(|(kind, number)| (vec![("kind", kind.as_str())], *number));
+    let help = "Tasks of agents that failed for good.";
+    family(text, ("metald_tasks_failed_total", "counter"), help, failed);
+    let of_pools = |pick: fn(&(String, i64, i64)) -> i64| {
+        counts.pools.iter().map(move |pool| (vec![("network", pool.0.as_str())], pick(pool)))
+    };
+    gauge(text, "metald_pool_addresses", "Addresses in a network's pools.", of_pools(|pool| pool.1));
+    gauge(text, "metald_pool_leases", "Addresses of the pools that are leased.", of_pools(|pool| pool.2));
+}
+
+fn of_clusters(text: &mut String, clusters: &[ClusterDetail]) {
+    let of = |pick: fn(&ClusterDetail) -> i64| {
+        clusters.iter().map(move |detail| (vec![("cluster", detail.cluster.name.as_str())], pick(detail)))
+    };
+    let help = "Whether the cluster was initialised and its API server shows a Ready node.";
+    gauge(text, "metald_cluster_up", help, of(|detail| is_up(detail).into()));
+    let help = "What is not as it should be, as `metalctl cluster health` lists it.";
+    gauge(text, "metald_cluster_problems", help, of(|detail| count(detail.cluster.problems.len())));
+    let help = "Failed ones among the newest tasks of a cluster.";
+    gauge(text, "metald_cluster_tasks_failed", help, of(|detail| count(failed(detail))));
+    let taken = clusters.iter().filter_map(|detail| {
+        let newest = detail.snapshots.iter().map(|snapshot| snapshot.at).max()?;
+        Some((vec![("cluster", detail.cluster.name.as_str())], seconds(newest)))
+    });
+    let help = "When the newest etcd snapshot was taken that the server keeps.";
+    gauge(text, "metald_etcd_snapshot_timestamp_seconds", help, taken);
+}
+
+fn is_up(detail: &ClusterDetail) -> bool {
+    detail.cluster.state == ClusterState::Up && detail.cluster.ready > 0
+}
+
+fn failed(detail: &ClusterDetail) -> usize {
+    detail.tasks.iter().filter(|task| task.state == "failed").count()
+}
+
+fn of_nodes(text: &mut String, clusters: &[ClusterDetail]) {
+    let nodes = || clusters.iter().flat_map(|detail| &detail.nodes);
+    let ready = nodes().map(|node| (of_node(node), node.ready.into()));
+    gauge(text, "metald_node_ready", "Whether the API server shows the node Ready.", ready);
+    let cordoned = nodes().map(|node| (of_node(node), node.cordoned.into()));
+    gauge(text, "metald_node_cordoned", "Whether nothing new is placed on the node.", cordoned);
+    let expiries = nodes().flat_map(|node| {
+        node.certificates.iter().map(|certificate| {
+            let labels = vec![
+                ("cluster", node.cluster.as_str()),
+                ("machine", node.name.as_str()),
+                ("certificate", certificate.name.as_str()),
+            ];
+            (labels, seconds(certificate.not_after))
+        })
+    });
+    let help = "When a certificate of a node ends.";
+    gauge(text, "metald_certificate_expiry_timestamp_seconds", help, expiries);
+}
+
+fn of_node(node: &Node) -> Labels<'_> {
+    vec![("cluster", &node.cluster), ("machine", node.name.as_str()), ("role", node.role.as_str())]
+}
+
+fn gauge<'a>(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    samples: impl IntoIterator<Item = (Labels<'a>, i64)>,
+) {
+    family(text, (name, "gauge"), help, samples);
+}
+
+/// A family without samples is not told at all.
+fn family<'a>(
+    text: &mut String,
+    (name, kind): (&str, &str),
+    help: &str,
+    samples: impl IntoIterator<Item = (Labels<'a>, i64)>,
+) {
+    let mut samples = samples.into_iter().peekable();
+    if samples.peek().is_none() {
+        return;
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for (labels, value) in samples {
+        let labels: Vec<String> =
+            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(text, "{name}{labels} {value}");
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+const fn seconds(micros: i64) -> i64 {
+    micros.div_euclid(1_000_000)
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen() -> Seen<'static> {
+        let prod = include_str!("../../../../web/tests/data/cluster.json");
+        Seen {
+            version: "0.1.0",
+            counts: Counts {
+                machines: vec![("active".into(), 3), ("failed".into(), 1)],
+                failed: vec![("install".into(), 2)],
+                pools: vec![("rack".into(), 100, 7)],
+                boots: 12,
+            },
+            clusters: vec![serde_json::from_str(prod).unwrap()],
+        }
+    }
+
+    #[test]
+    fn a_scrape_is_as_prometheus_wants_it() {
+        let text = render(&seen());
+        for line in [
+            "metald_info{version=\"0.1.0\"} 1",
+            "metald_machines{state=\"active\"} 3",
+            "metald_machines{state=\"installing\"} 0",
+            "# TYPE metald_boots_total counter\nmetald_boots_total 12",
+            "metald_tasks_failed_total{kind=\"install\"} 2",
+            "metald_pool_addresses{network=\"rack\"} 100",
+            "metald_pool_leases{network=\"rack\"} 7",
+            "metald_cluster_up{cluster=\"prod\"} 1",
+            "metald_cluster_problems{cluster=\"prod\"} 2",
+            "metald_cluster_tasks_failed{cluster=\"prod\"} 1",
+            "metald_etcd_snapshot_timestamp_seconds{cluster=\"prod\"} 1795489200",
+            "metald_node_ready{cluster=\"prod\",machine=\"node01\",role=\"control-plane\"} 1",
+            "metald_node_ready{cluster=\"prod\",machine=\"node02\",role=\"worker\"} 0",
+            "metald_node_cordoned{cluster=\"prod\",machine=\"node06\",role=\"worker\"} 1",
+            "metald_certificate_expiry_timestamp_seconds{cluster=\"prod\",machine=\"node01\",certificate=\"etcd-server\"} 1796554800",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_family_is_told_once_with_help_and_type() {
+        let text = render(&seen());
+        let names: Vec<&str> =
+            text.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        let mut once = names.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), names.len());
+        for name in &names {
+            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        }
+        for sample in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = sample.split(['{', ' ']).next().unwrap();
+            assert!(names.contains(&name), "{sample}");
+        }
+    }
+
+    #[test]
+    fn labels_do_not_break_out_of_their_quotes() {
+        let mut seen = seen();
+        seen.clusters[0].nodes[0].certificates[0].name = "a\"} 1\nb \\".into();
+        assert!(render(&seen).contains(r#"certificate="a\"} 1\nb \\"} "#));
+    }
+
+    #[test]
+    fn a_site_without_clusters_tells_of_none() {
+        let text = render(&Seen { clusters: vec![], ..seen() });
+        assert!(!text.contains("metald_cluster") && !text.contains("metald_node"));
+    }
+}
