@@ -294,7 +294,8 @@ mod tests {
 
     #[test]
     fn one_thing_wrong_is_one_hindrance() {
-        let cases: [(&str, fn(&mut Found)); 6] = [
+        type Change = fn(&mut Found);
+        let cases: [(&str, Change); 6] = [
             ("time", |f| f.clock_error_ms = Some(5_001)),
             ("time", |f| f.clock_error_ms = None),
             ("hostname", |f| f.resolves_to = vec!["127.0.1.1".into()]),

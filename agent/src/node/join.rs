@@ -21,6 +21,9 @@ use crate::{boot_server, clock};
 
 const ATTEMPTS: u32 = 3;
 
+/// Before the second attempt, and longer before the third.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// Until a control plane's turn has come and the certificates are uploaded.
 const SECRETS_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -114,8 +117,9 @@ async fn attempts(session: &Session, order: &JoinOrder, report: &Report) -> Resu
         }
         log.say(format!("attempt {attempt} of {ATTEMPTS} failed: {error:#}"));
         report.still_wanted()?;
-        tokio::time::sleep(Duration::from_secs(u64::from(10 * attempt))).await;
         attempt += 1;
+        report.phase(&format!("pause before attempt {attempt} of {ATTEMPTS}"), 0);
+        tokio::time::sleep(PAUSE * attempt).await;
     }
 }
 
@@ -197,6 +201,7 @@ async fn secrets(session: &Session, report: &Report) -> Result<JoinSecrets> {
             Ok(None) => "the server answered with nothing".into(),
             Err(Error::Refused { status: 409, message, .. }) => message,
             Err(error @ Error::Refused { status: 400..=499, .. }) => {
+                report.still_wanted()?;
                 return Err(error).context("the server gives no join token");
             }
             Err(error) => format!("{error:#}"),
