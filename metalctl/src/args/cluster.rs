@@ -47,7 +47,8 @@ pub enum ClusterVerb {
         long_about = "Take over a cluster that kubeadm made elsewhere, in two steps. First read and apply \
         what gives metald its rights there, and nothing more:\n\n\
         metalctl cluster adopt prod --print-manifest > metald.yaml\n\
-        kubectl apply -f metald.yaml\n\n\
+        kubectl apply -f metald.yaml\n\
+        kubectl delete clusterrolebinding kubeadm:node-autoapprove-bootstrap --ignore-not-found\n\n\
         Then hand over the token that the cluster has made for it, with the cluster's CA beside it:\n\n\
         kubectl -n metal-system get secret metald-token -o json | metalctl cluster adopt prod -f -"
     )]
