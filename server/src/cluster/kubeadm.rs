@@ -116,9 +116,12 @@ fn init_configuration(joiner: &Joiner) -> Value {
     let mut document = json!({
         "apiVersion": API,
         "kind": "InitConfiguration",
-        // Without this list kubeadm makes a token of its own that lets any machine in for a day. This one
-        // can sign the cluster's public description and authenticates nobody.
-        "bootstrapTokens": [{ "description": "of kubeadm init; admits nobody", "ttl": "1m0s", "usages": ["signing"] }],
+        // Without this list kubeadm makes a token of its own that lets any machine in for a day. kubeadm wants
+        // it to authenticate somebody; that one is in a group without rights.
+        "bootstrapTokens": [{
+            "description": "of kubeadm init; admits nobody", "ttl": "1m0s",
+            "usages": ["signing", "authentication"], "groups": ["system:bootstrappers:nobody"],
+        }],
         "localAPIEndpoint": own_endpoint(joiner),
         "nodeRegistration": registration(joiner),
         // It would print a token.
