@@ -7,6 +7,7 @@ mod clean;
 mod cni;
 mod containers;
 mod documents;
+mod etcd;
 mod fabric;
 mod files;
 mod found;

@@ -3,22 +3,24 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{ADMIN_CONF, KUBELET_CONF, MANIFESTS, containers, kubeadm, standing};
+use super::{ADMIN_CONF, KUBELET_CONF, MANIFESTS, containers, etcd, kubeadm, standing};
 use crate::command;
 use crate::log::Log;
 use crate::report::Report;
 
+/// What etcd has written.
+const MEMBER: &str = "/var/lib/etcd/member";
+
+/// Other members are slow, or away for a restart.
+const ETCD_PATIENCE: Duration = Duration::from_secs(180);
+
 /// Whatever kubeadm wrote first.
-const LEFTOVERS: [&str; 5] = [
-    KUBELET_CONF,
-    ADMIN_CONF,
-    "/etc/kubernetes/bootstrap-kubelet.conf",
-    "/etc/kubernetes/pki",
-    "/var/lib/etcd/member",
-];
+const LEFTOVERS: [&str; 5] =
+    [KUBELET_CONF, ADMIN_CONF, "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki", MEMBER];
 
 /// Devices that pods and their fabric have made; a new node may get another subnet.
 const LINKS: [&str; 3] = ["cni0", "flannel.1", "kube-ipvs0"];
@@ -37,12 +39,32 @@ pub async fn clean(report: &Report, log: &Log) -> Result<()> {
     if let Err(error) = super::blocking(containers::answers).await {
         log.say(format!("containerd does not answer: {error:#}"));
     }
+    withdraw(report, log).await?;
     // It asks the cluster for itself first, which may be gone: what it cannot do is done below.
     if let Err(error) = kubeadm::run(&["reset", "--force", "--cleanup-tmp-dir"], report, log).await {
         report.still_wanted()?;
         log.say(format!("{error:#}"));
     }
     super::blocking(sweep).await
+}
+
+/// A member that has run and stays on etcd's list must not lose its data: it would be missing from the quorum.
+async fn withdraw(report: &Report, log: &Log) -> Result<()> {
+    let until = Instant::now() + ETCD_PATIENCE;
+    loop {
+        let saying = log.clone();
+        let Err(error) = super::blocking(move || etcd::withdraw(&saying)).await else { return Ok(()) };
+        report.still_wanted()?;
+        if !Path::new(MEMBER).exists() {
+            log.say(format!("{error:#}; it has never run, and goes on"));
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            return Err(error)
+                .context("this machine cannot be taken out of etcd, and its data is not touched");
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 fn sweep() -> Result<()> {

@@ -1,7 +1,6 @@
 //! Steps for the cluster, done by the agent of a control plane. Each may be given again, here or to another control
 //! plane, after it was broken off.
 
-mod etcd;
 mod renew;
 mod sign;
 mod upload;
@@ -15,7 +14,7 @@ use api::cluster::{ClusterResult, ClusterStep, NodeFile};
 use api::routes::agent;
 use reqwest::Method;
 
-use self::etcd::Etcdctl;
+use super::etcd::{self, Etcdctl};
 use super::files::SecretFile;
 use super::{ADMIN_CONF, blocking, documents, files, found, kubeadm, kubectl, node_report};
 use crate::command;

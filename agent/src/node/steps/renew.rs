@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::etcd::{self, Etcdctl};
 use crate::log::Log;
+use crate::node::etcd::{self, Etcdctl};
 use crate::node::{containers, kubectl};
 use crate::report::Report;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use api::routes::agent;
 
-use super::etcd::{self, Etcdctl};
+use crate::node::etcd::{self, Etcdctl};
 use crate::node::{blocking, files};
 use crate::report::Report;
 use crate::session::Session;

@@ -1,5 +1,7 @@
-//! etcd's members, asked of and told to the member on this machine.
+//! etcd's members, asked of and told to the member on this machine, or, for a machine that only began to be one, to
+//! the others.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,24 +11,25 @@ use serde_json::Value;
 
 use crate::log::Log;
 
+const MANIFEST: &str = "/etc/kubernetes/manifests/etcd.yaml";
 const PKI: &str = "/etc/kubernetes/pki/etcd";
 
 /// etcdctl, with the certificates that kubeadm made for asking how etcd is.
 pub struct Etcdctl {
-    program: String,
+    endpoints: String,
 }
 
 impl Default for Etcdctl {
     fn default() -> Etcdctl {
-        Etcdctl { program: "etcdctl".into() }
+        Etcdctl { endpoints: "https://127.0.0.1:2379".into() }
     }
 }
 
 impl Etcdctl {
     /// Its output, and what it complained of where it failed: some answers come with a failure.
     pub fn run(&self, arguments: &[&str]) -> Result<(String, Option<String>)> {
-        let output = Command::new(&self.program)
-            .args(["--endpoints=https://127.0.0.1:2379", "--dial-timeout=10s", "--command-timeout=30s"])
+        let output = Command::new("etcdctl")
+            .args([&format!("--endpoints={}", self.endpoints), "--dial-timeout=10s", "--command-timeout=30s"])
             .arg(format!("--cacert={PKI}/ca.crt"))
             .arg(format!("--cert={PKI}/healthcheck-client.crt"))
             .arg(format!("--key={PKI}/healthcheck-client.key"))
@@ -74,8 +77,49 @@ pub fn remove(etcdctl: &Etcdctl, name: &str, log: &Log) -> Result<()> {
     Ok(())
 }
 
+/// Takes this machine out of etcd, as which it was announced by a join that failed: a learner that never comes up lets
+/// no other in, and one that comes again without its data is taken for damaged.
+pub fn withdraw(log: &Log) -> Result<()> {
+    let Some((own, others)) = announced(&fs::read_to_string(MANIFEST).unwrap_or_default()) else {
+        return Ok(());
+    };
+    let etcdctl = Etcdctl { endpoints: others.join(",") };
+    let list = etcdctl.must(&["member", "list", "--write-out=json"])?;
+    let list: Value = serde_json::from_str(&list).context("etcdctl's list of members is no JSON")?;
+    let is_own = |member: &&Value| {
+        member["peerURLs"].as_array().is_some_and(|urls| urls.contains(&own.clone().into()))
+    };
+    let Some(member) = list["members"].as_array().into_iter().flatten().find(is_own) else { return Ok(()) };
+    let id = id(member)?;
+    etcdctl.must(&["member", "remove", &id])?;
+    log.say(format!("etcd's member {id} at {own}, half of a failed join, is removed"));
+    Ok(())
+}
+
 pub fn save(etcdctl: &Etcdctl, path: &Path) -> Result<()> {
     etcdctl.must(&["snapshot", "save", &path.to_string_lossy()]).map(drop)
+}
+
+/// By the manifest that kubeadm wrote for this machine's member: its peer URL, and where the others' clients ask. None for
+/// the first member, which has no others.
+fn announced(manifest: &str) -> Option<(String, Vec<String>)> {
+    let argument = |name: &str| {
+        let found = manifest
+            .lines()
+            .find_map(|l| l.trim().strip_prefix("- --")?.strip_prefix(name)?.strip_prefix('='));
+        found.map(str::to_string)
+    };
+    let own = argument("initial-advertise-peer-urls")?;
+    let cluster = argument("initial-cluster")?;
+    let urls = cluster.split(',').filter_map(|member| Some(member.split_once('=')?.1));
+    let others: Vec<String> =
+        urls.filter(|url| *url != own).map(|url| url.replace(":2380", ":2379")).collect();
+    (!others.is_empty()).then_some((own, others))
+}
+
+fn id(member: &Value) -> Result<String> {
+    let id = member["ID"].as_u64().context("a member of etcd has no ID")?;
+    Ok(format!("{id:x}"))
 }
 
 fn parse(list: &str, health: &str) -> Result<Vec<EtcdMember>> {
@@ -89,9 +133,8 @@ fn parse(list: &str, health: &str) -> Result<Vec<EtcdMember>> {
     members
         .iter()
         .map(|member| {
-            let id = member["ID"].as_u64().context("a member of etcd has no ID")?;
             Ok(EtcdMember {
-                id: format!("{id:x}"),
+                id: id(member)?,
                 name: member["name"].as_str().unwrap_or_default().into(),
                 learner: member["isLearner"] == true,
                 healthy: member["clientURLs"].as_array().into_iter().flatten().any(healthy),
@@ -127,5 +170,20 @@ mod tests {
         );
         assert!(parse(LIST, "").unwrap().iter().all(|m| !m.healthy));
         assert!(parse("{}", "[]").is_err());
+    }
+
+    #[test]
+    fn a_member_knows_the_others_by_its_manifest() {
+        let manifest = |cluster: &str| {
+            format!(
+                "  - command:\n    - etcd\n    - --initial-advertise-peer-urls=https://10.77.0.12:2380\n    \
+                 - --initial-cluster={cluster}\n    - --initial-cluster-state=existing\n"
+            )
+        };
+        let two = manifest("cp1=https://10.77.0.11:2380,cp2=https://10.77.0.12:2380");
+        let expected = ("https://10.77.0.12:2380".to_string(), vec!["https://10.77.0.11:2379".to_string()]);
+        assert_eq!(announced(&two), Some(expected));
+        assert_eq!(announced(&manifest("cp2=https://10.77.0.12:2380")), None);
+        assert_eq!(announced(""), None);
     }
 }
