@@ -12,7 +12,7 @@ use futures::stream::iter;
 use super::floor::{Floor, look_around};
 use super::leave::{Action, Agent, force, step};
 use super::pods::{Kind, Pod, Refused, named, sort, waited_for};
-use super::{Error, Result, etcd, evict};
+use super::{Error, Result, etcd, evict, secrets};
 use crate::app::App;
 use crate::clock;
 use crate::lifecycle::want::rests;
@@ -163,6 +163,7 @@ async fn tell(app: &App, leaver: &Leaver, floor: &Floor, action: Action) -> Resu
 
 async fn evict(app: &App, leaver: &Leaver, floor: &Floor, pods: Vec<Pod>) -> Result<String> {
     let Some(client) = &floor.client else { return Ok(String::new()) };
+    let forced = leaver.node.forced || pods.iter().any(|pod| pod.kind == Kind::Alone);
     let refused = evict::evict(client, &pods).await?;
     let stays = |pod: &Pod| refused.iter().any(|Refused { pod: stays, .. }| *stays == pod.title());
     let went: Vec<Pod> = pods.into_iter().filter(|pod| !stays(pod)).collect();
@@ -172,9 +173,9 @@ async fn evict(app: &App, leaver: &Leaver, floor: &Floor, pods: Vec<Pod>) -> Res
     let alone: Vec<Pod> = went.into_iter().filter(|pod| pod.kind == Kind::Alone).collect();
     if !alone.is_empty() {
         let note = format!("evicted, though nobody makes them again: {}", named(&alone));
-        app.store.remark(&leaver.row.id(), "forced", note, clock::now()).await?;
+        app.store.remark(&leaver.row.id(), "evicted", note, clock::now()).await?;
     }
-    let sorted = sort(&floor.pods, leaver.node.forced);
+    let sorted = sort(&floor.pods, forced);
     Ok(waited_for(&sorted, &refused, &force(&floor.seen(leaver))))
 }
 
@@ -184,6 +185,10 @@ async fn gone(app: &App, leaver: &Leaver, floor: &Floor) -> Result<()> {
     if !floor.stopped && floor.agent != Agent::Here && leaver.node.fenced {
         let note = format!("it left {} without its agent: its power was said to be off", leaver.node.cluster);
         app.store.remark(&id, "fenced", note, clock::now()).await?;
+    }
+    // With the row its token would be forgotten, not revoked.
+    if floor.client.is_some() {
+        secrets::revoke(app, &leaver.node).await?;
     }
     app.store.cluster_release(&leaver.node.cluster, &id).await?;
     drained(app, &leaver.row, &leaver.life).await

@@ -164,9 +164,12 @@ fn pods(seen: &Seen<'_>) -> Option<Action> {
     }
     if dead(seen) {
         let left = sort(seen.pods, true);
-        let left: Vec<Pod> = left.evict.into_iter().chain(left.ending).collect();
-        let given_up = || Wait(format!("the cluster to give up what ran on it: {}", named(&left)));
-        return (!left.is_empty()).then(given_up);
+        // The taint ends all but those that tolerate everything.
+        if !left.evict.is_empty() {
+            return Some(Action::Evict(left.evict));
+        }
+        let given_up = || Wait(format!("the cluster to give up what ran on it: {}", named(&left.ending)));
+        return (!left.ending.is_empty()).then(given_up);
     }
     let ready = seen.object.is_some_and(|object| object.ready);
     let mut sorted = sort(seen.pods, seen.forced);

@@ -113,6 +113,11 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (S::Draining | S::Wiping, E::Reprovision { .. }) => Refuse("it is on its way to something else"),
         (S::Retired, E::Reprovision { .. }) => Refuse("it is retired: enroll it first"),
 
+        // Said again on the way there, with what a person allows besides.
+        (S::Draining, E::Inspect) if life.errand == Errand::Inspect => Stay,
+        (S::Draining, E::Wipe) if life.errand == Errand::Release => Stay,
+        (S::Draining, E::Rescue) if life.errand == Errand::Rescue => Stay,
+
         (S::Inspecting, E::Inspect) => Stay,
         (S::Available, E::Inspect) => Go(S::Inspecting),
         (S::Active | S::Failed, E::Inspect) => Go(leave_for(life, S::Inspecting)),
