@@ -72,7 +72,7 @@ async fn nodes(client: &Client, io: &mut Io<'_>, cluster: &str) -> Result<Exit, 
 
 async fn health(client: &Client, io: &mut Io<'_>, cluster: &str) -> Result<Exit, Failure> {
     let detail = client.cluster(&path_segment(cluster)?).await?;
-    let problems = screen::problems(&detail);
+    let problems = screen::problems(&detail, now());
     if io.json {
         io.json(&problems)?;
     } else if problems.is_empty() {

@@ -19,8 +19,10 @@ pub struct Status<'a> {
     state: String,
     since: Since,
     steps: Vec<Step>,
-    /// What usually lies behind a boot that stopped where this one did.
+    /// What usually lies behind a boot that stopped where this one did, or a node that does not serve.
     cause: &'a str,
+    /// Of `why`, for a machine that waits for nothing and yet is not as it should be.
+    sentence: &'a str,
     wait: Option<WaitBox<'a>>,
     progress: Option<Progress>,
     verbs: Vec<Verb>,
@@ -59,6 +61,7 @@ impl<'a> Status<'a> {
             since: Since { at: machine.since, now },
             steps: steps(machine),
             cause: &why.cause,
+            sentence: &why.sentence,
             wait: machine.wait.as_ref().map(|wait| WaitBox {
                 waiting_for: &wait.waiting_for,
                 since: Since { at: wait.since, now },

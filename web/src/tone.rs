@@ -30,6 +30,7 @@ pub fn of_node(node: &Node) -> &'static str {
 pub fn of_cluster(cluster: &Cluster) -> &'static str {
     match cluster.state {
         _ if !cluster.problems.is_empty() => "bad",
+        ClusterState::Up if cluster.ready < cluster.nodes => "wait",
         ClusterState::Up => "good",
         ClusterState::Initialising => "busy",
         ClusterState::Empty => "quiet",

@@ -138,6 +138,22 @@ fn machine_with_its_node() {
 }
 
 #[test]
+fn a_machine_that_waits_for_nothing_and_does_not_serve_says_why() {
+    let machine = answer::<Vec<Machine>>("rack.json").into_iter().find(|m| m.name() == "node02").unwrap();
+    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let mut why = why();
+    (why.sentence, why.cause) = ("its node is NotReady".into(), "its kubelet is silent".into());
+    let page = |why: &Why| {
+        let view = MachineView { detail: &detail, why, logs: &[] };
+        web::machine_page(view, &visitor(), NOW).unwrap()
+    };
+    assert!(page(&why).contains("<p class=\"notice\" data-tone=\"bad\">its node is NotReady</p>"));
+    assert!(page(&why).contains("its kubelet is silent") && !page(&why).contains("Waits for nothing"));
+    why.cause = String::new();
+    assert!(page(&why).contains("Waits for nothing"));
+}
+
+#[test]
 fn cluster() {
     let mut prod: ClusterDetail = answer("cluster.json");
     let page = web::cluster_page(&prod, &visitor(), NOW).unwrap();

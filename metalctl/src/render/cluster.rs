@@ -59,17 +59,20 @@ pub fn nodes(nodes: &[Node], machines: &[Machine], now: i64, paint: Paint) -> St
     node_table(nodes, machines, now).render(paint, None)
 }
 
-/// A line a problem; empty when all is well.
-pub fn problems(detail: &ClusterDetail) -> Vec<String> {
+/// A line a problem; empty when all is well. A certificate that ends soon is none yet: some live for days only.
+pub fn problems(detail: &ClusterDetail, now: i64) -> Vec<String> {
     let cluster = &detail.cluster;
     let mut lines: Vec<String> = cluster.problems.iter().map(|problem| clean(problem)).collect();
     if cluster.state != ClusterState::Up && lines.is_empty() {
         lines.push(format!("{} is {}", cluster.name, cluster.state));
     }
-    let untold =
-        |node: &&Node| !node.ready && !cluster.problems.iter().any(|p| p.contains(node.name.as_str()));
-    for node in detail.nodes.iter().filter(untold) {
-        lines.push(clean(&format!("{} is {}", node.name, words::node(node))));
+    for node in &detail.nodes {
+        if !node.ready {
+            lines.push(clean(&format!("{} is {}", node.name, words::node(node))));
+        }
+        for ended in node.certificates.iter().filter(|certificate| certificate.not_after <= now) {
+            lines.push(clean(&format!("{}: its certificate {}", node.name, words::certificate(ended, now))));
+        }
     }
     lines
 }
@@ -184,6 +187,7 @@ fn name(names: &BTreeMap<&str, String>, id: &str) -> String {
 fn standing(cluster: &Cluster) -> Tone {
     match cluster.state {
         _ if !cluster.problems.is_empty() => Tone::Bad,
+        ClusterState::Up if cluster.ready < cluster.nodes => Tone::Waiting,
         ClusterState::Up => Tone::Good,
         ClusterState::Initialising => Tone::Busy,
         ClusterState::Empty => Tone::Quiet,
