@@ -42,6 +42,9 @@ struct Up {
     bios: u8,
     #[arg(long, default_value_t = 1)]
     uefi: u8,
+    /// Of each machine, in MiB; a control plane of Kubernetes wants 3072.
+    #[arg(long, default_value_t = 1024)]
+    memory: u32,
 }
 
 #[derive(Args)]
@@ -94,6 +97,7 @@ async fn keep_up(up: &Up) -> Result<()> {
         let name = format!("node{number:02}");
         let hardware =
             if number <= up.bios { Hardware::bios(&name, number) } else { Hardware::uefi(&name, number) };
+        let hardware = Hardware { memory_mb: up.memory, ..hardware };
         let (mac, firmware) = (hardware.nics[0].mac.clone(), hardware.firmware);
         let machine = rack.add(hardware)?;
         machine.on()?;
