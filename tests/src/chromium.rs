@@ -75,8 +75,14 @@ impl Browser {
     /// Presses the button, or follows the link, that reads `label`.
     pub fn press(&self, label: &str) -> Result<()> {
         let path = format!("//*[self::a or self::button][normalize-space()='{label}']");
-        let element = self.find("xpath", &path)?;
-        self.post(&format!("/element/{element}/click"), json!({})).map(drop)
+        loop {
+            let element = self.find("xpath", &path)?;
+            match self.post(&format!("/element/{element}/click"), json!({})) {
+                // The page put a fresh one in its place in between: a person would press that.
+                Err(error) if error.to_string().contains("stale element") => {}
+                pressed => return pressed.map(drop),
+            }
+        }
     }
 
     pub fn run(&self, script: &str, arguments: Value) -> Result<Value> {

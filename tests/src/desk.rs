@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use api::client::Client;
+use api::cluster::{Node, Role};
 use api::event::Event;
 use api::facts::Facts;
 use api::id::MachineId;
@@ -41,6 +43,10 @@ hostname = "node{:02}"
 approve = "person"
 authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Fz1T6dVqZ0yq3Vq8kq0o7mC2yqk0n3mJwq7p6Zc1d ops"]
 disk = { min_size = "8G", kind = "ssd" }
+
+[cluster.prod]
+kubernetes = "1.36"
+endpoint = "10.77.0.10:8443"
 "#;
 
 const MANIFEST: &str = r#"name = "debian-12"
@@ -75,6 +81,7 @@ impl Desk {
         fs::write(image.join("root.ext4.zst"), "")?;
         fs::write(folder.path().join("operator.token"), format!("{TOKEN}\n"))?;
         let store = Store::open(&format!("sqlite://{}", folder.path().join("metald.db").display())).await?;
+        store.cluster_declare(vec!["prod".into()], server::clock::now()).await?;
         store.token_add(boot::hash(TOKEN), "operator".into(), "token", 0, None).await?;
         let app = App {
             store: store.clone(),
@@ -96,6 +103,11 @@ impl Desk {
 
     pub fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
+    }
+
+    pub fn client(&self) -> Result<Client> {
+        let ca = fs::read_to_string(self.folder.path().join("ca.pem"))?;
+        Ok(Client::new(&self.url(""), &ca, None)?.with_token(TOKEN))
     }
 
     pub fn token(&self) -> &'static str {
@@ -128,6 +140,37 @@ impl Desk {
     pub async fn inspected(&self, machine: &MachineId) -> Result<()> {
         self.store.facts_put(machine, &sample_facts()?, server::clock::now()).await?;
         self.happens(machine, Event::FactsReported).await
+    }
+
+    /// Its generation is on its own disk.
+    pub async fn installed(&self, machine: &MachineId, generation: i64) -> Result<()> {
+        self.happens(machine, Event::LayoutVerified { generation }).await?;
+        self.happens(machine, Event::Installed { generation }).await?;
+        let boot_id = format!("own-{generation}");
+        self.happens(machine, Event::Hello { home: Home::Disk, boot_id, generation }).await
+    }
+
+    /// It is a node of the cluster `prod`, as the API server shows it.
+    pub async fn joined(&self, machine: &MachineId, name: &str, ready: bool, reason: &str) -> Result<()> {
+        let (name, now) = (name.parse()?, server::clock::now());
+        self.store.node_begin(machine, "prod", Role::Worker, 1, &name, now).await?;
+        let node = Node {
+            machine: machine.clone(),
+            name,
+            cluster: "prod".into(),
+            role: Role::Worker,
+            uid: "6f1c2d3e".into(),
+            ready,
+            reason: reason.into(),
+            since: now,
+            cordoned: false,
+            version: "v1.36.3".into(),
+            address: "10.77.0.107".into(),
+            certificates: Vec::new(),
+            leaving: None,
+        };
+        self.store.node_seen(machine, &node).await?;
+        Ok(())
     }
 
     pub async fn happens(&self, machine: &MachineId, event: Event) -> Result<()> {

@@ -53,6 +53,36 @@ async fn a_rack_is_watched_and_steered_without_a_reload() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_not_ready_shows_by_itself() -> Result<()> {
+    let desk = Desk::open().await?;
+    let node07 = desk.born("node07", 7).await?;
+    let browser = Browser::open()?;
+    log_in(&desk, &browser)?;
+    browser.shows("#cluster-prod", "0 of 0 Ready")?;
+    watched(&browser)?;
+    desk.joined(&node07, "node07", true, "").await?;
+    browser.shows("#cluster-prod", "1 of 1 Ready")?;
+    let row = format!("#machine-{node07}");
+    browser.shows(&row, "Ready")?;
+    desk.joined(&node07, "node07", false, "container runtime is down").await?;
+    browser.shows(&row, "NotReady")?;
+    loaded_once(&browser)?;
+
+    browser.press("prod")?;
+    browser.shows("#nodes", "container runtime is down")?;
+    watched(&browser)?;
+    desk.joined(&node07, "node07", true, "").await?;
+    browser.shows("#status", "1 of 1 nodes Ready")?;
+    loaded_once(&browser)?;
+    fits_a_phone(&browser)?;
+    browser.press("node07")?;
+    browser.shows("#node", "v1.36.3")?;
+    let complaints = browser.complaints()?;
+    ensure!(complaints.is_empty(), "the browser complains: {complaints:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_logged_out_sees_and_does_nothing() -> Result<()> {
     let desk = Desk::open().await?;
     let node07 = desk.born("node07", 7).await?;

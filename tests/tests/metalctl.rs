@@ -4,9 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use api::cluster::Node;
 use api::event::Event;
 use api::machine::{Machine, MachineDetail};
 use api::state::{Home, State};
+use server::store::Claim;
 use tests::desk::Desk;
 use tests::server::program;
 
@@ -101,6 +103,81 @@ async fn watch_says_a_line_a_change() -> Result<()> {
     while !next()?.starts_with("node07 inspecting") {}
     watch.kill()?;
     watch.wait()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clusters_are_seen_and_given_up() -> Result<()> {
+    let desk = Desk::open().await?;
+    let node07 = desk.born("node07", 7).await?;
+    ensure!(
+        run(&desk, "cluster list")?.out.lines().nth(1).is_some_and(|line| line.starts_with("prod  empty"))
+    );
+    let missing = run(&desk, "cluster show lab")?;
+    ensure!(missing.code == 4 && missing.err.contains("`metalctl cluster list`"), "{missing:?}");
+    let early = run(&desk, "cluster kubeconfig prod")?;
+    ensure!(early.code == 1 && early.out.is_empty() && early.err.contains("prod is empty"), "{early:?}");
+    let grant = run(&desk, "cluster adopt prod --print-manifest")?;
+    ensure!(grant.code == 0 && grant.out.contains("namespace: metal-system"), "{grant:?}");
+
+    ensure!(desk.store.cluster_claim("prod", &node07, 1, 1).await? == Claim::Init);
+    desk.store.cluster_up("prod", &node07, 1, "a CA".into(), "sealed".into(), 2).await?;
+    desk.joined(&node07, "node07", true, "").await?;
+    let healthy = run(&desk, "cluster health prod")?;
+    ensure!(healthy.code == 0 && healthy.out.contains("1 of 1 nodes Ready"), "{healthy:?}");
+    desk.joined(&node07, "node07", false, "KubeletNotReady: container runtime is down").await?;
+    let ill = run(&desk, "cluster health prod")?;
+    ensure!(ill.code == 7 && ill.out.starts_with("node07 is NotReady: KubeletNotReady"), "{ill:?}");
+    let nodes: Vec<Node> = serde_json::from_str(&run(&desk, "cluster nodes prod --json")?.out)?;
+    ensure!(nodes.len() == 1 && !nodes[0].ready);
+    ensure!(run(&desk, "machine list")?.out.contains("NotReady"));
+    let scraped = desk.client()?.stream(api::routes::METRICS).await?.text().await?;
+    ensure!(
+        scraped.contains("metald_node_ready{cluster=\"prod\",machine=\"node07\",role=\"worker\"} 0\n"),
+        "{scraped}"
+    );
+
+    let asked = run(&desk, "cluster reset prod")?;
+    ensure!(asked.code == 2 && asked.err.contains("--yes --name prod"), "{asked:?}");
+    ensure!(run(&desk, "cluster reset prod --yes --name lab")?.code == 1);
+    let reset = run(&desk, "cluster reset prod --yes --name prod")?;
+    ensure!(reset.code == 0 && reset.out.starts_with("prod  empty, 0 of 0"), "{reset:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_run_stops_at_a_failure_and_goes_on() -> Result<()> {
+    let desk = Desk::open().await?;
+    let (node07, node08) = (desk.born("node07", 7).await?, desk.born("node08", 8).await?);
+    for machine in [&node07, &node08] {
+        desk.hello(machine).await?;
+        desk.inspected(machine).await?;
+        desk.happens(machine, Event::Approved { erase_foreign: false }).await?;
+        desk.installed(machine, 1).await?;
+    }
+    let roll = "machine reprovision --profile worker --yes";
+    let failing = Waiting::on(&desk, roll, "node07 inspecting")?;
+    ensure!(desk.store.machine(&node08).await?.state == "active", "both are away");
+    desk.happens(&node07, Event::StepFailed { reason: "the disk is gone".into() }).await?;
+    let failed = failing.end()?;
+    ensure!(failed.code == 5 && failed.err.contains("node07 failed: the disk is gone"), "{failed:?}");
+    ensure!(desk.store.machine(&node08).await?.state == "active", "it went on after a failure");
+
+    let since = failed.err.split("--since ").nth(1).and_then(|rest| rest.split('`').next());
+    let roll = format!("{roll} --since {}", since.context("it says how to go on")?);
+    desk.happens(&node07, Event::Retry).await?;
+    let going = Waiting::on(&desk, &roll, "node07 inspecting")?;
+    for machine in [&node07, &node08] {
+        while desk.store.machine(machine).await?.state != "inspecting" {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        desk.happens(machine, Event::Hello { home: Home::Ram, boot_id: "again".into(), generation: 0 })
+            .await?;
+        desk.happens(machine, Event::FactsReported).await?;
+        desk.installed(machine, 2).await?;
+    }
+    let gone = going.end()?;
+    ensure!(gone.code == 0 && gone.out == "worker: 2 of 2 done\n", "{gone:?}");
     Ok(())
 }
 
