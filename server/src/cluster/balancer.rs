@@ -29,6 +29,7 @@ pub fn files(cluster: &Cluster, me: &Member, interface: &str, others: &[Member])
             "/etc/keepalived/keepalived.conf",
             keepalived(cluster, address, me, interface, others),
         ));
+        files.push(check());
         files.push(file(
             &format!("/etc/systemd/network/10-metal-{interface}.network.d/virtual-address.conf"),
             KEPT_ADDRESSES.into(),
@@ -45,6 +46,23 @@ pub fn services(cluster: &Cluster) -> Vec<String> {
         (LoadBalancer::Nodes, Some(_)) => &["haproxy.service", "keepalived.service"],
     };
     units.iter().map(ToString::to_string).collect()
+}
+
+/// Of this machine's loopback.
+const HEALTH: u16 = 8404;
+const CHECK: &str = "/etc/keepalived/check";
+
+/// bash speaks TCP by itself: nothing has to be installed for it, and it is there before any API server.
+fn check() -> NodeFile {
+    let text = format!(
+        "#!/bin/bash
+# Whether HAProxy runs here and knows an API server that is ready.
+exec 3<>/dev/tcp/127.0.0.1/{HEALTH} || exit 1
+printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3
+read -r -t 2 _ code _ <&3 && [ \"$code\" = 200 ]
+"
+    );
+    NodeFile { path: CHECK.into(), mode: 0o755, text }
 }
 
 /// networkd removes addresses that it did not set when it starts again.
@@ -83,6 +101,13 @@ frontend api
     bind :{port}
     default_backend api-servers
 
+# For keepalived alone: whether this HAProxy knows an API server that is ready.
+frontend health
+    bind 127.0.0.1:{HEALTH}
+    mode http
+    monitor-uri /readyz
+    monitor fail if {{ nbsrv(api-servers) eq 0 }}
+
 backend api-servers
     balance leastconn
     option httpchk GET /readyz
@@ -109,19 +134,27 @@ fn keepalived(
 ) -> String {
     let mut peers: Vec<Ipv4Addr> = others.iter().map(|member| member.address).collect();
     peers.sort();
+    if peers.is_empty() {
+        // Without a peer keepalived takes to multicast, and would let go of the address when the first one comes.
+        peers.push(Ipv4Addr::LOCALHOST);
+    }
     let peers: String = peers.iter().map(|peer| format!("        {peer}\n")).collect();
     format!(
         "global_defs {{
     router_id {node}
     # Switches forget, and a moved address must be found at once.
     vrrp_garp_master_refresh 60
+    enable_script_security
 }}
 
-vrrp_track_process haproxy {{
-    process haproxy
+vrrp_script balancer {{
+    script {CHECK}
+    interval 2
+    timeout 3
+    fall 2
+    rise 2
     weight -50
-    # A reload of HAProxy is not its end.
-    terminate_delay 3
+    user root
 }}
 
 vrrp_instance {cluster} {{
@@ -131,14 +164,13 @@ vrrp_instance {cluster} {{
     priority 100
     advert_int 1
     unicast_src_ip {own}
-    # Alone, keepalived falls back to multicast.
     unicast_peer {{
 {peers}    }}
     virtual_ipaddress {{
         {address}/32 dev {interface}
     }}
-    track_process {{
-        haproxy
+    track_script {{
+        balancer
     }}
 }}
 ",

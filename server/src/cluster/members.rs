@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::Result;
 use super::balancer::{self, Member};
-use super::steps::{self, Step};
+use super::steps::{Standing, Step, persist};
 use crate::app::App;
 use crate::config::Cluster;
 use crate::store::{self, NodeRow};
 
 /// How long a control plane may take to change its load balancer.
-const BALANCE: Duration = Duration::from_secs(10 * 60);
+const BALANCE: Duration = Duration::from_secs(3 * 60);
 
 /// Where a machine is reached, and by which of its interfaces: installed systems name them in the order of MACs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,45 +46,48 @@ pub async fn others(app: &App, cluster: &str, but: &MachineId) -> store::Result<
     Ok(members)
 }
 
-/// Has each active control plane balance over all that there are now. Returns the names of those that have yet to.
-pub async fn balance(app: &App, cluster: &Cluster, now: i64) -> Result<Vec<String>> {
-    let mut pending = Vec::new();
+/// Control planes whose load balancers do not know all members yet.
+#[derive(Default)]
+pub struct Behind {
+    /// By name.
+    pub pending: Vec<String>,
+    /// A sentence each: they serve with their old settings.
+    pub failed: Vec<String>,
+}
+
+/// Has each active control plane balance over all that there are now.
+pub async fn balance(app: &App, cluster: &Cluster, now: i64) -> Result<Behind> {
+    let mut behind = Behind::default();
     for row in control_planes(app, &cluster.name).await? {
-        let machine = app.store.machine(&row.id()).await?;
-        if machine.life()?.state != State::Active {
-            continue;
-        }
-        let Some(place) = place(app, &row.id()).await? else { continue };
-        let me = Member { node: row.name.clone(), address: place.address };
-        let others = others(app, &cluster.name, &row.id()).await?;
-        let files = balancer::files(cluster, &me, &place.interface, &others);
-        if files.is_empty() {
-            continue;
-        }
-        let digest = files.iter().fold(Sha256::new(), |hash, file| hash.chain_update(&file.text)).finalize();
-        let key = format!("balance/{}/{}/{}", row.machine, row.generation, &hex::encode(digest)[..12]);
-        match app.store.cluster_task_by_key(&key).await? {
-            Some(task) if task.state == "done" => continue,
-            // It is tried again when the members change; until then the old settings serve.
-            Some(task) if task.state == "failed" => {
-                tracing::warn!(
-                    node = row.name,
-                    reason = task.reason,
-                    "a load balancer keeps its old settings"
-                );
-                continue;
-            }
-            Some(_) => {}
-            None => {
-                let step = ClusterStep::Balance { files, services: balancer::services(cluster) };
-                let executor = Some(row.id());
-                let step = Step { key, step, subject: executor.clone(), executor, patience: BALANCE };
-                steps::ask(app, &cluster.name, step, now).await?;
+        let Some(step) = balancing(app, cluster, &row).await? else { continue };
+        match persist(app, &cluster.name, step, now).await? {
+            Standing::Done(_) => {}
+            Standing::Pending => behind.pending.push(row.name.clone()),
+            Standing::Failed(why) => {
+                behind
+                    .failed
+                    .push(format!("the load balancer of {} keeps its old settings: {why}", row.name));
             }
         }
-        pending.push(row.name.clone());
     }
-    Ok(pending)
+    Ok(behind)
+}
+
+/// The step by which an active control plane gets its settings. Others have theirs with the order to join.
+async fn balancing(app: &App, cluster: &Cluster, row: &NodeRow) -> Result<Option<Step>> {
+    let active = app.store.machine(&row.id()).await?.life()?.state == State::Active;
+    let Some(place) = place(app, &row.id()).await?.filter(|_| active) else { return Ok(None) };
+    let me = Member { node: row.name.clone(), address: place.address };
+    let others = others(app, &cluster.name, &row.id()).await?;
+    let files = balancer::files(cluster, &me, &place.interface, &others);
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let digest = files.iter().fold(Sha256::new(), |hash, file| hash.chain_update(&file.text)).finalize();
+    let key = format!("balance/{}/{}/{}", row.machine, row.generation, &hex::encode(digest)[..12]);
+    let step = ClusterStep::Balance { files, services: balancer::services(cluster) };
+    let executor = Some(row.id());
+    Ok(Some(Step { key, step, subject: executor.clone(), executor, patience: BALANCE }))
 }
 
 async fn control_planes(app: &App, cluster: &str) -> store::Result<Vec<NodeRow>> {

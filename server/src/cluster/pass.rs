@@ -13,10 +13,10 @@ use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::approve::{Verdict, judge};
-use super::client::{within, within_or_gone};
+use super::client::{within, within_or_gone, words};
 use super::observe::{self, Wanted};
 use super::watch::Shown;
-use super::{Result, addons, apply, kubeadm, members, secrets};
+use super::{Error, Result, addons, apply, evict, kubeadm, members, secrets};
 use crate::app::App;
 use crate::clock;
 use crate::config::Cluster;
@@ -37,13 +37,20 @@ pub async fn pass(app: &App, name: &str, client: &Client, shown: &mut Shown) -> 
     let Some(cluster) = app.site.clusters.get(name) else { return Ok(()) };
     let members = members_of(app, name).await?;
     approve(client, &members, shown).await?;
+    let mut problems = Vec::new();
     for member in &members {
-        look(app, cluster, client, member, shown.nodes.get(&member.node.name)).await?;
+        let name = &member.node.name;
+        match look(app, cluster, client, member, shown.nodes.get(name)).await {
+            // What the API server refuses for one node is no reason to leave the others alone.
+            Err(Error::Kube(error)) => problems.push(format!("node {name}: {}", words(&error))),
+            looked => looked?,
+        }
     }
     release(app, name, &members).await?;
-    members::balance(app, cluster, clock::now()).await?;
-    let mut problems = apply::addons(app, cluster, clock::now()).await?;
-    problems.extend(fabric(cluster, client, problems.is_empty()).await?);
+    problems.extend(members::balance(app, cluster, clock::now()).await?.failed);
+    let pending = apply::addons(app, cluster, clock::now()).await?;
+    problems.extend(fabric(cluster, client, pending.is_empty()).await?);
+    problems.extend(pending);
     problems.extend(strangers(app, client, &members, &shown.nodes).await?);
     app.clusters.set_problems(name, problems);
     Ok(())
@@ -68,7 +75,10 @@ async fn approve(client: &Client, members: &[Member], shown: &mut Shown) -> Resu
     shown.told.retain(|name| requests.contains_key(name));
     for (name, request) in requests {
         match judge(request, &joining, now) {
-            Verdict::Approve => approve_one(client, name).await?,
+            Verdict::Approve => match approve_one(client, name).await {
+                Err(Error::Kube(error)) => tracing::warn!(request = name, "not approved: {}", words(&error)),
+                approved => approved?,
+            },
             Verdict::NotOurs => {}
             Verdict::Leave(reason) if shown.told.insert(name.clone()) => {
                 tracing::warn!(request = name, reason, "a kubelet's certificate request is left alone");
@@ -189,7 +199,7 @@ async fn taint(client: &Client, object: &Node, wanted: &Wanted<'_>) -> Result<()
         within(nodes.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await;
     match patched {
         // Somebody was faster: the next look sees what is there now.
-        Err(super::Error::Kube(error)) if matches!(&*error, kube::Error::Api(s) if s.code == 409) => Ok(()),
+        Err(Error::Kube(error)) if matches!(&*error, kube::Error::Api(s) if s.code == 409) => Ok(()),
         patched => patched.map(drop),
     }
 }
@@ -218,7 +228,7 @@ async fn fabric(cluster: &Cluster, client: &Client, applied: bool) -> Result<Opt
     match within_or_gone(sets.get(set)).await {
         Ok(set) => Ok(addons::fabric_problem(set.as_ref(), applied)),
         // The right to look comes with the fabric.
-        Err(super::Error::Kube(error)) if matches!(&*error, kube::Error::Api(s) if s.code == 403) => {
+        Err(Error::Kube(error)) if matches!(&*error, kube::Error::Api(s) if s.code == 403) => {
             Ok(addons::fabric_problem(None, applied))
         }
         Err(error) => Err(error),
@@ -249,12 +259,21 @@ async fn strangers(
             continue;
         }
         problems.push(format!("node {name} has returned, and its machine is {state}: stop it"));
-        if !observe::cordoned(object) {
-            let patch = Patch::Merge(json!({ "spec": { "unschedulable": true } }));
-            let nodes = Api::<Node>::all(client.clone());
-            within_or_gone(nodes.patch(name, &PatchParams::default(), &patch)).await?;
-            tracing::warn!(node = name, %state, "a node has returned and is cordoned");
-        }
+        keep_out(client, name, object).await?;
     }
     Ok(problems)
+}
+
+/// A node that has returned gets no work while its kubelet runs. Once that is stopped the object goes, or the
+/// machine would find its old cordon when it joins again.
+async fn keep_out(client: &Client, name: &str, object: &Node) -> Result<()> {
+    let seen = evict::seen(object);
+    if !seen.cordoned {
+        evict::cordon(client, name).await?;
+        tracing::warn!(node = name, "a node has returned and is cordoned");
+    } else if !seen.ready {
+        evict::delete(client, object).await?;
+        tracing::info!(node = name, "a node that had returned is deleted");
+    }
+    Ok(())
 }

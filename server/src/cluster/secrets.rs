@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::client::{within, within_or_gone};
-use super::steps::{self, Step};
+use super::steps::{self, Standing, Step, persist};
 use super::{Error, Refusal, Result};
 use crate::app::App;
 use crate::store::NodeRow;
@@ -70,21 +70,23 @@ pub async fn revoke(app: &App, node: &NodeRow) -> Result<()> {
 /// Has an older control plane upload the certificates, once for each try to join.
 pub async fn upload(app: &App, node: &NodeRow, join_task: &str, now: i64) -> Result<Upload> {
     let key = format!("upload/{}/{}/{join_task}", node.machine, node.generation);
-    let Some(task) = app.store.cluster_task_by_key(&key).await? else {
-        let step = ClusterStep::UploadCertificates { certificate_key: hex::encode(bytes::<32>()?) };
-        let step = Step { key, step, subject: Some(node.id()), executor: None, patience: UPLOAD };
-        steps::ask(app, &node.cluster, step, now).await?;
-        return Ok(Upload::Waits("the control planes' certificates are being uploaded".into()));
+    let step = ClusterStep::UploadCertificates { certificate_key: hex::encode(bytes::<32>()?) };
+    let step = Step { key, step, subject: Some(node.id()), executor: None, patience: UPLOAD };
+    let task = match persist(app, &node.cluster, step, now).await? {
+        Standing::Done(task) => task,
+        Standing::Pending => {
+            return Ok(Upload::Waits("the control planes' certificates are being uploaded".into()));
+        }
+        Standing::Failed(why) => {
+            return Ok(Upload::Waits(format!(
+                "the control planes' certificates could not be uploaded: {why}"
+            )));
+        }
     };
-    match (task.state.as_str(), steps::open(app, &node.cluster, &task.body)?) {
-        ("done", ClusterStep::UploadCertificates { certificate_key }) => {
-            Ok(Upload::Ready { certificate_key })
-        }
-        ("failed", _) => {
-            let why = task.reason.unwrap_or_default();
-            Ok(Upload::Waits(format!("the control planes' certificates were not uploaded: {why}")))
-        }
-        _ => Ok(Upload::Waits("the control planes' certificates are being uploaded".into())),
+    match steps::open(app, &node.cluster, &task.body)? {
+        // The one that it was done with, and not the one above.
+        ClusterStep::UploadCertificates { certificate_key } => Ok(Upload::Ready { certificate_key }),
+        _ => Ok(Upload::Waits("the task that should upload the certificates is of another kind".into())),
     }
 }
 

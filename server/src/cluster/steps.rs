@@ -37,6 +37,44 @@ pub async fn ask(app: &App, cluster: &str, step: Step, now: i64) -> Result<Strin
     Ok(app.store.cluster_task_add(new, now).await?)
 }
 
+/// How far a step is that is asked for until it is done.
+pub enum Standing {
+    Done(Box<ClusterTaskRow>),
+    Pending,
+    /// For now: it is tried again.
+    Failed(String),
+}
+
+/// Asks for the step until it is done: after a failure once more, each time after a longer pause.
+pub async fn persist(app: &App, cluster: &str, step: Step, now: i64) -> Result<Standing> {
+    let mut reason = None;
+    for tries in 0..TRIES {
+        let key = format!("{}/{tries}", step.key);
+        let Some(task) = app.store.cluster_task_by_key(&key).await? else {
+            ask(app, cluster, Step { key, ..step }, now).await?;
+            return Ok(reason.map_or(Standing::Pending, Standing::Failed));
+        };
+        match task.state.as_str() {
+            "done" => return Ok(Standing::Done(Box::new(task))),
+            "failed" => {
+                let resting = now - task.at < PAUSE * (1 + tries);
+                let why = task.reason.unwrap_or_else(|| "no reason was given".into());
+                if resting {
+                    return Ok(Standing::Failed(why));
+                }
+                reason = Some(why);
+            }
+            _ => return Ok(reason.map_or(Standing::Pending, Standing::Failed)),
+        }
+    }
+    Ok(Standing::Failed(format!("{TRIES} times, the last time: {}", reason.unwrap_or_default())))
+}
+
+/// Before a failed step is tried again, in microseconds, times the number of tries.
+const PAUSE: i64 = 30_000_000;
+/// After so many a person is needed.
+const TRIES: i64 = 20;
+
 /// The step behind a task's sealed body.
 pub fn open(app: &App, cluster: &str, body: &str) -> Result<ClusterStep> {
     let text = app.seal.unseal(&body_place(cluster), body).map_err(Error::Sealed)?;

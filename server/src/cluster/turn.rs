@@ -61,12 +61,10 @@ pub async fn turn(app: &App, row: &Row, life: &Life, now: i64) -> std::result::R
     begin(app, &candidate, now).await?;
     if joins {
         // Else both would take the address, for neither hears of the other.
-        let pending = members::balance(app, candidate.cluster, now).await?;
+        let pending = members::balance(app, candidate.cluster, now).await?.pending;
         if !pending.is_empty() {
-            return Ok(Turn::Wait(format!(
-                "waits for the load balancer of {} to know it",
-                pending.join(", ")
-            )));
+            let pending = pending.join(", ");
+            return Ok(Turn::Wait(format!("waits for the load balancer of {pending} to know it")));
         }
     }
     let others = if joins { members::others(app, name, &candidate.id).await? } else { Vec::new() };

@@ -79,35 +79,44 @@ impl Drop for Loop {
 }
 
 async fn keep(app: App, name: String) {
-    let mut silent_since = None;
+    let mut silent: Option<Silence> = None;
     loop {
         let error = match app.clusters.client(&app, &name).await {
             Ok(client) => {
-                silent_since = None;
+                silent = None;
                 follow(&app, &name, client).await
             }
             Err(error) => error,
         };
         app.clusters.forget(&name);
-        let since = *silent_since.get_or_insert_with(clock::now);
-        tracing::warn!(cluster = name, %error, "the cluster is not followed");
-        if let Err(error) = out_of_reach(&app, &name, since, &error).await {
+        // The first cause stays: another one at each try would be news without end.
+        let silence = silent.get_or_insert_with(|| {
+            tracing::warn!(cluster = name, %error, "the cluster is not followed");
+            Silence { since: clock::now(), cause: error.to_string() }
+        });
+        if let Err(error) = out_of_reach(&app, &name, silence).await {
             tracing::error!(cluster = name, %error, "its nodes could not be marked");
         }
         tokio::time::sleep(SWEEP).await;
     }
 }
 
+/// Of an API server.
+struct Silence {
+    since: i64,
+    cause: String,
+}
+
 /// Says beside each node that nobody knows how it is.
-async fn out_of_reach(app: &App, name: &str, since: i64, error: &Error) -> Result<()> {
+async fn out_of_reach(app: &App, name: &str, silence: &Silence) -> Result<()> {
+    let Silence { since, cause } = silence;
     if clock::now() - since < GRACE {
         return Ok(());
     }
-    let cause = error.to_string();
-    app.clusters.set_problems(name, vec![format!("{cause} (since {})", api::words::moment(since))]);
+    app.clusters.set_problems(name, vec![format!("{cause} (since {})", api::words::moment(*since))]);
     for row in app.store.nodes(name).await? {
         if let Some(node) = row.node().filter(|node| !node.uid.is_empty()) {
-            app.store.node_seen(&row.id(), &observe::out_of_reach(&node, since, &cause)).await?;
+            app.store.node_seen(&row.id(), &observe::out_of_reach(&node, *since, cause)).await?;
         }
     }
     Ok(())
@@ -140,7 +149,8 @@ async fn follow(app: &App, name: &str, client: Client) -> Error {
             }
             // A watch ends for many reasons; the watcher begins anew if the API server still answers.
             Err(error) => {
-                tokio::time::sleep(GATHER).await;
+                tokio::time::sleep(SWEEP).await;
+                tracing::warn!(cluster = name, %error, "a watch is begun anew");
                 still_there(&client).await.map_err(|_| error)
             }
         };

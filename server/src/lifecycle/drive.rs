@@ -89,6 +89,11 @@ async fn one(app: &App, row: &Row) -> Result<()> {
     if deadline(life.state, row.since, patience).is_some_and(|deadline| now > deadline) {
         return submit(app, row, Event::DeadlinePassed { since: row.since }).await;
     }
+    // The site file may have changed its mind while nothing was installed yet.
+    let clustered = row.profile.as_deref().is_some_and(|profile| app.is_clustered(profile));
+    if life.assigned && life.clustered != clustered && comes_before_joining(life.state) {
+        return submit(app, row, Event::Assigned { clustered }).await;
+    }
     match life.state {
         State::Available if !life.assigned => assign(app, row).await,
         State::Available => allow(app, row, &life).await,
@@ -99,6 +104,12 @@ async fn one(app: &App, row: &Row) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether it only becomes a member of a cluster later, if at all.
+const fn comes_before_joining(state: State) -> bool {
+    use State as S;
+    matches!(state, S::Discovered | S::Inspecting | S::Available | S::Partitioning | S::Installing)
 }
 
 /// The OS of this generation has said hello, and the event was lost or came while the machine had failed.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +25,10 @@ pub const TOKEN: &str = "the-token-of-metald";
 type Objects = BTreeMap<&'static str, BTreeMap<String, Value>>;
 
 #[derive(Clone, Default)]
-pub struct Store(Arc<Mutex<Objects>>);
+pub struct Store {
+    objects: Arc<Mutex<Objects>>,
+    silent: Arc<AtomicBool>,
+}
 
 pub struct ApiServer {
     pub store: Store,
@@ -63,8 +67,13 @@ impl Store {
         self.lock().get(kind).map(|objects| objects.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// It gives no answer, and ends the watches that run.
+    pub fn silence(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Objects> {
-        self.0.lock().unwrap()
+        self.objects.lock().unwrap()
     }
 }
 
@@ -82,12 +91,20 @@ fn router(store: Store) -> Router {
         .route(secrets, post(create))
         .route(&format!("{secrets}/{{name}}"), delete(remove))
         .fallback(|| async { status(404, "no such thing here") })
-        .layer(middleware::from_fn(with_token))
+        .layer(middleware::from_fn_with_state(store.clone(), answering))
         .with_state(store)
 }
 
-async fn with_token(headers: HeaderMap, request: Request, next: middleware::Next) -> Response {
+async fn answering(
+    State(store): State<Store>,
+    headers: HeaderMap,
+    request: Request,
+    next: middleware::Next,
+) -> Response {
     let token = headers.get("authorization").and_then(|value| value.to_str().ok());
+    if store.silent.load(Ordering::Relaxed) {
+        return status(503, "it restarts");
+    }
     match token == Some(&format!("Bearer {TOKEN}")) {
         true => next.run(request).await,
         false => status(401, "Unauthorized"),
@@ -113,7 +130,7 @@ async fn list(
         tokio::time::sleep(Duration::from_millis(200)).await;
         let line = |object: Value| format!("{}\n", json!({ "type": "MODIFIED", "object": object }));
         let lines: String = objects(&store).into_iter().map(line).collect();
-        Some((lines, store))
+        (!store.silent.load(Ordering::Relaxed)).then_some((lines, store))
     });
     Response::new(Body::from_stream(events.map(Ok::<_, std::convert::Infallible>)))
 }
@@ -121,9 +138,11 @@ async fn list(
 async fn merge(
     State(store): State<Store>,
     Path(name): Path<String>,
-    Json(patch): Json<Value>,
+    // A patch that is applied calls itself YAML.
+    patch: Bytes,
     kind: &'static str,
 ) -> Response {
+    let patch = serde_json::from_slice(&patch).unwrap();
     let mut objects = store.lock();
     let Some(object) = objects.get_mut(kind).and_then(|objects| objects.get_mut(&name)) else {
         return status(404, "not found");

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use api::cluster::NodeFile;
 use server::cluster::balancer::{Member, files, services};
 
+use crate::golden::golden;
 use crate::site::{cluster, site};
 
 fn member(number: u8) -> Member {
@@ -13,12 +14,6 @@ fn member(number: u8) -> Member {
 
 fn text<'a>(files: &'a [NodeFile], path: &str) -> &'a str {
     &files.iter().find(|file| file.path == path).unwrap().text
-}
-
-fn golden(name: &str, text: &str) {
-    let path = format!("{}/tests/cluster/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{path} should be, if this is meant:\n{text}");
 }
 
 #[test]

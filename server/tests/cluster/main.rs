@@ -4,7 +4,11 @@
 mod api_server;
 mod approve;
 mod balancer;
+mod bench;
 mod documents;
+mod golden;
 mod join;
+mod leave;
 mod observe;
 mod site;
+mod watch;
