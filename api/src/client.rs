@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cluster::{
-    Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, KubeconfigAnswer, KubeconfigRequest,
-    Retyped,
+    Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, Identity, KubeconfigAnswer,
+    KubeconfigRequest, Retyped,
 };
 use crate::image::Manifest;
 use crate::machine::{Allowed, Erasure, ErrorBody, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
@@ -188,6 +188,10 @@ impl Client {
 
     pub async fn cluster(&self, name: &str) -> Result<ClusterDetail, Error> {
         self.get(&operator::cluster(name)).await
+    }
+
+    pub async fn identity(&self) -> Result<Identity, Error> {
+        self.get(operator::IDENTITY).await
     }
 
     /// Takes as long as a control plane needs to sign.

@@ -182,9 +182,18 @@ pub struct Snapshot {
     pub sha256: String,
 }
 
+/// Who asks, as a token says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub operator: String,
+    /// What clusters know this operator as.
+    pub user: String,
+}
+
 /// Asks for a client certificate; the key stays with the one who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KubeconfigRequest {
+    /// For the user of one's [`Identity`] as common name, and the group of `access` as organisation.
     pub csr_pem: String,
     pub access: Access,
     /// Of life, 1 to 24.

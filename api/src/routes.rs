@@ -43,6 +43,8 @@ pub mod operator {
     pub const PROFILES: &str = "/api/v1/profiles";
     pub const IMAGES: &str = "/api/v1/images";
     pub const CLUSTERS: &str = "/api/v1/clusters";
+    /// GET: an Identity.
+    pub const IDENTITY: &str = "/api/v1/identity";
     /// Server-sent events: one `machine` event with a Machine for every change.
     pub const EVENTS: &str = "/api/v1/events";
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use api::client::Client;
 use api::cluster::{Access, ClusterAccess, KubeconfigRequest, Retyped};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 
 use crate::args::cluster::ClusterVerb;
 use crate::clock::now;
@@ -90,13 +90,11 @@ struct Wish<'a> {
 }
 
 async fn mint(client: &Client, io: &mut Io<'_>, cluster: &str, wish: Wish<'_>) -> Result<Exit, Failure> {
+    let group = wish.access.group();
     let key = KeyPair::generate().map_err(|e| unmade(&e))?;
-    // Who it is for the server writes into the certificate: what a request says of itself counts for nothing.
-    let request = CertificateParams::default().serialize_request(&key).map_err(|e| unmade(&e))?;
-    let csr_pem = request.pem().map_err(|e| unmade(&e))?;
+    let csr_pem = request(&key, &client.identity().await?.user, group).map_err(|e| unmade(&e))?;
     let request = KubeconfigRequest { csr_pem, access: wish.access, hours: wish.hours };
     let answer = client.kubeconfig(&path_segment(cluster)?, &request).await?;
-    let group = wish.access.group();
     let user = format!("{cluster}-{}", group.trim_start_matches("metal:"));
     let config = kubeconfig::kubeconfig(cluster, &user, &answer, &key.serialize_pem());
     let text = serde_json::to_string_pretty(&config)? + "\n";
@@ -118,6 +116,14 @@ async fn mint(client: &Client, io: &mut Io<'_>, cluster: &str, wish: Wish<'_>) -
         file.display()
     ))?;
     Ok(Exit::Done)
+}
+
+fn request(key: &KeyPair, user: &str, group: &str) -> Result<String, rcgen::Error> {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, user);
+    parameters.distinguished_name.push(DnType::OrganizationName, group);
+    parameters.serialize_request(key)?.pem()
 }
 
 fn unmade(error: &rcgen::Error) -> Failure {
@@ -217,4 +223,38 @@ fn tell(io: &mut Io<'_>, cluster: &api::cluster::Cluster) -> Result<Exit, Failur
         io.data(&screen::line(cluster, io.paint()))?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateSigningRequestParams, DnValue};
+
+    use super::*;
+
+    #[test]
+    fn a_request_names_one_user_and_one_group() {
+        let key = KeyPair::generate().unwrap();
+        let pem = request(&key, "metal:anna", "metal:viewer").unwrap();
+        let asked = CertificateSigningRequestParams::from_pem(&pem).unwrap().params.distinguished_name;
+        let names: Vec<_> = asked.iter().map(|(kind, value)| (kind.clone(), value.clone())).collect();
+        let text = |text: &str| DnValue::Utf8String(text.into());
+        assert_eq!(
+            names,
+            [(DnType::CommonName, text("metal:anna")), (DnType::OrganizationName, text("metal:viewer"))]
+        );
+    }
+
+    #[test]
+    fn a_kubeconfig_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("metalctl-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("prod.kubeconfig");
+        fs::write(&file, "open to all").unwrap();
+        write_private(&file, "secret").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "secret");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

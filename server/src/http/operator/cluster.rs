@@ -1,8 +1,8 @@
 //! What operators ask and want of clusters: `/api/v1/clusters`.
 
 use api::cluster::{
-    Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, KubeconfigAnswer, KubeconfigRequest,
-    Retyped,
+    Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, Identity, KubeconfigAnswer,
+    KubeconfigRequest, Retyped,
 };
 use api::routes::operator as routes;
 use axum::extract::{Path, State};
@@ -18,6 +18,7 @@ use crate::http::error::Failure;
 pub fn routes() -> Router<App> {
     let of = |what: &str| format!("{}/{{name}}{what}", routes::CLUSTERS);
     Router::new()
+        .route(routes::IDENTITY, get(identity))
         .route(routes::CLUSTERS, get(list))
         .route(&of(""), get(show))
         .route(&of("/kubeconfig"), post(kubeconfig))
@@ -30,6 +31,15 @@ pub fn routes() -> Router<App> {
 pub async fn detail(app: &App, name: &str) -> Result<ClusterDetail, Failure> {
     let detail = cluster::detail(app, name).await?;
     detail.ok_or_else(|| cluster::Refusal::NoCluster(name.into()).into())
+}
+
+async fn identity(Operator(who): Operator) -> Json<Identity> {
+    Json(Identity { user: user(&who), operator: who })
+}
+
+/// The prefix keeps an operator from being called like a part of Kubernetes.
+fn user(operator: &str) -> String {
+    format!("metal:{operator}")
 }
 
 async fn list(State(app): State<App>, _: Operator) -> Result<Json<Vec<Cluster>>, Failure> {
@@ -52,8 +62,7 @@ async fn kubeconfig(
 ) -> Result<Json<KubeconfigAnswer>, Failure> {
     let KubeconfigRequest { access, hours, .. } = request;
     tracing::info!(operator = who, cluster = name, group = access.group(), hours, "a kubeconfig is minted");
-    // The prefix keeps an operator from being called like a part of Kubernetes.
-    Ok(Json(cluster::kubeconfig(&app, &name, &format!("metal:{who}"), request).await?))
+    Ok(Json(cluster::kubeconfig(&app, &name, &user(&who), request).await?))
 }
 
 async fn reset(
