@@ -18,7 +18,7 @@ use super::{Error, Result};
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 pub async fn object(client: &Client, name: &str) -> Result<Option<core::Node>> {
-    within(Api::<core::Node>::all(client.clone()).get_opt(name)).await
+    within_or_gone(Api::<core::Node>::all(client.clone()).get(name)).await
 }
 
 /// What the next step depends on.

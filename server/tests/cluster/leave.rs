@@ -38,6 +38,7 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Bench {
+        let _ = tracing_subscriber::fmt().with_env_filter("server=debug").with_test_writer().try_init();
         let (folder, api) = (tempfile::tempdir().unwrap(), ApiServer::start().await);
         let mut site: Site = site("");
         let cluster = site.clusters.get_mut("prod").unwrap();
@@ -146,7 +147,9 @@ impl Bench {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        panic!("not within 30 seconds: {what}");
+        let machines = self.app.store.machines("", 10).await.unwrap();
+        let seen: Vec<_> = machines.iter().map(|row| (row.name(), &row.state, &row.evidence)).collect();
+        panic!("not within 30 seconds: {what}; {seen:?}");
     }
 
     async fn has_history(&self, id: &MachineId, event: &str) -> Option<String> {
