@@ -48,7 +48,7 @@ pub async fn join(session: &Session, order: &JoinOrder, report: &Report) -> Resu
     if !resume(&standing, report, log).await? {
         attempts(session, order, report).await?;
         standing::write(Path::new("/"), &standing)?;
-        blocking(|| command::run("systemctl", ["enable", "kubelet"]).map(drop)).await?;
+        blocking(|| command::run("systemctl", ["enable", "--no-reload", "kubelet"]).map(drop)).await?;
     }
     if order.init {
         init::complete(session, order, report).await?;
@@ -183,9 +183,11 @@ async fn keep_time(session: &Session) -> Option<i64> {
     found::clock_error(&session.server).await
 }
 
-/// A unit that was there before has to read its new settings.
+/// A unit that was there before has to read its new settings. systemd knows the unit: to read all units again takes
+/// a slow machine many seconds.
 fn start(service: &str) -> Result<()> {
-    command::run("systemctl", ["enable", service]).with_context(|| format!("cannot enable {service}"))?;
+    command::run("systemctl", ["enable", "--no-reload", service])
+        .with_context(|| format!("cannot enable {service}"))?;
     command::run("systemctl", ["restart", service])
         .with_context(|| format!("cannot start {service}: see `journalctl -u {service}`"))?;
     Ok(())
