@@ -24,11 +24,8 @@ pub fn ssh(rack: &Rack, key: &Path, address: Ipv4Addr, script: &str) -> Result<S
     let end = Instant::now() + Duration::from_secs(90);
     loop {
         let mut ssh = Command::new("ssh");
-        let options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=30"];
-        for option in options {
-            ssh.args(["-o", option]);
-        }
-        ssh.arg("-i").arg(key).arg(format!("root@{address}")).arg(script);
+        options(&mut ssh, key);
+        ssh.arg(format!("root@{address}")).arg(script);
         match text(rack.in_server(ssh)) {
             Err(error) if Instant::now() < end && error.to_string().contains("Connection refused") => {
                 std::thread::sleep(Duration::from_secs(1));
@@ -36,4 +33,18 @@ pub fn ssh(rack: &Rack, key: &Path, address: Ipv4Addr, script: &str) -> Result<S
             said => return said,
         }
     }
+}
+
+pub fn copy(rack: &Rack, key: &Path, file: &Path, address: Ipv4Addr, to: &Path) -> Result<()> {
+    let mut scp = Command::new("scp");
+    options(&mut scp, key);
+    scp.arg("-q").arg(file).arg(format!("root@{address}:{}", to.display()));
+    text(rack.in_server(scp)).map(drop)
+}
+
+fn options(command: &mut Command, key: &Path) {
+    for option in ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=30"] {
+        command.args(["-o", option]);
+    }
+    command.arg("-i").arg(key);
 }

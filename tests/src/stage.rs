@@ -1,5 +1,6 @@
 //! A rack with a server in which machines become nodes of one cluster, and a clock that says what happened when.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use api::machine::{Machine, MachineDetail};
 use lab::{Hardware, Rack, cluster};
 
 use crate::server::{Server, images, phases};
-use crate::ssh::{new_key, ssh};
+use crate::ssh::{copy, new_key, ssh};
 
 /// An install beside another machine's `kubeadm init`, under emulation.
-pub const LINE: Duration = Duration::from_secs(480);
+pub const LINE: Duration = Duration::from_secs(900);
 /// What Kubernetes does in seconds elsewhere.
 pub const SOON: Duration = Duration::from_secs(180);
 
@@ -88,8 +89,11 @@ impl Stage {
 
     /// What root's shell on the machine says to the script.
     pub fn shell(&self, name: &str, script: &str) -> Result<String> {
-        let address = self.server.machine(name)?.address.with_context(|| format!("{name} has an address"))?;
-        ssh(&self.rack, &self.key, address, script)
+        ssh(&self.rack, &self.key, self.address(name)?, script)
+    }
+
+    pub fn copy(&self, name: &str, file: &Path, to: &Path) -> Result<()> {
+        copy(&self.rack, &self.key, file, self.address(name)?, to)
     }
 
     /// For the person who reads the test's output: memory, disk, and seconds in each state.
@@ -100,5 +104,9 @@ impl Stage {
         }
         println!("metald: {} kB", self.server.memory_kb()?);
         Ok(())
+    }
+
+    fn address(&self, name: &str) -> Result<Ipv4Addr> {
+        self.server.machine(name)?.address.with_context(|| format!("{name} has an address"))
     }
 }
