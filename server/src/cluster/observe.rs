@@ -50,8 +50,12 @@ pub fn node(object: Option<&core::Node>, before: &Node, wanted: &Wanted, now: i6
 
 /// The node of a cluster whose API server does not answer.
 pub fn out_of_reach(before: &Node, since: i64, cause: &str) -> Node {
-    let reason = format!("the API server does not answer since {}: {cause}", api::words::moment(since));
-    Node { ready: false, reason, since: if before.ready { since } else { before.since }, ..before.clone() }
+    let since_when = if before.ready { since } else { before.since };
+    Node { ready: false, reason: silence(since, cause), since: since_when, ..before.clone() }
+}
+
+pub fn silence(since: i64, cause: &str) -> String {
+    format!("the API server does not answer since {}: {cause}", api::words::moment(since))
 }
 
 /// Labels of the site that the node has not; empty when it has all.

@@ -15,7 +15,7 @@ use kube::{Client, ResourceExt};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 
-use super::client::within;
+use super::client::{within, words};
 use super::pass::pass;
 use super::{Error, Result, observe};
 use crate::app::App;
@@ -92,7 +92,7 @@ async fn keep(app: App, name: String) {
         // The first cause stays: another one at each try would be news without end.
         let silence = silent.get_or_insert_with(|| {
             tracing::warn!(cluster = name, %error, "the cluster is not followed");
-            Silence { since: clock::now(), cause: error.to_string() }
+            Silence { since: clock::now(), cause: cause(&error) }
         });
         if let Err(error) = out_of_reach(&app, &name, silence).await {
             tracing::error!(cluster = name, %error, "its nodes could not be marked");
@@ -107,13 +107,21 @@ struct Silence {
     cause: String,
 }
 
+fn cause(error: &Error) -> String {
+    match error {
+        Error::Silent(cause) => cause.clone(),
+        Error::Kube(error) => words(error),
+        error => error.to_string(),
+    }
+}
+
 /// Says beside each node that nobody knows how it is.
 async fn out_of_reach(app: &App, name: &str, silence: &Silence) -> Result<()> {
     let Silence { since, cause } = silence;
     if clock::now() - since < GRACE {
         return Ok(());
     }
-    app.clusters.set_problems(name, vec![format!("{cause} (since {})", api::words::moment(*since))]);
+    app.clusters.set_problems(name, vec![observe::silence(*since, cause)]);
     for row in app.store.nodes(name).await? {
         if let Some(node) = row.node().filter(|node| !node.uid.is_empty()) {
             app.store.node_seen(&row.id(), &observe::out_of_reach(&node, *since, cause)).await?;
