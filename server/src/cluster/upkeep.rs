@@ -53,11 +53,17 @@ async fn one(app: &App, row: &ClusterRow) -> Result<()> {
         return Ok(());
     }
     snapshot(app, row).await?;
-    // Who joins or leaves needs the others undisturbed.
-    if row.admitting.is_none() {
+    if !somebody_moves(app, row).await? {
         renew(app, &row.name, &nodes).await?;
     }
     Ok(())
+}
+
+/// Who joins or leaves needs the others undisturbed. One that has failed at it may stay so for weeks.
+async fn somebody_moves(app: &App, row: &ClusterRow) -> Result<bool> {
+    let Some(holder) = &row.admitting else { return Ok(false) };
+    let state = app.store.machine(&MachineId(holder.clone())).await?.life()?.state;
+    Ok(matches!(state, State::Joining | State::Draining))
 }
 
 /// Those that serve.
@@ -101,17 +107,20 @@ async fn remove_old(app: &App, cluster: &str) -> Result<()> {
     Ok(())
 }
 
-/// Its API server and its member of etcd restart: the others have to carry the cluster meanwhile.
+/// Its API server and its member of etcd restart: the others have to carry the cluster meanwhile. Two cannot, so
+/// there it is enough that both are well before.
 async fn can_pause(app: &App, cluster: &str, node: &str) -> Result<bool> {
     let Some(members) = etcd::members(app, cluster, clock::now() - FRESH).await? else {
         etcd::read_members(app, cluster).await?;
         return Ok(false);
     };
-    let answer = guard(cluster, &members, node, Interruption::Pause);
-    if let Err(no) = &answer {
-        tracing::warn!(node, no, "its certificates are not renewed yet");
+    match guard(cluster, &members, node, Interruption::Pause) {
+        Err(no) if !members.iter().all(|member| member.healthy) => {
+            tracing::warn!(node, no, "its certificates are not renewed yet");
+            Ok(false)
+        }
+        _ => Ok(true),
     }
-    Ok(answer.is_ok())
 }
 
 async fn renew(app: &App, cluster: &str, nodes: &[(MachineId, Node)]) -> Result<()> {

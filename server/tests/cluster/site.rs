@@ -53,7 +53,7 @@ pub fn cluster(site: &Site) -> &Cluster {
     &site.clusters["prod"]
 }
 
-pub fn profile<'a>(site: &'a Site, role: Role) -> &'a Profile {
+pub fn profile(site: &Site, role: Role) -> &Profile {
     match role {
         Role::ControlPlane => &site.profiles["control"],
         Role::Worker => &site.profiles["worker"],

@@ -287,3 +287,42 @@ fn what_a_control_planes_agent_could_not_do_is_said() {
     let unknown = Seen { snapshot: Progress::Done, members: None, ..failed };
     assert_eq!(step(&unknown), Action::ReadMembers);
 }
+
+/// Every mixture of pods, powers, words of operators and roles: `Floor::act` refuses what must not happen, and only
+/// a person's missing word keeps a node.
+#[test]
+fn whatever_stands_on_the_floor_ends_with_nothing_of_the_node_or_with_a_person() {
+    let all = [
+        pod("shop/web", Kind::Controlled),
+        pod("hub/anna", Kind::Alone),
+        pod("kube-system/proxy", Kind::Stays),
+    ];
+    let mut ended = 0;
+    for mixture in 0..256_u32 {
+        let [control_plane, off, fenced, forced, registered, web, anna, proxy] =
+            [0, 1, 2, 3, 4, 5, 6, 7].map(|bit| mixture >> bit & 1 == 1);
+        let chosen = all.iter().zip([web, anna, proxy]).filter(|(_, there)| *there && registered);
+        let pods: Vec<Pod> = chosen.map(|(pod, _)| pod.clone()).collect();
+        let etcd = if control_plane { members(&["node01", "node02", "node07"]) } else { Vec::new() };
+        let mut floor = Floor::new(&pods, etcd);
+        floor.object = registered.then_some(ALIVE);
+        if off {
+            floor = floor.off();
+        }
+        let of = Seen { control_plane, fenced, forced, ..worker() };
+        let last = floor.run(&of).pop().unwrap();
+        let waits_for_power = off && !fenced && (registered || control_plane);
+        let waits_for_word = !off && anna && registered && !forced;
+        match last {
+            Action::Done => {
+                assert!(!waits_for_power && !waits_for_word, "{of:?}");
+                assert!(floor.object.is_none() && floor.members.iter().all(|member| member.name != "node07"));
+                assert!(floor.stopped || off);
+                ended += 1;
+            }
+            Wait(why) => assert!(waits_for_power || waits_for_word, "{of:?} waits for {why}"),
+            other => panic!("{of:?} ends with {other:?}"),
+        }
+    }
+    assert!(ended > 128);
+}
