@@ -69,7 +69,12 @@ pub fn iso(at: i64) -> String {
     stamp(at, "%FT%TZ")
 }
 
-/// A moment as [`iso`] writes it.
+/// The same to the microsecond: `2026-11-24T08:12:03.417000Z`.
+pub fn exact(at: i64) -> String {
+    stamp(at, "%FT%T%.6fZ")
+}
+
+/// A moment as [`iso`] and [`exact`] write it.
 pub fn instant(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(|moment| moment.as_microsecond())
 }
@@ -183,6 +188,7 @@ mod tests {
         assert_eq!(certificate(first, 20_000_000), "a ended 10 s ago");
         assert!(first.ends_soon(0) && !shown.certificates[0].ends_soon(0));
         assert_eq!(instant(&iso(1_795_507_200_000_000)), Some(1_795_507_200_000_000));
+        assert_eq!(instant(&exact(1_795_507_200_417_003)), Some(1_795_507_200_417_003));
     }
 
     #[test]

@@ -64,10 +64,9 @@ async fn members(client: &Client, profile: &str) -> Result<Vec<Machine>, Failure
     Ok(machines)
 }
 
-/// Later than all that has happened to these machines, on the server's clock; to the second, as it is typed.
+/// Later than all that has happened to these machines, on the server's clock.
 fn begins(machines: &[Machine]) -> i64 {
-    let newest = machines.iter().map(|machine| machine.since).max().unwrap_or(0);
-    (newest / 1_000_000 + 1) * 1_000_000
+    machines.iter().map(|machine| machine.since).max().unwrap_or(0) + 1
 }
 
 impl Run {
@@ -126,7 +125,7 @@ impl Run {
 
     /// What to type to go on.
     fn again(&self) -> String {
-        let since = api::words::iso(self.since);
+        let since = api::words::exact(self.since);
         let Run { profile, at_most, .. } = self;
         format!(
             "metalctl machine reprovision --profile {profile} --max-unavailable {at_most} --since {since}"

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use api::cluster::Node;
@@ -155,7 +156,8 @@ async fn a_rolling_run_stops_at_a_failure_and_goes_on() -> Result<()> {
         desk.happens(machine, Event::Approved { erase_foreign: false }).await?;
         desk.installed(machine, 1).await?;
     }
-    let roll = "machine reprovision --profile worker --yes";
+    // Both machines show the same sample disk, which is node07's.
+    let roll = "machine reprovision --profile worker --yes --erase-foreign";
     let failing = Waiting::on(&desk, roll, "node07 inspecting")?;
     ensure!(desk.store.machine(&node08).await?.state == "active", "both are away");
     desk.happens(&node07, Event::StepFailed { reason: "the disk is gone".into() }).await?;
@@ -163,13 +165,15 @@ async fn a_rolling_run_stops_at_a_failure_and_goes_on() -> Result<()> {
     ensure!(failed.code == 5 && failed.err.contains("node07 failed: the disk is gone"), "{failed:?}");
     ensure!(desk.store.machine(&node08).await?.state == "active", "it went on after a failure");
 
-    let since = failed.err.split("--since ").nth(1).and_then(|rest| rest.split('`').next());
+    let since = failed.err.split("--since ").nth(1).and_then(|rest| rest.split(['`', '\n']).next());
     let roll = format!("{roll} --since {}", since.context("it says how to go on")?);
     desk.happens(&node07, Event::Retry).await?;
     let going = Waiting::on(&desk, &roll, "node07 inspecting")?;
     for machine in [&node07, &node08] {
+        let end = Instant::now() + Duration::from_secs(60);
         while desk.store.machine(machine).await?.state != "inspecting" {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            ensure!(Instant::now() < end, "it does not go on with {machine}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         desk.happens(machine, Event::Hello { home: Home::Ram, boot_id: "again".into(), generation: 0 })
             .await?;
