@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use api::event::Event;
 use api::state::{Home, State};
+use api::task::TaskKind;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::Node;
@@ -111,13 +112,15 @@ async fn look(
     object: Option<&Node>,
 ) -> Result<()> {
     let Some(before) = member.node.node() else { return Ok(()) };
-    let Some(profile) = app.profile(&member.machine) else { return Ok(()) };
+    let profile = app.profile(&member.machine);
     let address = members::place(app, &member.node.id()).await?.map(|place| place.address.to_string());
-    let taints = kubeadm::taints(cluster, profile, member.node.role()?);
+    let role = member.node.role()?;
+    let taints = profile.map(|profile| kubeadm::taints(cluster, profile, role)).unwrap_or_default();
+    let no_labels = BTreeMap::new();
     let joins = member.state == State::Joining;
     let wanted = Wanted {
         kubernetes: &cluster.kubernetes,
-        labels: &profile.labels,
+        labels: profile.map_or(&no_labels, |profile| &profile.labels),
         taints: &taints,
         address: address.as_deref(),
         boot_id: (joins && member.machine.home() == Some(Home::Disk)).then_some(&member.machine.boot_id),
@@ -128,16 +131,18 @@ async fn look(
         label(client, object, &wanted).await?;
         taint(client, object, &wanted).await?;
     }
-    if joins && node.ready {
-        return joined(app, member).await;
-    }
-    if joins && object.is_some() {
-        evidence(app, member, &node.reason).await?;
-    }
-    match joins {
-        true => Ok(()),
+    if !joins {
         // It has joined, failed or been called away: its token is of no more use.
-        false => secrets::revoke(app, &member.node).await,
+        return secrets::revoke(app, &member.node).await;
+    }
+    // A kubelet may be Ready before kubeadm has done all: the machine counts when its agent says so too.
+    if app.store.task_running(&member.node.id(), TaskKind::Join).await?.is_some() {
+        return Ok(());
+    }
+    match node.ready {
+        true => joined(app, member).await,
+        false if object.is_some() => Ok(evidence(app, member, &node.reason).await?),
+        false => Ok(()),
     }
 }
 

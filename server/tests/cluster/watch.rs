@@ -35,7 +35,7 @@ async fn a_node_is_let_in_shown_and_counted_when_the_api_server_says_ready() {
     let bench = Bench::new().await;
     bench.up().await;
     let id = bench.joining(1, "worker").await;
-    bench.task(&id).await;
+    let (_, join) = bench.task(&id).await;
     let (_, secrets) = bench.call(installed(&id, 1), Method::POST, JOIN, None).await;
     let (token, _) = secrets["token"].as_str().unwrap().split_once('.').unwrap();
     let running = tokio::spawn(watch::watch(bench.app.clone()));
@@ -52,7 +52,17 @@ async fn a_node_is_let_in_shown_and_counted_when_the_api_server_says_ready() {
     };
     bench.until("the right request is approved", async || approved("right")).await;
 
+    bench.api.store.put("nodes", node(1, true));
+    let ready = async || {
+        let row = bench.app.store.node(&id).await.unwrap().unwrap();
+        row.node().is_some_and(|node| node.ready)
+    };
+    bench.until("it is Ready", ready).await;
+    assert_eq!(bench.state(&id).await, "joining", "kubeadm still runs");
+
     bench.api.store.put("nodes", node(1, false));
+    bench.until("it is NotReady", async || !ready().await).await;
+    bench.done(&id, &join).await;
     bench
         .until("why it is not Ready is beside the machine", async || {
             bench.evidence(&id).await.ends_with("NotReady: KubeletNotReady: cni plugin not initialized")
