@@ -63,7 +63,7 @@ nodeStatusUpdateFrequency = "30s"
   "livenessProbe": {"periodSeconds": 60}, "readinessProbe": {"periodSeconds": 30}}]}}'''
 "kube-controller-manager+strategic.json" = '''
 {"spec": {"containers": [{"name": "kube-controller-manager", "env": [{"name": "GOGC", "value": "400"}],
-  "livenessProbe": {"periodSeconds": 60}, "readinessProbe": {"periodSeconds": 30}}]}}'''
+  "livenessProbe": {"periodSeconds": 60}}]}}'''
 "kube-scheduler+strategic.json" = '''
 {"spec": {"containers": [{"name": "kube-scheduler", "env": [{"name": "GOGC", "value": "400"}],
   "livenessProbe": {"periodSeconds": 60}, "readinessProbe": {"periodSeconds": 30}}]}}'''
