@@ -138,7 +138,9 @@ pub async fn kubeconfig(
         Some(ClusterResult::Certificate { certificate_pem }) => {
             Ok(KubeconfigAnswer { server: format!("https://{}", declared.endpoint), ca_pem, certificate_pem })
         }
-        _ => Err(Refusal::NotNow("the control plane signed nothing; `metalctl cluster show` has its task".into())),
+        _ => Err(Refusal::NotNow(
+            "the control plane signed nothing; `metalctl cluster show` has its task".into(),
+        )),
     }
 }
 
@@ -186,10 +188,7 @@ fn declared<'a>(app: &'a App, name: &str) -> std::result::Result<&'a config::Clu
     app.site.clusters.get(name).ok_or_else(|| Refusal::NoCluster(name.into()))
 }
 
-async fn up<'a>(
-    app: &'a App,
-    name: &str,
-) -> std::result::Result<(&'a config::Cluster, ClusterRow), Refusal> {
+async fn up<'a>(app: &'a App, name: &str) -> std::result::Result<(&'a config::Cluster, ClusterRow), Refusal> {
     let declared = declared(app, name)?;
     let row = app.store.cluster(name).await?.ok_or_else(|| Refusal::NoCluster(name.into()))?;
     match row.state()? {
@@ -207,12 +206,7 @@ async fn nodes(app: &App, name: &str) -> store::Result<Vec<Node>> {
     Ok(app.store.nodes(name).await?.iter().filter_map(|row| row.node()).collect())
 }
 
-fn view(
-    app: &App,
-    declared: &config::Cluster,
-    row: &ClusterRow,
-    nodes: &[Node],
-) -> store::Result<Cluster> {
+fn view(app: &App, declared: &config::Cluster, row: &ClusterRow, nodes: &[Node]) -> store::Result<Cluster> {
     let state = row.state()?;
     Ok(Cluster {
         name: declared.name.clone(),

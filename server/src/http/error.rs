@@ -68,9 +68,11 @@ impl From<cluster::Refusal> for Failure {
         let error = refusal.to_string();
         let show = "`metalctl cluster show` has its state, tasks and problems";
         match refusal {
-            cluster::Refusal::NoCluster(_) => {
-                Failure::with_hint(StatusCode::NOT_FOUND, error, "`metalctl cluster list` shows all there are")
-            }
+            cluster::Refusal::NoCluster(_) => Failure::with_hint(
+                StatusCode::NOT_FOUND,
+                error,
+                "`metalctl cluster list` shows all there are",
+            ),
             cluster::Refusal::NotNow(_) | cluster::Refusal::Failed(cluster::Error::NotUp(_)) => {
                 Failure::with_hint(StatusCode::CONFLICT, error, show)
             }
