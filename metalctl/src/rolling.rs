@@ -127,8 +127,10 @@ impl Run {
     fn again(&self) -> String {
         let since = api::words::exact(self.since);
         let Run { profile, at_most, .. } = self;
+        let flags = [(self.allowed.erase_foreign, " --erase-foreign"), (self.allowed.force, " --force")];
+        let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect();
         format!(
-            "metalctl machine reprovision --profile {profile} --max-unavailable {at_most} --since {since}"
+            "metalctl machine reprovision --profile {profile} --max-unavailable {at_most}{flags} --since {since}"
         )
     }
 
