@@ -54,9 +54,6 @@ kubernetesAPICall = "5m"
 etcdAPICall = "5m"
 tlsBootstrap = "10m"
 
-[cluster.lab.kubeadm.kubelet_configuration]
-nodeStatusUpdateFrequency = "30s"
-
 [cluster.lab.kubeadm.patches]
 "kube-apiserver+strategic.json" = '''
 {"spec": {"containers": [{"name": "kube-apiserver", "env": [{"name": "GOGC", "value": "400"}],

@@ -26,6 +26,8 @@ name = "rack"
 interface = "srv0"
 address = "10.77.0.1/24"
 pool = ["10.77.0.100-10.77.0.199"]
+# Nodes send what is for a service by their default route, until kube-proxy gives it an address of a pod.
+router = "10.77.0.1"
 router_advertisements = true
 
 [layout.plain]
