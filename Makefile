@@ -12,6 +12,9 @@ export TIMES := $(cache)/times
 # Beside the images, so that a fresh clone finds what an earlier one compiled.
 export CARGO_TARGET_DIR ?= $(cache)/target
 export CARGO_INCREMENTAL ?= 0
+# What Go compiles of Kubernetes, gigabytes of it, so that `make clean-cache` finds that too.
+export GOCACHE ?= $(cache)/go/build
+export GOMODCACHE ?= $(cache)/go/modules
 # rustup puts itself there, and a shell without a login does not know.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
