@@ -33,6 +33,8 @@ pub fn addons(cluster: &Cluster) -> Vec<Addon> {
     };
     let manifest = include_str!("manifests/flannel.yaml")
         .replace("@PODS@", &cluster.pods.to_string())
+        .replace("@HOST@", &cluster.endpoint.host)
+        .replace("@PORT@", &cluster.endpoint.port.to_string())
         .replace("@BACKEND@", backend);
     vec![Addon { name: "fabric", manifest }]
 }
