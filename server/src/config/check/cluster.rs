@@ -27,6 +27,7 @@ pub fn clusters(site: &Site, found: &mut Findings) {
         endpoint::endpoint(site, cluster, &path, found);
         ranges::ranges(site, cluster, &path, found);
         fabric(site, cluster, &path, found);
+        surroundings(site, cluster, &path, found);
         control_planes(site, cluster, &path, found);
         kubeadm::documents(&cluster.kubeadm, &format!("{path}.kubeadm"), found);
         kubeadm::patches(cluster, &format!("{path}.kubeadm.patches"), found);
@@ -68,6 +69,29 @@ fn fabric(site: &Site, cluster: &Cluster, path: &str, found: &mut Findings) {
         );
         found.error(&format!("{path}.fabric"), message, "fabric = \"vxlan\"");
     }
+}
+
+/// On the node itself a packet for a service needs a route before kube-proxy turns it to a pod; and CoreDNS ends at
+/// once where the node knows no name server.
+fn surroundings(site: &Site, cluster: &Cluster, path: &str, found: &mut Findings) {
+    let name = &cluster.name;
+    let mut lacks = |lacks: bool, message: String, hint: &str| {
+        if lacks {
+            found.warning(path, message, hint);
+        }
+    };
+    lacks(
+        site.networks.iter().all(|network| network.router.is_none()),
+        format!(
+            "no network has a router: what runs on the nodes of cluster `{name}` has no route to its services"
+        ),
+        "give a network a router; where there is none, the server's own address does",
+    );
+    lacks(
+        site.networks.iter().all(|network| network.dns.is_empty()),
+        format!("no network has a name server: CoreDNS of cluster `{name}` does not start without one"),
+        "give a network dns; where there is none, the server's own address does",
+    );
 }
 
 fn control_planes(site: &Site, cluster: &Cluster, path: &str, found: &mut Findings) {

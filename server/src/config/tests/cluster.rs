@@ -125,6 +125,22 @@ fn a_good_cluster_has_nothing_to_complain_about_and_every_default() {
 }
 
 #[test]
+fn nodes_need_a_route_and_a_name_server() {
+    complaint(
+        "router = \"10.77.0.254\"\n",
+        "\n",
+        "warning: no network has a router: what runs on the nodes of cluster `prod` has no route to its services\n  \
+         --> site.toml:50:10\n  hint: give a network a router; where there is none, the server's own address does",
+    );
+    complaint(
+        "dns = [\"192.0.2.53\"]\n",
+        "\n",
+        "warning: no network has a name server: CoreDNS of cluster `prod` does not start without one\n  \
+         --> site.toml:50:10\n  hint: give a network dns; where there is none, the server's own address does",
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     complaint(
         "10.77.0.10:8443",
