@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use lab::netns::Netns;
 use lab::{Rack, kubectl};
 use serde_json::Value;
@@ -20,11 +20,17 @@ pub struct Kube {
 }
 
 impl Kube {
+    /// A control plane signs within seconds, but for one that is emulated and has just become Ready.
     pub fn open(rack: &Rack, server: &Server, cluster: &str) -> Result<Kube> {
         let folder = rack.folder.clone();
         let config = folder.join(format!("kubeconfig-{cluster}"));
         let file = config.display().to_string();
-        text(server.metalctl(&["cluster", "kubeconfig", cluster, "--access", "admin", "-o", &file])?)?;
+        let words = ["cluster", "kubeconfig", cluster, "--access", "admin", "-o", &file];
+        let mut tries = 0;
+        while let Err(error) = text(server.metalctl(&words)?) {
+            tries += 1;
+            ensure!(tries < 5 && error.to_string().contains("no control plane did it"), error);
+        }
         Ok(Kube { place: rack.server.clone(), kubectl: kubectl::find(&images()?)?, config, folder })
     }
 

@@ -26,8 +26,10 @@ name = "rack"
 interface = "srv0"
 address = "10.77.0.1/24"
 pool = ["10.77.0.100-10.77.0.199"]
-# Nodes send what is for a service by their default route, until kube-proxy gives it an address of a pod.
+# Nobody answers there for the world outside. But what is for a service leaves a node by its default route before
+# kube-proxy sees it, and CoreDNS does not start without somebody to ask.
 router = "10.77.0.1"
+dns = ["10.77.0.1"]
 router_advertisements = true
 
 [layout.plain]

@@ -134,7 +134,8 @@ fn serve(stage: &Stage, kube: &Kube) -> Result<()> {
     let busybox = names.filter_map(|name| name.as_str().map(String::from)).find(|n| n.contains("busybox:"));
     let manifest = include_str!("../data/kubernetes/probe.yaml").replace("CLIENT", CONTROL);
     kube.apply("probe", &manifest.replace("IMAGE", &busybox.context("a busybox beside Kubernetes")?))?;
-    let answers = |kube: &Kube| kube.ask(&["logs", "client"]);
+    // A container that has not started yet has said nothing.
+    let answers = |kube: &Kube| Ok(kube.ask(&["logs", "client"]).unwrap_or_default());
     let log = kube.until("answers of both replicas", SOON, answers, |log| {
         let names: BTreeSet<_> =
             log.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name).collect();
