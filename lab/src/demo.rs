@@ -1,4 +1,5 @@
-//! The demonstration: two empty machines, one server, and nobody touching anything until both are active.
+//! The demonstration: two empty machines, one server, and nobody touching anything until both are Ready nodes of a
+//! Kubernetes cluster.
 
 mod line;
 mod output;
@@ -16,8 +17,10 @@ use api::machine::Machine;
 use api::state::State;
 
 use crate::accel::Accel;
+use crate::cluster;
 use crate::forward::Forward;
 use crate::hardware::Hardware;
+use crate::kubectl;
 use crate::rack::Rack;
 use crate::signals::Signals;
 use output::Output;
@@ -34,7 +37,7 @@ pub struct Options {
 }
 
 /// The images without which no machine gets anywhere.
-const IMAGES: [&str; 3] = ["loaders", "ram", "debian-12"];
+const IMAGES: [&str; 3] = ["loaders", "ram", cluster::IMAGE];
 const START_PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(500);
 
@@ -123,7 +126,10 @@ impl Demo {
         }
         let mut rack = Rack::up("demo", &options.folder, site::ADDRESS)?;
         let folder = rack.folder.clone();
-        let machines = [Hardware::bios("node01", 1), Hardware::uefi("node02", 2)];
+        let machines = [
+            cluster::control_plane(Hardware::bios("node01", 1)),
+            cluster::worker(Hardware::uefi("node02", 2)),
+        ];
         let config = write_site(&folder, options, &machines)?;
         let names = machines.iter().map(|m| (m.name.clone(), m.nics[0].mac.clone())).collect();
         for machine in machines {
@@ -186,7 +192,7 @@ impl Demo {
         let address = self.dashboard.address;
         let metalctl = options.metald.with_file_name("metalctl");
         let mut text = format!(
-            "\nAll machines are active.\n\
+            "\nAll machines are active, and their nodes Ready.\n\
              \x20 dashboard  https://{address}, its certificate signed by {folder}/state/ca.pem\n\
              \x20 log in     with the token in {folder}/state/operator.token\n\
              \x20 metalctl   METALCTL_SERVER=https://{address} METALCTL_CA={folder}/state/ca.pem \\\n\
@@ -197,6 +203,14 @@ impl Demo {
             let ssh = format!("ip netns exec {}-srv ssh -i {folder}/ssh-key root@{address}", self.rack.name);
             text.push_str(&format!("  {name:<10} {ssh}\n"));
         }
+        let kubectl = kubectl::find(&options.images).unwrap_or_else(|_| "kubectl".into());
+        text.push_str(&format!(
+            "  kubeconfig metalctl cluster kubeconfig {} >{folder}/kubeconfig\n\
+             \x20 kubectl    ip netns exec {}-srv {} --kubeconfig {folder}/kubeconfig get nodes -o wide\n",
+            cluster::NAME,
+            self.rack.name,
+            kubectl.display(),
+        ));
         text.push_str("  stop       Ctrl-C; no process, interface or namespace stays behind\n");
         text
     }
