@@ -45,7 +45,7 @@ images: agent ## the RAM image, the loaders and the operating systems, where the
 build: ## server, metalctl and the lab
 	@cargo build --locked --workspace --bins
 
-demo: ## two machines in a virtual rack, from power-on to active; Ctrl-C ends it
+demo: ## two machines in a virtual rack, from power-on to a Kubernetes cluster; Ctrl-C ends it
 	@rm -f $(TIMES)
 	$(stage) packages $(sub) packages
 	$(stage) build $(sub) build

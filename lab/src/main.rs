@@ -23,7 +23,7 @@ enum Verb {
     Probe,
     /// Power on a rack of empty machines and keep it up until Ctrl-C, to run any server beside it.
     Up(Up),
-    /// Two empty machines, one BIOS and one UEFI, become running ones.
+    /// Two empty machines, one BIOS and one UEFI, become nodes of a Kubernetes cluster.
     Demo(Demo),
 }
 
