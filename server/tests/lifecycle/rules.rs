@@ -25,7 +25,9 @@ fn consistent(life: &Life) {
     }
     let home = match wanted.task {
         None | Some(TaskKind::Reboot) => return,
-        Some(TaskKind::Cluster) => panic!("{life:?}: a step for a cluster is wanted of no machine of its own"),
+        Some(TaskKind::Cluster) => {
+            panic!("{life:?}: a step for a cluster is wanted of no machine of its own")
+        }
         Some(TaskKind::Join | TaskKind::Leave) => Home::Disk,
         Some(TaskKind::Inspect | TaskKind::Wipe | TaskKind::Rescue) => Home::Ram,
         Some(TaskKind::Partition | TaskKind::Install) => {
