@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
 
 /// The bare-metal provisioner's server.
 #[derive(Parser)]
@@ -27,25 +28,59 @@ enum Verb {
         config: PathBuf,
     },
     /// Serve until SIGINT or SIGTERM; SIGHUP looks at the images folder again
-    Run {
-        #[arg(long, default_value = "/etc/metald/site.toml")]
-        config: PathBuf,
-        /// Instead of the site file's: sqlite:///path/to/file or postgres://host/name
-        #[arg(long, env = "METALD_DATABASE", hide_env_values = true)]
-        database: Option<String>,
+    Run(Site),
+    /// Write database, authority and keys into one file, also while the server runs
+    Backup {
+        /// A new file, for its owner alone
+        file: PathBuf,
+        #[command(flatten)]
+        site: Site,
     },
+    /// Make a backup the state of this server, which must not have one yet
+    Restore {
+        /// What `metald backup` wrote
+        file: PathBuf,
+        #[command(flatten)]
+        site: Site,
+    },
+}
+
+#[derive(Args)]
+struct Site {
+    #[arg(long, default_value = "/etc/metald/site.toml")]
+    config: PathBuf,
+    /// Instead of the site file's: sqlite:///path/to/file or postgres://host/name
+    #[arg(long, env = "METALD_DATABASE", hide_env_values = true)]
+    database: Option<String>,
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().verb {
-        Verb::Init { output } => match server::init::run(&output) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+        Verb::Init { output } => ended(server::init::run(&output)),
         Verb::Check { config } => server::check::run(&config),
-        Verb::Run { config, database } => server::run::run(&config, database),
+        Verb::Run(site) => server::run::run(&site.config, site.database),
+        Verb::Backup { file, site } => {
+            told(async move { server::backup::backup(&file, &site.config, site.database).await })
+        }
+        Verb::Restore { file, site } => {
+            told(async move { server::backup::restore::restore(&file, &site.config, site.database).await })
+        }
+    }
+}
+
+/// Runs to the end, and prints what it says.
+fn told(work: impl Future<Output = Result<String>>) -> ExitCode {
+    let outcome =
+        tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(work));
+    ended(outcome.map(|said| println!("{said}")))
+}
+
+fn ended(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! after the commit of its group, so what was promised survives a power cut. PostgreSQL groups by itself.
 
 mod apply;
+mod backup;
 mod boot_key;
 mod cluster;
 mod cluster_task;
@@ -38,6 +39,7 @@ use sqlx::{Postgres, Sqlite};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use apply::Applied;
+pub use backup::{copy_sqlite, sqlite_path};
 pub use cluster::{Claim, ClusterRow};
 pub use cluster_task::{ClusterTaskRow, NewClusterTask};
 pub use node::NodeRow;

@@ -1,12 +1,14 @@
 //! The table `lease` on SQLite and PostgreSQL: who gets which address, what survives, what never happens twice.
 
 mod database;
+mod postgres;
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use api::id::Mac;
-use database::{Database, Postgres, sqlite};
+use database::{Database, sqlite};
+use postgres::Postgres;
 use server::store::lease::{Addresses, Lease, LeaseState, Wish};
 
 const SECOND: i64 = 1_000_000;
@@ -30,13 +32,13 @@ async fn on_sqlite() {
 #[tokio::test]
 async fn on_postgres() {
     let server = Postgres::start();
-    one_machine_keeps_one_address(server.database("a").await.into()).await;
-    the_address_that_is_free_the_longest_goes_first(server.database("b").await.into()).await;
-    a_lease_is_nobody_elses(server.database("c").await.into()).await;
-    a_declined_address_rests(server.database("d").await.into()).await;
-    a_reservation_wins_and_moves_the_machine(server.database("e").await.into()).await;
-    an_empty_database_believes_the_machines(server.database("f").await.into()).await;
-    a_rack_that_powers_on_gets_as_many_addresses(server.database("g").await.into()).await;
+    one_machine_keeps_one_address(database::postgres(&server, "a").await.into()).await;
+    the_address_that_is_free_the_longest_goes_first(database::postgres(&server, "b").await.into()).await;
+    a_lease_is_nobody_elses(database::postgres(&server, "c").await.into()).await;
+    a_declined_address_rests(database::postgres(&server, "d").await.into()).await;
+    a_reservation_wins_and_moves_the_machine(database::postgres(&server, "e").await.into()).await;
+    an_empty_database_believes_the_machines(database::postgres(&server, "f").await.into()).await;
+    a_rack_that_powers_on_gets_as_many_addresses(database::postgres(&server, "g").await.into()).await;
 }
 
 impl From<Database> for Leases {
