@@ -112,6 +112,9 @@ pub enum Transport {
 pub struct DiskContent {
     /// `gpt`, `mbr`, or None for a disk without a table.
     pub table: Option<String>,
+    /// Of a GPT: the disk's GUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guid: Option<String>,
     /// Found by blkid on the whole disk and on each partition: "vda3 ext4 root".
     pub signatures: Vec<String>,
     /// The identity file of one of our installs, if there is one.
@@ -137,6 +140,12 @@ pub struct Identity {
 impl Identity {
     /// Where it lies on the ESP.
     pub const PATH: &str = "EFI/metal/identity.json";
+
+    /// What stands for a file that is there and cannot be read: somebody's, and nobody's that we know.
+    pub fn unreadable() -> Identity {
+        let unknown = || "unreadable".to_string();
+        Identity { site: unknown(), machine: unknown(), hostname: unknown(), generation: 0 }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

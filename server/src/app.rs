@@ -3,8 +3,10 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use api::facts::{Disk, Facts};
 use api::id::{Mac, MachineId};
 use api::machine::{Erasure, Machine};
+use api::state::State;
 use uuid::Uuid;
 
 use crate::ca::Authority;
@@ -103,14 +105,19 @@ impl App {
         let id = row.id();
         let Some(facts) = self.store.facts(&id).await? else { return Ok(Err(Unready::NoFacts)) };
         let images = self.images.current();
-        let wanted = match self.wanted(&images, row, &id, generation, &facts) {
+        let seen = Seen {
+            shown: self.store.approved_disks(&id).await?,
+            facts,
+            own_guids: self.store.plan_guids(&id).await?,
+        };
+        let wanted = match self.wanted(&images, row, &id, generation, &seen) {
             Ok(wanted) => wanted,
             Err(unready) => return Ok(Err(unready)),
         };
         Ok(freeze::freeze(&wanted, by, &mut Uuid::new_v4).map_err(Unready::Refused))
     }
 
-    /// What an operator is shown before saying yes.
+    /// What an operator is shown before saying yes, so that is what they say yes to.
     pub async fn erasure(&self, row: &Row, by: Authorisation) -> Result<Erasure> {
         let id = row.id();
         let nothing = |why: &Unready| Erasure {
@@ -121,7 +128,8 @@ impl App {
         };
         let Some(facts) = self.store.facts(&id).await? else { return Ok(nothing(&Unready::NoFacts)) };
         let images = self.images.current();
-        match self.wanted(&images, row, &id, row.generation + 1, &facts) {
+        let seen = Seen { shown: facts.disks.clone(), facts, own_guids: Vec::new() };
+        match self.wanted(&images, row, &id, row.generation + 1, &seen) {
             Ok(wanted) => Ok(freeze::erasure(&wanted, by)),
             Err(unready) => Ok(nothing(&unready)),
         }
@@ -133,7 +141,7 @@ impl App {
         row: &'a Row,
         id: &'a MachineId,
         generation: i64,
-        facts: &'a api::facts::Facts,
+        seen: &'a Seen,
     ) -> std::result::Result<Wanted<'a>, Unready> {
         let profile = self.profile(row).ok_or(Unready::NoProfile)?;
         let layout = self.site.layouts.get(&profile.layout).ok_or(Unready::NoProfile)?;
@@ -142,12 +150,30 @@ impl App {
             site: &self.site.name,
             machine: id,
             name: row.name(),
+            verb: verb(row),
             generation,
-            facts,
+            facts: &seen.facts,
             profile,
             layout,
             image,
+            shown: &seen.shown,
+            own_guids: &seen.own_guids,
         })
+    }
+}
+
+/// What is known of a machine's disks, and what of that a person was shown.
+struct Seen {
+    facts: Facts,
+    shown: Vec<Disk>,
+    own_guids: Vec<String>,
+}
+
+/// By which verb a person allows the erasure of its disks, from where it is.
+fn verb(row: &Row) -> &'static str {
+    match row.state.parse() {
+        Ok(State::Discovered | State::Inspecting | State::Available) => "approve",
+        _ => "reprovision",
     }
 }
 

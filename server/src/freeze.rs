@@ -8,7 +8,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-use api::facts::Facts;
+use api::facts::{Disk, Facts};
 use api::id::MachineId;
 use api::image::{FileRole, ImageKind, Manifest};
 use api::layout::Layout;
@@ -26,8 +26,9 @@ pub use refusal::Refusal;
 pub struct Wanted<'a> {
     pub site: &'a str,
     pub machine: &'a MachineId,
-    /// What an operator types to mean this machine.
+    /// What an operator types to mean this machine, and the verb that allows its erasure where it stands now.
     pub name: &'a str,
+    pub verb: &'static str,
     /// Of the install that is to begin.
     pub generation: i64,
     /// Of the RAM boot that is running.
@@ -35,12 +36,22 @@ pub struct Wanted<'a> {
     pub profile: &'a Profile,
     pub layout: &'a Layout,
     pub image: &'a Manifest,
+    /// The disks that a person saw before saying yes.
+    pub shown: &'a [Disk],
+    /// Disk GUIDs of all plans that were ever frozen for this machine.
+    pub own_guids: &'a [String],
+}
+
+impl Wanted<'_> {
+    fn typed(&self) -> String {
+        format!("metalctl machine {} {}", self.verb, self.name)
+    }
 }
 
 /// Who allowed the erasure. Each allows all that the one before it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authorisation {
-    /// The site's rule: only what nobody could miss, or what this very machine had from us.
+    /// The site's rule: only a disk without table or signature.
     Rule,
     /// A person who saw what is on the disks.
     Person,
@@ -89,6 +100,13 @@ pub fn erasure(wanted: &Wanted, authorisation: Authorisation) -> Erasure {
         disks: chosen.into_iter().cloned().collect(),
         refusal: refusal.map(|refusal| refusal.to_string()),
     }
+}
+
+/// Why a plan that was frozen earlier must not be carried out on what is in the machine now.
+pub fn overtaken(site: &str, name: &str, plan: &Plan, disks: &[Disk]) -> Option<Refusal> {
+    let identity = judge::overtaken(site, plan, disks)?;
+    let (name, planned) = (name.into(), plan.generation);
+    Some(Refusal::Overtaken { name, serial: plan.disk.serial.clone(), planned, found: identity.generation })
 }
 
 fn image(manifest: &Manifest) -> Result<PlannedImage, Refusal> {

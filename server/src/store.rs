@@ -4,6 +4,7 @@
 //! after the commit of its group, so what was promised survives a power cut. PostgreSQL groups by itself.
 
 mod apply;
+mod approval;
 mod backup;
 mod boot_key;
 mod cluster;

@@ -29,9 +29,11 @@ fn read(tree: &Tree, disk: &mut Disk, path: &Path, log: &Log) -> Result<()> {
     let size = disk.size;
     let sector = u64::from(disk.sector_size);
     let first = disk::read(&mut file, 0, 512)?;
-    let gpt = [sector, size.saturating_sub(sector)]
-        .map(|at| disk::read(&mut file, at, 8).is_ok_and(|bytes| bytes == b"EFI PART"));
-    disk.content = DiskContent { table: table(&first, gpt), signatures: Vec::new(), identity: None };
+    let headers = [sector, size.saturating_sub(sector)]
+        .map(|at| disk::read(&mut file, at, 72).ok().filter(|header| header.starts_with(b"EFI PART")));
+    let gpt = [headers[0].is_some(), headers[1].is_some()];
+    let guid = headers.iter().flatten().next().and_then(|header| guid(header));
+    disk.content = DiskContent { table: table(&first, gpt), guid, ..DiskContent::default() };
     disk.fingerprint = disk::fingerprint(&mut file, size)?;
     let mut names = vec![disk.name.clone()];
     names.extend(partitions(tree, &disk.name));
@@ -59,6 +61,12 @@ fn table(first: &[u8], gpt: [bool; 2]) -> Option<String> {
     // A FAT boot sector has the signature too, and code where the entries would be.
     let plausible = entries.chunks(16).all(|entry| matches!(entry[0], 0 | 0x80));
     (signature == [0x55, 0xaa] && plausible).then(|| "mbr".into())
+}
+
+/// At byte 56 of a GPT's header, its first three fields little-endian.
+fn guid(header: &[u8]) -> Option<String> {
+    let bytes: [u8; 16] = header.get(56..72)?.try_into().ok()?;
+    Some(uuid::Uuid::from_bytes_le(bytes).to_string())
 }
 
 fn signature(name: &str, found: &Probed) -> Option<String> {
@@ -109,8 +117,13 @@ fn mounted_at(device: &Path) -> Option<PathBuf> {
     line.split(' ').nth(1).map(PathBuf::from)
 }
 
+/// A file that is there says that an install was: what cannot be read of it must not make it nobody's.
 fn parse(esp: &Path) -> Option<Identity> {
-    serde_json::from_slice(&std::fs::read(esp.join(Identity::PATH)).ok()?).ok()
+    match std::fs::read(esp.join(Identity::PATH)) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Identity::unreadable())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(_) => Some(Identity::unreadable()),
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +140,20 @@ mod tests {
         sector[446] = 0xeb;
         assert_eq!(table(&sector, [false, false]), None);
         assert_eq!(table(&[], [false, false]), None);
+    }
+
+    #[test]
+    fn an_identity_that_cannot_be_read_is_somebodys() {
+        let esp = tempfile::tempdir().unwrap();
+        assert_eq!(parse(esp.path()), None);
+        let path = esp.path().join(Identity::PATH);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "{\"site\":\"la").unwrap();
+        assert_eq!(parse(esp.path()), Some(Identity::unreadable()));
+        let text =
+            r#"{"site":"lab","machine":"m-1","hostname":"node01","generation":3,"of":"a later version"}"#;
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(parse(esp.path()).unwrap().generation, 3);
     }
 
     #[test]

@@ -1,29 +1,61 @@
-//! What is not ours is not erased: whose the content of a disk is, and who may allow that it goes.
+//! What is not ours is not erased: whose the content of a disk is, who may allow that it goes, and whether
+//! that is what they were shown.
 
-use api::facts::{Disk, Identity};
+use api::facts::{Disk, DiskContent, Identity};
+use api::plan::Plan;
 
 use super::refusal::{Foreign, Refusal};
 use super::{Authorisation, Wanted};
 use crate::config::Approve;
 
 pub fn judge(wanted: &Wanted, disk: &Disk, authorisation: Authorisation) -> Result<(), Refusal> {
-    let name = wanted.name.to_string();
+    let typed = wanted.typed();
     let refused =
         |needs: Authorisation, refusal: Refusal| if authorisation < needs { Err(refusal) } else { Ok(()) };
-    let disk = Box::new(disk.clone());
+    let found = Box::new(disk.clone());
     match disk.content.identity.as_ref().map(|identity| (identity, foreign(wanted, identity))) {
         Some((identity, Some(foreign))) => {
             let identity = Box::new(identity.clone());
-            refused(Authorisation::EraseForeign, Refusal::Foreign { name, disk, identity, foreign })
+            refused(Authorisation::EraseForeign, Refusal::Foreign { typed, disk: found, identity, foreign })?;
         }
-        None if !disk.content.is_untouched() => {
-            refused(Authorisation::Person, Refusal::Content { name, disk })
+        _ if !disk.content.is_untouched() => {
+            refused(Authorisation::Person, Refusal::Content { typed, disk: found })?;
         }
         _ if wanted.profile.approve == Approve::Person => {
             let profile = wanted.profile.name.clone();
-            refused(Authorisation::Person, Refusal::Unapproved { name, disk, profile })
+            refused(Authorisation::Person, Refusal::Unapproved { typed, disk: found, profile })?;
         }
-        _ => Ok(()),
+        _ => {}
+    }
+    if authorisation == Authorisation::Rule { Ok(()) } else { shown(wanted, disk) }
+}
+
+/// A person's yes is to the disk they saw, with what was on it. Less may be there now, and what this machine
+/// itself has written since; nothing else.
+fn shown(wanted: &Wanted, disk: &Disk) -> Result<(), Refusal> {
+    let same = |d: &&Disk| (&d.serial, &d.wwn, d.size) == (&disk.serial, &disk.wwn, disk.size);
+    let (typed, found) = (wanted.typed(), Box::new(disk.clone()));
+    let Some(then) = wanted.shown.iter().find(same) else {
+        return Err(Refusal::NotShown { typed, disk: found, shown: wanted.shown.to_vec() });
+    };
+    if disk.content.is_untouched() || on_it(disk) == on_it(then) || is_own(wanted, disk) {
+        return Ok(());
+    }
+    Err(Refusal::Changed { typed, disk: found, then: Box::new(then.clone()) })
+}
+
+/// Without the kernel's name of the disk, which changes from boot to boot.
+fn on_it(disk: &Disk) -> (DiskContent, Vec<&str>) {
+    let found = disk.content.signatures.iter();
+    let signatures = found.map(|found| found.strip_prefix(&disk.name).unwrap_or(found)).collect();
+    (DiskContent { signatures: Vec::new(), ..disk.content.clone() }, signatures)
+}
+
+/// An install of this machine that the row knows of, finished or not.
+fn is_own(wanted: &Wanted, disk: &Disk) -> bool {
+    match &disk.content.identity {
+        Some(identity) => foreign(wanted, identity).is_none(),
+        None => disk.content.guid.as_ref().is_some_and(|guid| wanted.own_guids.contains(guid)),
     }
 }
 
@@ -35,6 +67,17 @@ fn foreign(wanted: &Wanted, identity: &Identity) -> Option<Foreign> {
     if identity.machine != wanted.machine.0 {
         return Some(Foreign::Machine);
     }
-    // The database knows less than the disk: it was restored from a backup.
-    (identity.generation > wanted.generation).then_some(Foreign::Newer { row: wanted.generation })
+    // The database knows less than the disk: it was restored from a backup. The generation that is to begin
+    // is on no disk yet.
+    let row = wanted.generation - 1;
+    (identity.generation > row).then_some(Foreign::Newer { row })
+}
+
+/// A plan is frozen in one boot and carried out in a later one, if power went in between. By then its disk must
+/// not hold what that very plan has installed, which a database from before that does not know of.
+pub fn overtaken<'a>(site: &str, plan: &Plan, disks: &'a [Disk]) -> Option<&'a Identity> {
+    let carries = |disk: &&Disk| disk.content.guid.as_ref() == Some(&plan.disk.guid);
+    let identity = disks.iter().find(carries)?.content.identity.as_ref()?;
+    let ours = identity.site == site && identity.machine == plan.machine.0;
+    (ours && identity.generation >= plan.generation).then_some(identity)
 }

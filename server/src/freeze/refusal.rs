@@ -33,23 +33,42 @@ pub enum Refusal {
         needed: u64,
         root: u64,
     },
-    /// Untouched or our own, but the profile asks for a person.
+    /// Untouched, but the profile asks for a person.
     Unapproved {
-        name: String,
+        typed: String,
         disk: Box<Disk>,
         profile: String,
     },
     /// Somebody's table or signatures.
     Content {
-        name: String,
+        typed: String,
         disk: Box<Disk>,
     },
     /// An install that is not this machine's own.
     Foreign {
-        name: String,
+        typed: String,
         disk: Box<Disk>,
         identity: Box<Identity>,
         foreign: Foreign,
+    },
+    /// A person said yes to other disks.
+    NotShown {
+        typed: String,
+        disk: Box<Disk>,
+        shown: Vec<Disk>,
+    },
+    /// The disk holds what this plan or a later one has installed: the database was restored from before that.
+    Overtaken {
+        name: String,
+        serial: String,
+        planned: i64,
+        found: i64,
+    },
+    /// A person said yes to what was on the disk then.
+    Changed {
+        typed: String,
+        disk: Box<Disk>,
+        then: Box<Disk>,
     },
 }
 
@@ -57,7 +76,7 @@ pub enum Refusal {
 pub enum Foreign {
     Site,
     Machine,
-    /// A generation higher than the one that is to begin.
+    /// A generation that the row has not reached.
     Newer {
         row: i64,
     },
@@ -111,19 +130,15 @@ impl fmt::Display for Refusal {
                 size(*needed),
                 size(*root)
             ),
-            Refusal::Unapproved { name, disk, profile } => write!(
+            Refusal::Unapproved { typed, disk, profile } => write!(
                 f,
-                "{} would be erased, and profile `{profile}` wants a person to say so: \
-                 `metalctl machine approve {name}`",
+                "{} would be erased, and profile `{profile}` wants a person to say so: `{typed}`",
                 label(disk)
             ),
-            Refusal::Content { name, disk } => write!(
-                f,
-                "{} is not empty ({}): if that may go, `metalctl machine approve {name}`",
-                label(disk),
-                content(disk)
-            ),
-            Refusal::Foreign { name, disk, identity, foreign } => {
+            Refusal::Content { typed, disk } => {
+                write!(f, "{} is not empty ({}): if that may go, `{typed}`", label(disk), content(disk))
+            }
+            Refusal::Foreign { typed, disk, identity, foreign } => {
                 write!(f, "{} holds {}", label(disk), installed(identity))?;
                 match foreign {
                     Foreign::Site => f.write_str(", which is not ours")?,
@@ -132,8 +147,31 @@ impl fmt::Display for Refusal {
                         write!(f, ", newer than generation {row} (was the database restored?)")?;
                     }
                 }
-                write!(f, ": if that may go, `metalctl machine approve {name} --erase-foreign`")
+                write!(f, ": if that may go, `{typed} --erase-foreign`")
             }
+            Refusal::NotShown { typed, disk, shown } => {
+                let shown: Vec<String> = shown.iter().map(label).collect();
+                let shown = if shown.is_empty() { "no disk".into() } else { shown.join(", ") };
+                write!(
+                    f,
+                    "{} would be erased, and what a person was shown is {shown}: put that disk back, or \
+                     `{typed}` shows what is there now",
+                    label(disk)
+                )
+            }
+            Refusal::Overtaken { name, serial, planned, found } => write!(
+                f,
+                "the disk with serial {serial} holds generation {found} of this machine, installed, and the layout of \
+                 generation {planned} is not written over it (was the database restored?): if it may go, \
+                 `metalctl machine reprovision {name} --erase-foreign`"
+            ),
+            Refusal::Changed { typed, disk, then } => write!(
+                f,
+                "{} held {} when a person said yes, and holds {} now: `{typed}` shows it",
+                label(disk),
+                content(then),
+                content(disk)
+            ),
         }
     }
 }
@@ -150,9 +188,13 @@ fn label(disk: &Disk) -> String {
 }
 
 fn content(disk: &Disk) -> String {
+    if disk.content.is_untouched() {
+        return "nothing".into();
+    }
     let table = disk.content.table.as_ref().map(|table| format!("{table} table"));
-    let found: Vec<String> = table.into_iter().chain(disk.content.signatures.iter().cloned()).collect();
-    found.join(", ")
+    let identity = disk.content.identity.as_ref().map(installed);
+    let found = identity.into_iter().chain(table).chain(disk.content.signatures.iter().cloned());
+    found.collect::<Vec<_>>().join(", ")
 }
 
 fn installed(identity: &Identity) -> String {

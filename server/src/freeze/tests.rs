@@ -1,5 +1,7 @@
 //! Tables of refusals with their whole text, and properties of every plan.
 
+mod judge;
+
 use api::facts::{BootMode, Cpu, Disk, DiskContent, Facts, Firmware, Identity, Memory, Product, Transport};
 use api::id::MachineId;
 use api::image::{FileRole, ImageFile, ImageKind, Manifest};
@@ -37,7 +39,8 @@ fn with_identity(site: &str, machine: &str, generation: i64) -> Disk {
     let identity =
         Identity { site: site.into(), machine: machine.into(), hostname: "node01".into(), generation };
     let signatures = vec!["sda2 vfat esp".into()];
-    let content = DiskContent { table: Some("gpt".into()), signatures, identity: Some(identity) };
+    let table = Some("gpt".into());
+    let content = DiskContent { table, signatures, identity: Some(identity), ..DiskContent::default() };
     Disk { content, ..disk("sda") }
 }
 
@@ -109,6 +112,9 @@ struct Case {
     layout: Layout,
     image: Manifest,
     authorisation: Authorisation,
+    /// What a person was shown; None for what is there.
+    shown: Option<Vec<Disk>>,
+    own_guids: Vec<String>,
 }
 
 impl Default for Case {
@@ -120,6 +126,8 @@ impl Default for Case {
             layout: layout(),
             image: image("ext4.zst", GIB),
             authorisation: Authorisation::Rule,
+            shown: None,
+            own_guids: Vec::new(),
         }
     }
 }
@@ -132,11 +140,14 @@ impl Case {
             site: "lab",
             machine: &MachineId("m-1".into()),
             name: "node01",
+            verb: "approve",
             generation: 3,
             facts: &facts,
             profile: &profile,
             layout: &self.layout,
             image: &self.image,
+            shown: self.shown.as_ref().unwrap_or(&self.disks),
+            own_guids: &self.own_guids,
         };
         freeze(&wanted, self.authorisation, &mut counter()).map_err(|refusal| refusal.to_string())
     }
@@ -242,72 +253,15 @@ fn what_does_not_fit_is_refused_with_numbers() {
 }
 
 #[test]
-fn what_is_not_ours_is_erased_only_by_a_person() {
-    let content =
-        DiskContent { table: Some("mbr".into()), signatures: vec!["sda1 ntfs Data".into()], identity: None };
-    let case = |authorisation| Case {
-        disks: vec![Disk { content: content.clone(), ..disk("sda") }],
-        authorisation,
-        ..Case::default()
-    };
-    refused(
-        case(Authorisation::Rule),
-        "sda (TESTDISK, serial S-sda, 20.0 GiB) is not empty (mbr table, sda1 ntfs Data): \
-         if that may go, `metalctl machine approve node01`",
-    );
-    chosen(case(Authorisation::Person), "S-sda");
-    let person = |authorisation| Case { approve: Approve::Person, authorisation, ..Case::default() };
-    refused(
-        person(Authorisation::Rule),
-        "sda (TESTDISK, serial S-sda, 20.0 GiB) would be erased, and profile `web` wants a person to say so: \
-         `metalctl machine approve node01`",
-    );
-    chosen(person(Authorisation::Person), "S-sda");
-}
-
-#[test]
-fn another_install_is_erased_only_by_a_person_who_saw_whose() {
-    let cases = [
-        (with_identity("attic", "m-1", 1), "site `attic` (machine m-1, generation 1), which is not ours"),
-        (
-            with_identity("lab", "m-2", 1),
-            "site `lab` (machine m-2, generation 1), which is another machine's",
-        ),
-        (
-            with_identity("lab", "m-1", 4),
-            "site `lab` (machine m-1, generation 4), newer than generation 3 (was the database restored?)",
-        ),
-    ];
-    for (disk, whose) in cases {
-        for authorisation in [Authorisation::Rule, Authorisation::Person] {
-            refused(
-                Case { disks: vec![disk.clone()], authorisation, ..Case::default() },
-                &format!(
-                    "sda (TESTDISK, serial S-sda, 20.0 GiB) holds `node01` of {whose}: \
-                     if that may go, `metalctl machine approve node01 --erase-foreign`"
-                ),
-            );
-        }
-        let authorisation = Authorisation::EraseForeign;
-        chosen(Case { disks: vec![disk], authorisation, ..Case::default() }, "S-sda");
-    }
-}
-
-#[test]
-fn our_own_older_install_may_go_by_rule() {
-    for generation in [1, 2, 3] {
-        chosen(Case { disks: vec![with_identity("lab", "m-1", generation)], ..Case::default() }, "S-sda");
-    }
-}
-
-#[test]
 fn the_preview_names_the_disk_and_what_is_in_the_way() {
     let facts = facts(vec![with_identity("attic", "m-9", 1)]);
     let (profile, layout, image) = (profile(), layout(), image("ext4.zst", GIB));
     let machine = &MachineId("m-1".into());
     let (facts, profile, layout, image) = (&facts, &profile, &layout, &image);
+    let (shown, own_guids) = (facts.disks.as_slice(), [].as_slice());
+    let (site, name, verb, generation) = ("lab", "node01", "approve", 3);
     let wanted =
-        Wanted { site: "lab", machine, name: "node01", generation: 3, facts, profile, layout, image };
+        Wanted { site, machine, name, verb, generation, facts, profile, layout, image, shown, own_guids };
     let preview = erasure(&wanted, Authorisation::Person);
     assert_eq!(preview.disks, facts.disks);
     assert!(preview.refusal.unwrap().ends_with("--erase-foreign`"));

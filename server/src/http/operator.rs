@@ -8,6 +8,7 @@ use api::event::Event;
 use api::image::Manifest;
 use api::machine::{Allowed, Erasure, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
 use api::routes::operator as routes;
+use api::state::State as LifeState;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -26,6 +27,7 @@ use crate::clock;
 use crate::cluster::interrupt::may_leave;
 use crate::freeze::Authorisation;
 use crate::lifecycle::next::Step;
+use crate::store::machine::Row;
 use crate::why;
 
 pub fn routes() -> Router<App> {
@@ -169,13 +171,7 @@ pub async fn submit(
         "release" => Event::Release,
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
     };
-    // A machine whose hardware is known must not be interrupted for an install that would be refused.
-    if matches!(event, Event::Reprovision { .. }) && app.profile(&row).is_some() {
-        let erasure = app.erasure(&row, authorisation(erase_foreign)).await?;
-        if let Some(refusal) = erasure.refusal {
-            return Err(Failure::new(StatusCode::CONFLICT, refusal));
-        }
-    }
+    show_disks(app, who, &row, &event).await?;
     may_leave(app, &row, &life, &event, powered_off).await?;
     let applied = app.store.submit(&row.id(), event, &said_by(who, allowed), clock::now()).await?;
     if let Step::Refuse(why) = applied.step {
@@ -190,6 +186,21 @@ pub async fn submit(
         app.store.node_wish(&row.id(), powered_off, force).await?;
     }
     Ok(app.view(&row.id()).await?)
+}
+
+/// A yes to an erasure is a yes to the disks as they are known now, and kept with them. A machine must not be
+/// interrupted either for an install that would be refused.
+async fn show_disks(app: &App, who: &str, row: &Row, event: &Event) -> Result<(), Failure> {
+    let erase_foreign = match event {
+        Event::Reprovision { erase_foreign } if row.profile.is_some() => *erase_foreign,
+        Event::Approved { erase_foreign } if row.state == LifeState::Available.as_str() => *erase_foreign,
+        _ => return Ok(()),
+    };
+    let erasure = app.erasure(row, authorisation(erase_foreign)).await?;
+    if let Some(refusal) = erasure.refusal {
+        return Err(Failure::new(StatusCode::CONFLICT, refusal));
+    }
+    Ok(app.store.approval_put(&row.id(), who, &erasure.disks, clock::now()).await?)
 }
 
 /// Who it was, and what they vouched for: the history keeps both.

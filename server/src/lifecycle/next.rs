@@ -24,6 +24,8 @@ pub fn next(life: &Life, event: &Event) -> Step {
     match (life.state, event) {
         // Attributes beside the state, from anywhere.
         (_, E::Hold | E::Release) => Stay,
+        // It changes no boot and begins nothing: the install waits for the release.
+        (S::Available, E::Approved { .. }) if hands_off(life) => Stay,
         // Hands may be in the chassis: what would change its boot waits for the release.
         _ if hands_off(life) && is_wish(event) => Refuse("it is on hold: release it first"),
         (S::Retired, E::Assigned { .. } | E::Approved { .. } | E::Allowed) => {

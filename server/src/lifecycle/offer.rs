@@ -1,6 +1,6 @@
 //! What an agent that asks for work is told, given where it lives and what is wanted of its machine.
 
-use api::state::{Home, Life, State};
+use api::state::{Errand, Home, Life, State};
 use api::task::{RebootTo, TaskKind};
 
 use super::want::{rests, want};
@@ -38,6 +38,11 @@ pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
     }
     match (wanted.home, session.home) {
         (None, _) => return Offer::Nothing,
+        // A newer install than this row knows of: the database was restored, and the machine serves. It is left alone
+        // until a person wants something of it.
+        (_, Home::Disk) if session.generation > life.generation && life.errand == Errand::None => {
+            return Offer::Nothing;
+        }
         (Some(Home::Ram), Home::Disk) => return Offer::Reboot(RebootTo::Network),
         (Some(Home::Disk), Home::Ram) => return Offer::Reboot(RebootTo::Disk),
         // An older install answered from some disk: through the network, so that our script picks the next one.
@@ -48,9 +53,9 @@ pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
     }
     let stale = stored.facts_of != Some(session.boot_id);
     match (life.state, wanted.task) {
-        // A plan is frozen only from facts of this very boot.
+        // A plan is frozen only from facts of this very boot, and what was frozen in an earlier one is compared with them.
         (State::Available, _) if stale => Offer::Work(TaskKind::Inspect),
-        (_, Some(TaskKind::Partition)) if !stored.planned && stale => Offer::Work(TaskKind::Inspect),
+        (_, Some(TaskKind::Partition)) if stale => Offer::Work(TaskKind::Inspect),
         (_, Some(TaskKind::Partition)) if !stored.planned => Offer::Nothing,
         (_, Some(kind)) => Offer::Work(kind),
         (_, None) => Offer::Nothing,
@@ -99,12 +104,23 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_generation_than_the_row_knows_is_left_alone() {
+        for state in State::ALL {
+            assert_eq!(offer(&life(state, 1, 1), disk(2), Stored::default()), Offer::Nothing, "{state}");
+        }
+        let wish = Life { errand: Errand::Reprovision, ..life(State::Inspecting, 1, 1) };
+        assert_eq!(offer(&wish, disk(2), Stored::default()), Offer::Reboot(RebootTo::Network));
+    }
+
+    #[test]
     fn nothing_is_erased_without_a_plan_from_facts_of_this_boot() {
         let partitioning = life(State::Partitioning, 1, 0);
         let stale = Stored { planned: false, facts_of: Some("b0") };
         assert_eq!(offer(&partitioning, RAM, stale), Offer::Work(TaskKind::Inspect));
         let fresh = Stored { planned: false, facts_of: Some("b1") };
         assert_eq!(offer(&partitioning, RAM, fresh), Offer::Nothing);
+        let earlier = Stored { planned: true, facts_of: Some("b0") };
+        assert_eq!(offer(&partitioning, RAM, earlier), Offer::Work(TaskKind::Inspect));
         let planned = Stored { planned: true, facts_of: Some("b1") };
         assert_eq!(offer(&partitioning, RAM, planned), Offer::Work(TaskKind::Partition));
     }

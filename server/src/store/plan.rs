@@ -15,6 +15,19 @@ impl Store {
             .map_err(|_| Error::Stored { place: "plan.body", text: machine.0.clone() })
     }
 
+    /// The disk GUIDs of all plans of a machine: what carries one of them was partitioned by us.
+    pub async fn plan_guids(&self, machine: &MachineId) -> Result<Vec<String>> {
+        let sql = "SELECT body FROM plan WHERE machine = $1";
+        let bodies: Vec<(String,)> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).fetch_all(p).await)?;
+        let read = |(body,): &(String,)| {
+            let plan = serde_json::from_str::<Plan>(body);
+            plan.map(|plan| plan.disk.guid)
+                .map_err(|_| Error::Stored { place: "plan.body", text: machine.0.clone() })
+        };
+        bodies.iter().map(read).collect()
+    }
+
     /// Keeps the plan. Where one was frozen before, that one stands and is returned.
     pub async fn plan_freeze(&self, plan: Plan, now: i64) -> Result<Plan> {
         let sql = "INSERT INTO plan (machine, generation, hash, at, body) VALUES ($1, $2, $3, $4, $5) \

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::clock;
 use crate::cluster::steps;
 use crate::cluster::turn::{Turn, turn};
+use crate::freeze::overtaken;
 use crate::http::error::Failure;
 use crate::lifecycle::offer::{Offer, Session, Stored, offer};
 use crate::lifecycle::patience::deadline;
@@ -91,6 +92,11 @@ async fn work(
     match (kind, planned) {
         (TaskKind::Inspect, _) => Ok(Some(Work::Inspect)),
         (TaskKind::Partition, Some((hash, plan))) if life.state == State::Partitioning => {
+            let facts = app.store.facts(&row.id()).await?;
+            let disks = facts.map(|facts| facts.disks).unwrap_or_default();
+            if let Some(refusal) = overtaken(&app.site.name, row.name(), &plan, &disks) {
+                return Err(Failure::new(StatusCode::CONFLICT, refusal.to_string()));
+            }
             Ok(Some(Work::Partition { plan, hash }))
         }
         (TaskKind::Install, Some((hash, plan))) if life.state == State::Installing => {
