@@ -235,7 +235,7 @@ fn complete(install: &Install, place: &Place) -> Result<()> {
     let esp = mount_rest(&mut mounts, place, root)?;
     install.report.phase("bootloader", 0);
     let uuid = root_uuid(&install.plan)?;
-    bootloader::write(root, &esp, &install.setup.boot, uuid, &install.setup.consoles)?;
+    bootloader::write(root, &esp, &install.setup, uuid)?;
     for (from, to) in [("/dev", "dev"), ("/proc", "proc"), ("/sys", "sys")] {
         mounts.bind(Path::new(from), &root.join(to))?;
     }

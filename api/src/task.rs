@@ -96,6 +96,8 @@ pub struct Setup {
     pub authorized_keys: Vec<String>,
     /// Kernel console arguments in order, such as `ttyS0,115200n8`; the last is the system's main one.
     pub consoles: Vec<String>,
+    /// More arguments of the kernel, a word each.
+    pub kernel_arguments: Vec<String>,
     /// The interfaces that get an address by DHCP, matched by MAC.
     pub interfaces: Vec<Mac>,
     pub ntp: Vec<String>,

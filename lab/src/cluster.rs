@@ -69,6 +69,10 @@ tlsBootstrap = "10m"
   "livenessProbe": {"periodSeconds": 60}, "readinessProbe": {"periodSeconds": 30}}]}}'''
 "#;
 
+/// Of the profiles. Under emulation the kernel holds the TSC for unsteady, and each look at the clock then leaves the
+/// guest; Kubernetes looks at it all the time.
+pub const KERNEL_ARGUMENTS: &str = r#"["tsc=reliable", "clocksource=tsc"]"#;
+
 /// What `kubeadm init` asks for at least is two processors; the memory is what its components fill.
 pub fn control_plane(hardware: Hardware) -> Hardware {
     Hardware { cpus: 2, memory_mb: 3072, ..hardware }

@@ -85,7 +85,7 @@ impl From<store::Error> for Refusal {
 }
 
 /// How long an operator waits for a control plane to sign.
-const SIGNING: Duration = Duration::from_secs(60);
+const SIGNING: Duration = Duration::from_secs(120);
 /// Tasks that a page shows.
 const TASKS: i64 = 50;
 

@@ -111,6 +111,8 @@ pub struct Profile {
     /// Kernel `console=` arguments in order. Every one gets the kernel's messages; the last is
     /// /dev/console, where init and the boot's errors go.
     pub consoles: Vec<String>,
+    /// For the kernel of the agent in RAM and for the installed one, after what both need themselves.
+    pub kernel_arguments: Vec<String>,
     pub approve: Approve,
     /// Where a state's own patience is not right for this hardware.
     pub deadlines: BTreeMap<State, Duration>,

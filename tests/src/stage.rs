@@ -40,6 +40,7 @@ image = "IMAGE"
 layout = "plain"
 hostname = "node{:02}"
 consoles = ["tty0", "ttyS0,115200n8"]
+kernel_arguments = KERNEL
 authorized_keys = ["KEY"]
 cluster = "lab"
 labels = { "example.org/rack" = "NAME" }
@@ -58,7 +59,11 @@ impl Stage {
         let key = new_key(folder)?;
         let rack = Rack::up(name, folder, "10.77.0.1/24")?;
         let public = std::fs::read_to_string(key.with_extension("pub"))?;
-        let site = SITE.replace("NAME", name).replace("IMAGE", cluster::IMAGE).replace("KEY", public.trim());
+        let site = SITE
+            .replace("NAME", name)
+            .replace("IMAGE", cluster::IMAGE)
+            .replace("KEY\"", &format!("{}\"", public.trim()));
+        let site = site.replace("KERNEL", cluster::KERNEL_ARGUMENTS);
         let server = Server::start(&rack, &[&site, machines, cluster].concat(), &images()?)?;
         Ok(Stage { server, rack, key, began: Instant::now() })
     }

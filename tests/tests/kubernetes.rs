@@ -78,7 +78,7 @@ fn machines_become_nodes_and_leave_again() -> Result<()> {
     stage.says(&format!("{asked} requests in {} s, none lost", serving.elapsed().as_secs()));
     stage.figures(&[CONTROL, WORKER])?;
     leaves_without_power(&stage, &kube, &worker)?;
-    Ok(())
+    is_forgotten_and_adopted(&stage, &kube)
 }
 
 /// Somebody else's CA in what the API server shows to those who join: kubeadm compares it with the hash that the server
@@ -202,6 +202,30 @@ fn leaves_without_power(stage: &Stage, kube: &Kube, worker: &lab::Machine) -> Re
     ensure!(kube.node(WORKER)?.is_null(), "its Node is gone");
     kube.until("both replicas on one", SOON, pods_by_node, |nodes| *nodes == [CONTROL, CONTROL])?;
     stage.says(&format!("{WORKER} left without power, and its pods are elsewhere"));
+    Ok(())
+}
+
+/// Its server knows nothing of a cluster that was made by hand, until an administrator shows it in.
+fn is_forgotten_and_adopted(stage: &Stage, kube: &Kube) -> Result<()> {
+    let name = cluster::NAME;
+    text(stage.server.metalctl(&["cluster", "reset", name, "--yes", "--name", name])?)?;
+    kube.apply("grant", &text(stage.server.metalctl(&["cluster", "adopt", name])?)?)?;
+    let get = ["-n", "metal-system", "get", "secret", "metald-token", "--ignore-not-found"];
+    let filled = |secret: &Value| !secret["data"]["token"].is_null();
+    let secret = kube.until("a token for the server", SOON, |kube| kube.json(&get), filled)?;
+    let file = stage.rack.folder.join("metald-token.json");
+    std::fs::write(&file, secret.to_string())?;
+    text(stage.server.metalctl(&["cluster", "adopt", name, &file.display().to_string()])?)?;
+    std::fs::remove_file(&file)?;
+    let client = stage.server.client()?;
+    let nodes = |_: &Kube| Ok(stage.server.ask(client.cluster(name))?.nodes);
+    kube.until("its node shown", SOON, nodes, |nodes| {
+        nodes.iter().any(|node| node.name == CONTROL && node.ready)
+    })?;
+    text(stage.server.metalctl(&["cluster", "snapshot", name])?)?;
+    let snapshots = |_: &Kube| Ok(stage.server.ask(client.cluster(name))?.snapshots);
+    kube.until("a snapshot of etcd", LINE, snapshots, |snapshots| !snapshots.is_empty())?;
+    stage.says("the cluster was forgotten and adopted, and a snapshot taken of it");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use api::image::Bootloader;
+use api::task::Setup;
 
 use crate::command;
 
@@ -19,9 +20,12 @@ pub fn efi_config(root_uuid: &str) -> String {
 }
 
 /// Ten lines instead of what update-grub takes half a minute to find out.
-pub fn config(boot: &Bootloader, root_uuid: &str, consoles: &[String]) -> String {
-    let arguments: String = consoles.iter().map(|c| format!(" console={c}")).collect();
-    let serial = consoles.iter().find_map(|c| serial_terminal(c)).unwrap_or_default();
+pub fn config(setup: &Setup, root_uuid: &str) -> String {
+    let boot = &setup.boot;
+    let consoles = setup.consoles.iter().map(|console| format!(" console={console}"));
+    let own = setup.kernel_arguments.iter().map(|argument| format!(" {argument}"));
+    let arguments: String = consoles.chain(own).collect();
+    let serial = setup.consoles.iter().find_map(|c| serial_terminal(c)).unwrap_or_default();
     let (kernel, initrd) = (absolute(&boot.kernel_path), absolute(&boot.initrd_path));
     format!(
         "# Written by metal-agent at install time.\n\
@@ -56,7 +60,8 @@ fn absolute(path: &str) -> String {
 }
 
 /// `root` and `esp` are mounted.
-pub fn write(root: &Path, esp: &Path, boot: &Bootloader, root_uuid: &str, consoles: &[String]) -> Result<()> {
+pub fn write(root: &Path, esp: &Path, setup: &Setup, root_uuid: &str) -> Result<()> {
+    let boot = &setup.boot;
     for path in [&boot.kernel_path, &boot.initrd_path] {
         let file = below(root, path)?;
         ensure!(
@@ -65,7 +70,7 @@ pub fn write(root: &Path, esp: &Path, boot: &Bootloader, root_uuid: &str, consol
             path.trim_start_matches('/')
         );
     }
-    put(&below(root, "boot/grub/grub.cfg")?, config(boot, root_uuid, consoles).as_bytes())?;
+    put(&below(root, "boot/grub/grub.cfg")?, config(setup, root_uuid).as_bytes())?;
     for (from, to) in &boot.efi {
         let bytes = fs::read(below(root, from)?)
             .with_context(|| format!("cannot read the EFI loader {from} of the image"))?;
@@ -101,24 +106,34 @@ pub fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn boot() -> Bootloader {
-        Bootloader {
-            efi: vec![("usr/lib/shim/shimx64.efi.signed".into(), "EFI/BOOT/BOOTX64.EFI".into())],
-            efi_config: "EFI/debian/grub.cfg".into(),
-            bios: "/usr/sbin/grub-install".into(),
-            kernel_path: "/vmlinuz".into(),
-            initrd_path: "initrd.img".into(),
+    fn setup(consoles: &[&str], kernel_arguments: &[&str]) -> Setup {
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        Setup {
+            site: "lab".into(),
+            hostname: "node07".parse().unwrap(),
+            authorized_keys: vec![],
+            consoles: words(consoles),
+            kernel_arguments: words(kernel_arguments),
+            interfaces: vec![],
+            ntp: vec![],
+            boot: Bootloader {
+                efi: vec![("usr/lib/shim/shimx64.efi.signed".into(), "EFI/BOOT/BOOTX64.EFI".into())],
+                efi_config: "EFI/debian/grub.cfg".into(),
+                bios: "/usr/sbin/grub-install".into(),
+                kernel_path: "/vmlinuz".into(),
+                initrd_path: "initrd.img".into(),
+            },
+            image_path: String::new(),
         }
     }
 
     #[test]
-    fn consoles_keep_their_order() {
-        let text = config(&boot(), "u-1", &["tty0".into(), "ttyS1,57600n8".into()]);
-        assert!(text.contains(
-            "linux /vmlinuz root=UUID=u-1 ro console=tty0 console=ttyS1,57600n8 panic=30\n    initrd /initrd.img"
-        ), "{text}");
+    fn consoles_keep_their_order_and_the_profiles_arguments_follow() {
+        let text = config(&setup(&["tty0", "ttyS1,57600n8"], &["nomodeset", "iommu=pt"]), "u-1");
+        let line = "linux /vmlinuz root=UUID=u-1 ro console=tty0 console=ttyS1,57600n8 nomodeset iommu=pt panic=30\n";
+        assert!(text.contains(&format!("{line}    initrd /initrd.img")), "{text}");
         assert!(text.contains("serial --unit=1 --speed=57600"), "{text}");
-        assert!(!config(&boot(), "u-1", &["tty0".into()]).contains("serial"));
+        assert!(!config(&setup(&["tty0"], &[]), "u-1").contains("serial"));
     }
 
     #[test]
@@ -137,7 +152,7 @@ mod tests {
         for file in ["vmlinuz", "initrd.img", "usr/lib/shim/shimx64.efi.signed"] {
             put(&root.path().join(file), file.as_bytes()).unwrap();
         }
-        write(root.path(), esp.path(), &boot(), "u-1", &[]).unwrap();
+        write(root.path(), esp.path(), &setup(&[], &[]), "u-1").unwrap();
         assert_eq!(
             fs::read(esp.path().join("EFI/BOOT/BOOTX64.EFI")).unwrap(),
             b"usr/lib/shim/shimx64.efi.signed"
@@ -145,7 +160,7 @@ mod tests {
         assert!(fs::read_to_string(esp.path().join("EFI/debian/grub.cfg")).unwrap().contains("u-1"));
         assert!(root.path().join("boot/grub/grub.cfg").exists());
         fs::remove_file(root.path().join("vmlinuz")).unwrap();
-        let error = write(root.path(), esp.path(), &boot(), "u-1", &[]).unwrap_err();
+        let error = write(root.path(), esp.path(), &setup(&[], &[]), "u-1").unwrap_err();
         assert!(error.to_string().contains("/vmlinuz"));
     }
 }

@@ -155,6 +155,7 @@ mod tests {
             hostname: "node07".parse().unwrap(),
             authorized_keys: vec!["ssh-ed25519 AAAA a\n".into(), "ssh-ed25519 BBBB b".into()],
             consoles: vec![],
+            kernel_arguments: vec![],
             interfaces: vec!["52:54:00:00:00:01".parse().unwrap(), "52:54:00:00:00:02".parse().unwrap()],
             ntp: vec!["10.77.0.1".into(), "10.77.0.2".into()],
             boot: Bootloader {

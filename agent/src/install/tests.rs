@@ -49,6 +49,7 @@ fn install_of(body: &[u8], server: &FileServer, format: &str) -> Install {
         hostname: "node07".parse().unwrap(),
         authorized_keys: vec!["ssh-ed25519 AAAA a".into()],
         consoles: vec![],
+        kernel_arguments: vec![],
         interfaces: vec!["52:54:00:00:00:01".parse().unwrap()],
         ntp: vec![],
         boot,

@@ -14,6 +14,7 @@ pub const HTTPS_PORT: u16 = 8443;
 pub fn file(state: &Path, images: &Path, authorized_key: &str, machines: &[Hardware]) -> String {
     let (state, images) = (text(&state.to_string_lossy()), text(&images.to_string_lossy()));
     let (key, image, name) = (text(authorized_key.trim()), cluster::IMAGE, cluster::NAME);
+    let arguments = cluster::KERNEL_ARGUMENTS;
     let mut file = format!(
         r#"name = "demo"
 
@@ -44,6 +45,7 @@ layout = "plain"
 cluster = "{name}"
 hostname = "node{{:02}}"
 consoles = ["tty0", "ttyS0,115200n8"]
+kernel_arguments = {arguments}
 authorized_keys = [{key}]
 "#
     );

@@ -22,6 +22,8 @@ pub struct Facts<'a> {
     pub now_s: i64,
     /// Kernel consoles, the main one last.
     pub consoles: &'a [String],
+    /// The profile's own.
+    pub kernel_arguments: &'a [String],
     /// The iPXE that asks, from its User-Agent: `1.21.1+git…`; None when it does not say.
     pub version: Option<&'a str>,
 }
@@ -57,6 +59,9 @@ fn agent(facts: &Facts<'_>) -> String {
     );
     for console in facts.consoles {
         let _ = write!(arguments, " console={console}");
+    }
+    for argument in facts.kernel_arguments {
+        let _ = write!(arguments, " {argument}");
     }
     // EFI kernels load initrds by name from the command line; BIOS ones get them in order. Both are served.
     format!(
@@ -142,6 +147,7 @@ mod tests {
             ca_sha256: "abcd",
             now_s: 1_790_000_000,
             consoles,
+            kernel_arguments: &[],
             version,
         }
     }
@@ -160,7 +166,8 @@ mod tests {
     fn whole_scripts() {
         let consoles = ["tty0".to_string(), "ttyS0,115200n8".to_string()];
         let new = facts(&consoles, Some("1.21.1+git-20250501"));
-        golden("agent.ipxe", &render(&Answer::Agent, &new));
+        let own = ["nomodeset".to_string()];
+        golden("agent.ipxe", &render(&Answer::Agent, &Facts { kernel_arguments: &own, ..new.clone() }));
         let installed =
             OwnDisk { esp: Some("0f0e0d0c-0000-4000-8000-000000000001".into()), drives: vec![0x80, 0x81] };
         golden("own-disk.ipxe", &render(&Answer::OwnDisk(installed.clone()), &new));

@@ -24,19 +24,25 @@ impl Addon {
 /// Where the fabric's pods are counted.
 pub const FABRIC: (&str, &str) = ("kube-flannel", "kube-flannel-ds");
 
-/// In the order in which they are applied.
-pub fn addons(cluster: &Cluster) -> Vec<Addon> {
+/// In the order in which they are applied. `ours`: we initialised the cluster. One that was adopted may have a budget
+/// for CoreDNS already, and a pod with two is not evicted at all.
+pub fn addons(cluster: &Cluster, ours: bool) -> Vec<Addon> {
+    let dns = ours.then(|| Addon { name: "dns", manifest: include_str!("manifests/dns.yaml").into() });
+    fabric(cluster).into_iter().chain(dns).collect()
+}
+
+fn fabric(cluster: &Cluster) -> Option<Addon> {
     let backend = match cluster.fabric {
         Fabric::HostGw => "host-gw",
         Fabric::Vxlan => "vxlan",
-        Fabric::None => return Vec::new(),
+        Fabric::None => return None,
     };
     let manifest = include_str!("manifests/flannel.yaml")
         .replace("@PODS@", &cluster.pods.to_string())
         .replace("@HOST@", &cluster.endpoint.host)
         .replace("@PORT@", &cluster.endpoint.port.to_string())
         .replace("@BACKEND@", backend);
-    vec![Addon { name: "fabric", manifest }]
+    Some(Addon { name: "fabric", manifest })
 }
 
 /// What is wrong with the fabric, in one sentence. `applied`: its task has ended well.

@@ -14,7 +14,9 @@ const APPLY: Duration = Duration::from_secs(10 * 60);
 /// What is not applied yet, a sentence each.
 pub async fn addons(app: &App, cluster: &Cluster, now: i64) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    for addon in addons::addons(cluster) {
+    let row = app.store.cluster(&cluster.name).await?;
+    let ours = row.is_some_and(|row| row.machine.is_some());
+    for addon in addons::addons(cluster, ours) {
         let (key, name) = (addon.key(&cluster.name), addon.name);
         let step = ClusterStep::Apply { name: name.into(), manifest: addon.manifest };
         let step = Step { key, step, subject: None, executor: None, patience: APPLY };

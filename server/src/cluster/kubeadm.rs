@@ -15,6 +15,8 @@ const API: &str = "kubeadm.k8s.io/v1beta4";
 /// Where containerd answers in our images.
 const SOCKET: &str = "unix:///run/containerd/containerd.sock";
 const PATCHES: &str = "/etc/kubernetes/patches";
+/// kubeadm's name for the Deployment of CoreDNS.
+const DNS: &str = "corednsdeployment";
 pub const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane";
 
 const MIB: u64 = 1 << 20;
@@ -50,23 +52,34 @@ pub fn join(joiner: &Joiner) -> Vec<Value> {
         "kind": "JoinConfiguration",
         "nodeRegistration": registration(joiner),
     });
+    if !patch_files(joiner.cluster, joiner.role).is_empty() {
+        document["patches"] = json!({ "directory": PATCHES });
+    }
     if joiner.role == Role::ControlPlane {
         document["controlPlane"] = json!({ "localAPIEndpoint": own_endpoint(joiner) });
-    }
-    if let Some(patches) = patches(joiner.cluster) {
-        document["patches"] = patches;
     }
     vec![registered(document, &joiner.cluster.kubeadm.join_configuration, joiner)]
 }
 
-/// The site's patches of kubeadm's components.
-pub fn patch_files(cluster: &Cluster) -> Vec<NodeFile> {
-    let file = |(name, text): (&String, &String)| NodeFile {
-        path: format!("{PATCHES}/{name}"),
-        mode: 0o600,
-        text: text.clone(),
-    };
-    cluster.kubeadm.patches.iter().map(file).collect()
+/// Patches of kubeadm's components: the site's, and ours of those that it does not patch.
+pub fn patch_files(cluster: &Cluster, role: Role) -> Vec<NodeFile> {
+    let sites = &cluster.kubeadm.patches;
+    let ours = role == Role::ControlPlane && !sites.keys().any(|name| name.starts_with(DNS));
+    let dns = ours.then(|| (format!("{DNS}.json"), dns_patch()));
+    let file = |(name, text)| NodeFile { path: format!("{PATCHES}/{name}"), mode: 0o600, text };
+    sites.clone().into_iter().chain(dns).map(file).collect()
+}
+
+/// A node that hears late that a CoreDNS pod ends still asks it: it serves on until all have heard. Two of them on one
+/// node answer nobody when it fails.
+fn dns_patch() -> String {
+    let spread = json!({
+        "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+        "nodeTaintsPolicy": "Honor", "labelSelector": { "matchLabels": { "k8s-app": "kube-dns" } },
+    });
+    let container = json!({ "name": "coredns", "lifecycle": { "preStop": { "sleep": { "seconds": 15 } } } });
+    let pod = json!({ "containers": [container], "topologySpreadConstraints": [spread] });
+    json!({ "spec": { "template": { "spec": pod } } }).to_string()
 }
 
 /// What kubeadm and the kubelet need at least, beside what the machine's image occupies.
@@ -113,7 +126,7 @@ fn cluster_configuration(joiner: &Joiner) -> Value {
 }
 
 fn init_configuration(joiner: &Joiner) -> Value {
-    let mut document = json!({
+    json!({
         "apiVersion": API,
         "kind": "InitConfiguration",
         // Without this list kubeadm makes a token of its own that lets any machine in for a day. kubeadm wants
@@ -124,13 +137,10 @@ fn init_configuration(joiner: &Joiner) -> Value {
         }],
         "localAPIEndpoint": own_endpoint(joiner),
         "nodeRegistration": registration(joiner),
+        "patches": { "directory": PATCHES },
         // It would print a token.
         "skipPhases": ["show-join-command"],
-    });
-    if let Some(patches) = patches(joiner.cluster) {
-        document["patches"] = patches;
-    }
-    document
+    })
 }
 
 fn kubelet_configuration() -> Value {
@@ -164,10 +174,6 @@ fn registration(joiner: &Joiner) -> Value {
     // Always a list: without one kubeadm taints control planes as it likes.
     let taints: Vec<Value> = taints(joiner.cluster, joiner.profile, joiner.role).iter().map(taint).collect();
     json!({ "criSocket": SOCKET, "imagePullPolicy": "IfNotPresent", "taints": taints })
-}
-
-fn patches(cluster: &Cluster) -> Option<Value> {
-    (!cluster.kubeadm.patches.is_empty()).then(|| json!({ "directory": PATCHES }))
 }
 
 /// With the site's own settings, and with the name and the address that the server knows the node by.

@@ -9,7 +9,7 @@ use super::kubeadm::{self, Joiner};
 /// `interface`: the one with the machine's address. `others`: the control planes that there are already.
 pub fn order(joiner: &Joiner, init: bool, interface: &str, others: &[Member]) -> JoinOrder {
     let cluster = joiner.cluster;
-    let mut files: Vec<NodeFile> = kubeadm::patch_files(cluster);
+    let mut files: Vec<NodeFile> = kubeadm::patch_files(cluster, joiner.role);
     let mut services = Vec::new();
     if joiner.role == Role::ControlPlane {
         let me = Member { node: joiner.node.to_string(), address: joiner.address };

@@ -20,7 +20,7 @@ use super::watch::Shown;
 use super::{Error, Result, addons, apply, evict, kubeadm, members, secrets};
 use crate::app::App;
 use crate::clock;
-use crate::config::Cluster;
+use crate::config::{Cluster, Fabric};
 use crate::store::machine::Row;
 use crate::store::{self, NodeRow};
 
@@ -225,7 +225,7 @@ async fn release(app: &App, name: &str, members: &[Member]) -> Result<()> {
 }
 
 async fn fabric(cluster: &Cluster, client: &Client, applied: bool) -> Result<Option<String>> {
-    if addons::addons(cluster).is_empty() {
+    if cluster.fabric == Fabric::None {
         return Ok(None);
     }
     let (namespace, set) = addons::FABRIC;

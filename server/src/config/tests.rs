@@ -131,8 +131,8 @@ fn what_cannot_be_read_is_named_by_setting_line_and_column() {
         "hostname = \"node{:02}\"",
         "hostnam = \"x\"",
         "error: `profile.web.hostnam`: unknown field `hostnam`, expected one of `image`, `layout`, `disk`, \
-         `authorized_keys`, `hostname`, `consoles`, `approve`, `deadlines`, `cluster`, `role`, `labels`, \
-         `taints`\n  --> site.toml:32:1",
+         `authorized_keys`, `hostname`, `consoles`, `kernel_arguments`, `approve`, `deadlines`, `cluster`, \
+         `role`, `labels`, `taints`\n  --> site.toml:32:1",
     );
     complaint(
         "\"10.77.0.1/24\"",
@@ -221,6 +221,18 @@ fn profiles_layouts_and_rules_that_cannot_be_met_are_found() {
         "min_size = \"2G\"",
         "warning: layout `plain` needs 5.5 GiB, min_size is 2.0 GiB\n  --> site.toml:35:12\n  \
          hint: the smallest disk of the rule is taken: raise min_size, so that it holds the layout",
+    );
+    complaint(
+        "hostname = \"node",
+        "kernel_arguments = [\"nomodeset\", \"a b\"]\nhostname = \"node",
+        "error: `a b` is no kernel argument\n  --> site.toml:32:34\n  \
+         hint: one word an entry, such as \"nomodeset\" or \"iommu=pt\"",
+    );
+    complaint(
+        "hostname = \"node",
+        "kernel_arguments = [\"root=/dev/sda1\"]\nhostname = \"node",
+        "error: metald says `root` to the kernel itself\n  --> site.toml:32:21\n  \
+         hint: leave it out: the layout says where the root is",
     );
     complaint(
         "ssh-ed25519 AAAA",

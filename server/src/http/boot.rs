@@ -64,6 +64,7 @@ async fn boot_script(
         ca_sha256: &app.authority.sha256,
         now_s: now / 1_000_000,
         consoles: profile.map_or(&default, |profile| &profile.consoles),
+        kernel_arguments: profile.map_or(&[], |profile| &profile.kernel_arguments),
         version: user_agent.strip_prefix("iPXE/"),
     };
     if let Some(row) = &machine {

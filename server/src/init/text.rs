@@ -64,6 +64,7 @@ authorized_keys = [
 KEYS]
 # Every console gets the kernel's messages; the last one is the main console.
 consoles = ["ttyS0,115200n8", "tty0"]
+# kernel_arguments = ["nomodeset"]
 # "untouched": a disk without table and signatures is erased by itself, all else waits for a person.
 # "person": every erasure waits for a person.
 approve = "untouched"

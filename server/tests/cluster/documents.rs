@@ -61,5 +61,18 @@ fn what_the_site_says_otherwise_is_merged_and_what_the_cluster_stands_on_is_not(
     golden("init-own", &init.documents);
     golden("join-own", &order(&joiner, false, "net0", &[]).documents);
     assert_eq!(init.files[0].path, "/etc/kubernetes/patches/kube-apiserver+strategic.json");
+    let ours = "/etc/kubernetes/patches/corednsdeployment.json";
+    assert!(init.files.iter().any(|file| file.path == ours && file.text.contains("preStop")));
     assert_eq!(init.needs.memory, 2 << 30);
+}
+
+#[test]
+fn the_sites_own_patch_of_coredns_stands_in_the_place_of_ours() {
+    let own =
+        "[cluster.prod.kubeadm.patches]\n\"corednsdeployment+merge.json\" = '{\"spec\":{\"replicas\":3}}'";
+    let (site, node) = (site(own), "node01".parse().unwrap());
+    let files = order(&joiner(&site, Role::ControlPlane, &node), true, "net0", &[]).files;
+    let patches = files.iter().filter(|file| file.path.starts_with("/etc/kubernetes/patches/"));
+    let paths: Vec<&str> = patches.map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["/etc/kubernetes/patches/corednsdeployment+merge.json"]);
 }

@@ -13,6 +13,7 @@ pub fn profile(site: &Site, profile: &Profile, found: &mut Findings) {
     disk(site, profile, &path, found);
     keys(&profile.authorized_keys, &format!("{path}.authorized_keys"), found);
     consoles(&profile.consoles, &format!("{path}.consoles"), found);
+    kernel_arguments(&profile.kernel_arguments, &format!("{path}.kernel_arguments"), found);
     for state in profile.deadlines.keys() {
         if matches!(state, State::Available | State::Active | State::Rescue | State::Retired | State::Failed)
         {
@@ -92,6 +93,33 @@ fn consoles(consoles: &[String], path: &str, found: &mut Findings) {
         if !known || !console.bytes().all(plain) {
             let message = format!("`{console}` is not a console");
             found.error(&format!("{path}.{i}"), message, "such as ttyS0,115200n8 or tty0");
+        }
+    }
+}
+
+/// What metald says to a kernel itself; the last of two would win.
+const OURS: [(&str, &str); 6] = [
+    ("console", "name it in consoles"),
+    ("root", "leave it out: the layout says where the root is"),
+    ("ro", "leave it out: systemd remounts the root as fstab says"),
+    ("initrd", "leave it out: the image names its initrd"),
+    ("panic", "leave it out: a kernel that panics restarts after 30 s"),
+    ("BOOTIF", "leave it out: it names the interface that booted"),
+];
+
+fn kernel_arguments(arguments: &[String], path: &str, found: &mut Findings) {
+    for (i, argument) in arguments.iter().enumerate() {
+        let path = format!("{path}.{i}");
+        let name = argument.split('=').next().unwrap_or_default();
+        // iPXE and GRUB each have their own quotes and variables; what is plain means the same to both.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.,:=/+@%".contains(&b);
+        if name.is_empty() || !argument.bytes().all(plain) {
+            let message = format!("`{argument}` is no kernel argument");
+            found.error(&path, message, "one word an entry, such as \"nomodeset\" or \"iommu=pt\"");
+        } else if let Some((_, hint)) = OURS.iter().find(|(ours, _)| *ours == name) {
+            found.error(&path, format!("metald says `{name}` to the kernel itself"), hint);
+        } else if name.starts_with("metal.") {
+            found.error(&path, format!("`{name}` is the agent's own"), "leave it out");
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct ProfileFile {
     #[serde(default = "serial_and_screen")]
     consoles: Vec<String>,
     #[serde(default)]
+    kernel_arguments: Vec<String>,
+    #[serde(default)]
     approve: Approve,
     #[serde(default)]
     deadlines: BTreeMap<State, Patience>,
@@ -95,6 +97,7 @@ impl ProfileFile {
             authorized_keys: self.authorized_keys,
             hostname: self.hostname,
             consoles: self.consoles,
+            kernel_arguments: self.kernel_arguments,
             approve: self.approve,
             deadlines: self.deadlines.into_iter().map(|(state, patience)| (state, patience.0)).collect(),
             cluster: self.cluster,

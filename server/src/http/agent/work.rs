@@ -144,6 +144,7 @@ async fn setup(app: &App, row: &Row, plan: &Plan) -> Result<Setup, Failure> {
         hostname: hostname.parse().map_err(|_| conflict("the machine has no hostname"))?,
         authorized_keys: profile.authorized_keys.clone(),
         consoles: profile.consoles.clone(),
+        kernel_arguments: profile.kernel_arguments.clone(),
         interfaces: app.store.macs_of(&row.id()).await?,
         ntp: network.map(|network| network.ntp.iter().map(ToString::to_string).collect()).unwrap_or_default(),
         boot,
