@@ -13,8 +13,15 @@ use crate::cluster::{
     Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, Identity, KubeconfigAnswer,
     KubeconfigRequest, Retyped,
 };
+use crate::id::Mac;
 use crate::image::Manifest;
-use crate::machine::{Allowed, Erasure, ErrorBody, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use crate::import::{ImportRow, Imported};
+use crate::label::LabelChange;
+use crate::lease::LeaseView;
+use crate::machine::{
+    Allowed, Erasure, ErrorBody, EventQuery, LogEntry, Machine, MachineDetail, MachineEvent, Page,
+    ProfileView, Reservation, Why,
+};
 use crate::routes::operator;
 
 #[derive(Debug, thiserror::Error)]
@@ -133,13 +140,17 @@ impl Client {
 
     /// All machines, page by page.
     pub async fn machines(&self) -> Result<Vec<Machine>, Error> {
+        self.pages(operator::MACHINES).await
+    }
+
+    async fn pages<T: DeserializeOwned>(&self, list: &str) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
-        let mut path = operator::MACHINES.to_string();
+        let mut path = list.to_string();
         loop {
-            let page: Page<Machine> = self.get(&path).await?;
+            let page: Page<T> = self.get(&path).await?;
             all.extend(page.items);
             match page.next {
-                Some(after) => path = format!("{}?after={after}", operator::MACHINES),
+                Some(after) => path = format!("{list}?after={after}"),
                 None => return Ok(all),
             }
         }
@@ -180,6 +191,40 @@ impl Client {
 
     pub async fn images(&self) -> Result<Vec<Manifest>, Error> {
         self.get(operator::IMAGES).await
+    }
+
+    /// `dry_run`: only says what would happen.
+    pub async fn import(&self, rows: &[ImportRow], dry_run: bool) -> Result<Imported, Error> {
+        self.ask(&format!("{}?dry_run={dry_run}", operator::IMPORT), &rows).await
+    }
+
+    pub async fn label(&self, reference: &str, change: &LabelChange) -> Result<Machine, Error> {
+        self.ask(&operator::labels(reference), change).await
+    }
+
+    /// All leases, page by page.
+    pub async fn leases(&self) -> Result<Vec<LeaseView>, Error> {
+        self.pages(operator::LEASES).await
+    }
+
+    pub async fn reserve(&self, reservation: Reservation) -> Result<Reservation, Error> {
+        self.ask(operator::RESERVATIONS, &reservation).await
+    }
+
+    pub async fn unreserve(&self, mac: Mac) -> Result<(), Error> {
+        self.call::<()>(Method::DELETE, &operator::reservation(mac), None::<&()>).await.map(drop)
+    }
+
+    /// The oldest first.
+    pub async fn history(&self, query: &EventQuery) -> Result<Vec<MachineEvent>, Error> {
+        let EventQuery { machine, since, limit } = query;
+        let parts = [
+            machine.as_ref().map(|machine| format!("machine={machine}")),
+            since.map(|since| format!("since={since}")),
+            limit.map(|limit| format!("limit={limit}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        self.get(&format!("{}?{}", operator::HISTORY, parts.join("&"))).await
     }
 
     pub async fn clusters(&self) -> Result<Vec<Cluster>, Error> {

@@ -8,6 +8,7 @@ use crate::agent::LogSource;
 use crate::cluster::Node;
 use crate::facts::{Disk, Facts};
 use crate::id::{Hostname, Mac, MachineId};
+use crate::label::Labels;
 use crate::plan::Plan;
 use crate::state::{Errand, Home, State};
 use crate::task::Progress;
@@ -25,6 +26,13 @@ pub struct Machine {
     pub address: Option<Ipv4Addr>,
     pub profile: Option<String>,
     pub position: Option<Position>,
+    #[serde(default)]
+    pub uplink: Option<Uplink>,
+    /// The address that DHCP keeps for one of its cards because an operator said so.
+    #[serde(default)]
+    pub reserved: Option<Reservation>,
+    #[serde(default)]
+    pub labels: Labels,
     pub state: State,
     /// Since when, in microseconds since 1970.
     pub since: i64,
@@ -62,11 +70,25 @@ impl Machine {
 }
 
 /// Where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     pub rack: String,
     /// Rack unit, from the bottom.
     pub unit: u32,
+}
+
+/// Where its cable ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Uplink {
+    pub switch: String,
+    pub port: String,
+}
+
+/// An address that DHCP gives to this network card only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reservation {
+    pub mac: Mac,
+    pub address: Ipv4Addr,
 }
 
 /// Progress of the running task, with what is needed to say when it will be over.
@@ -115,6 +137,31 @@ pub struct HistoryEntry {
     /// The event was not expected here: it is kept, and changed nothing.
     pub refused: bool,
     pub note: String,
+}
+
+/// An entry of any machine's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineEvent {
+    pub machine: MachineId,
+    /// What people call the machine.
+    pub name: String,
+    /// Counts a machine's events from 1.
+    pub number: i64,
+    #[serde(flatten)]
+    pub entry: HistoryEntry,
+}
+
+/// Which events: of all machines or of one, the newest, or all from a moment on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// Microseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

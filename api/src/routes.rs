@@ -45,6 +45,14 @@ pub mod operator {
     pub const CLUSTERS: &str = "/api/v1/clusters";
     /// GET: an Identity.
     pub const IDENTITY: &str = "/api/v1/identity";
+    /// POST ImportRows, `?dry_run=true` only asks: an Imported, or 422 with a line for each problem.
+    pub const IMPORT: &str = "/api/v1/import";
+    /// GET: a Page of LeaseViews, in the order of their addresses.
+    pub const LEASES: &str = "/api/v1/leases";
+    /// POST a Reservation, GET all of them.
+    pub const RESERVATIONS: &str = "/api/v1/reservations";
+    /// GET: MachineEvents, the oldest first; an EventQuery says which.
+    pub const HISTORY: &str = "/api/v1/history";
     /// Server-sent events: one `machine` event with a Machine for every change.
     pub const EVENTS: &str = "/api/v1/events";
 
@@ -73,6 +81,15 @@ pub mod operator {
     /// POST a KubeconfigRequest: a KubeconfigAnswer.
     pub fn kubeconfig(cluster: &str) -> String {
         format!("{CLUSTERS}/{cluster}/kubeconfig")
+    }
+    /// POST a LabelChange: the Machine.
+    pub fn labels(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/labels")
+    }
+
+    /// DELETE.
+    pub fn reservation(mac: crate::id::Mac) -> String {
+        format!("{RESERVATIONS}/{mac}")
     }
 
     /// POST: reset, snapshot, adopt.

@@ -2,6 +2,8 @@
 
 pub mod cluster;
 pub mod machine;
+pub mod select;
+pub mod site;
 
 use std::path::PathBuf;
 
@@ -10,6 +12,7 @@ use clap_complete::Shell;
 
 use self::cluster::ClusterVerb;
 use self::machine::MachineVerb;
+use self::site::{EventVerb, LeaseVerb};
 
 /// Sees and steers the machines of a metald server.
 #[derive(Debug, Parser)]
@@ -67,8 +70,23 @@ pub enum Noun {
         #[command(subcommand)]
         verb: ImageVerb,
     },
+    /// What happened to machines
+    Event {
+        #[command(subcommand)]
+        verb: EventVerb,
+    },
+    /// Addresses that DHCP gives
+    Lease {
+        #[command(subcommand)]
+        verb: LeaseVerb,
+    },
     /// Print the completion script of a shell
     Completions { shell: Shell },
+    /// Write the manual, a page a verb
+    Man {
+        /// Where to, such as /usr/local/share/man/man1
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -114,14 +132,28 @@ mod tests {
             "cluster adopt prod --print-manifest",
             "cluster adopt prod -f -",
             "cluster snapshot prod",
+            "machine list node0* -l zone=a --label gpu --state failed",
+            "machine list --ansible",
+            "machine import rack.csv --map Asset-tag=ignore --dry-run",
+            "machine import -",
+            "machine export -l zone=a",
+            "machine label node07 node08 --set zone=a --set gpu- --yes",
             "machine retry node07",
+            "machine hold node0* --yes",
+            "machine release --all",
             "machine hold node07",
             "machine release node07",
             "machine logs node07 --attempt 3",
             "machine why node07",
             "profile list",
             "image list --server https://10.77.0.1:8443",
+            "event list --machine node07 --refused --limit 5 --since 2026-11-24T08:00:00Z",
+            "event follow --json",
+            "lease list",
+            "lease reserve 52:54:00:12:34:56 10.77.0.20",
+            "lease unreserve 52:54:00:12:34:56",
             "completions bash",
+            "man /tmp/man",
         ] {
             let words = std::iter::once("metalctl").chain(line.split(' '));
             assert!(Args::try_parse_from(words).is_ok(), "{line}");
@@ -132,12 +164,18 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         for line in [
             "machine retry node07 --timeout 1m",
+            "machine hold",
+            "machine release node07 --all",
+            "machine list --state broken",
+            "machine label node07",
             "machine reprovision",
             "machine reprovision node07 --profile worker",
             "machine reprovision node07 --max-unavailable 2",
             "machine reprovision --profile worker --max-unavailable 0",
             "machine reprovision --profile worker --powered-off",
             "machine reprovision --profile worker --since yesterday",
+            "lease reserve 52:54:00 10.77.0.20",
+            "event list --limit 0",
             "cluster reset prod --yes",
             "cluster kubeconfig prod --hours 25",
             "cluster adopt prod",

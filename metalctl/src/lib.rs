@@ -6,10 +6,13 @@ pub mod clock;
 pub mod cluster;
 pub mod confirm;
 pub mod connect;
+pub mod event;
 pub mod exit;
 pub mod follow;
 pub mod image;
+pub mod inventory;
 pub mod kubeconfig;
+pub mod lease;
 pub mod machine;
 pub mod output;
 pub mod pace;
@@ -17,6 +20,9 @@ pub mod profile;
 pub mod reference;
 pub mod render;
 pub mod rolling;
+pub mod roster;
+pub mod select;
+pub mod several;
 pub mod sse;
 pub mod watch;
 
@@ -43,6 +49,13 @@ async fn dispatch(args: Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
         Noun::Cluster { verb } => cluster::run(verb, &connection.client()?, io).await,
         Noun::Profile { verb: ProfileVerb::List } => profile::list(&connection.client()?, io).await,
         Noun::Image { verb: ImageVerb::List } => image::list(&connection.client()?, io).await,
+        Noun::Event { verb } => event::run(verb, &connection.client()?, io).await,
+        Noun::Lease { verb } => lease::run(verb, &connection.client()?, io).await,
+        Noun::Man { folder } => {
+            std::fs::create_dir_all(&folder)?;
+            clap_mangen::generate_to(Args::command(), &folder)?;
+            Ok(Exit::Done)
+        }
         Noun::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "metalctl", &mut script);
@@ -58,7 +71,7 @@ async fn machine_verb(
     io: &mut Io<'_>,
 ) -> Result<Exit, Failure> {
     match verb {
-        MachineVerb::List => machine::list(client, io).await,
+        MachineVerb::List { listed, ansible } => machine::list(client, io, &listed, ansible).await,
         MachineVerb::Show { machine } => machine::show(client, io, &machine).await,
         MachineVerb::Watch => watch::watch(client, io).await,
         MachineVerb::Why { machine } => machine::why(client, io, &machine).await,
@@ -73,7 +86,14 @@ async fn machine_verb(
             rolling::reprovision(client, io, rolling, (consent, leaving), waiting.timeout).await
         }
         MachineVerb::Retry { machine, waiting } => machine::retry(client, io, &machine, waiting).await,
-        MachineVerb::Hold { machine } => machine::hold(client, io, &machine).await,
-        MachineVerb::Release { machine } => machine::release(client, io, &machine).await,
+        MachineVerb::Hold { selection } => machine::plain(client, io, &selection, "hold").await,
+        MachineVerb::Release { selection } => machine::plain(client, io, &selection, "release").await,
+        MachineVerb::Label { selection, markings } => {
+            inventory::label(client, io, &selection, markings).await
+        }
+        MachineVerb::Import { file, mappings, dry_run } => {
+            inventory::import(client, io, &file, &mappings, dry_run).await
+        }
+        MachineVerb::Export { listed } => inventory::export(client, io, &listed).await,
     }
 }

@@ -4,6 +4,7 @@ use api::client::Client;
 use api::machine::{Allowed, Machine};
 
 use crate::args::machine::{Consent, Leaving, Waiting};
+use crate::args::select::{Listed, Selection};
 use crate::clock::now;
 use crate::confirm;
 use crate::exit::{Exit, Failure};
@@ -11,11 +12,16 @@ use crate::follow;
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render;
+use crate::several;
 
-pub async fn list(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
-    let machines = client.machines().await?;
-    if io.json {
+pub async fn list(client: &Client, io: &mut Io<'_>, listed: &Listed, ansible: bool) -> Result<Exit, Failure> {
+    let machines = several::listed(client, listed).await?;
+    if ansible {
+        io.json(&render::ansible::inventory(&machines))?;
+    } else if io.json {
         io.json(&machines)?;
+    } else if machines.is_empty() && *listed != Listed::default() {
+        io.say("No machine fits")?;
     } else if machines.is_empty() {
         io.say("No machines yet: one appears when it asks to boot over the network")?;
     } else {
@@ -100,14 +106,16 @@ pub async fn retry(
     told(client, io, &changed, waiting).await
 }
 
-pub async fn hold(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
-    let held = client.verb(&path_segment(machine)?, "hold").await?;
-    tell(io, &held)
-}
-
-pub async fn release(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
-    let released = client.verb(&path_segment(machine)?, "release").await?;
-    tell(io, &released)
+/// A verb that needs nothing but its name.
+pub async fn plain(
+    client: &Client,
+    io: &mut Io<'_>,
+    selection: &Selection,
+    verb: &'static str,
+) -> Result<Exit, Failure> {
+    let machines = several::selected(client, selection).await?;
+    several::confirm(io, &machines, selection, verb)?;
+    several::each(io, &machines, async |machine| client.verb(&machine.id.0, verb).await).await
 }
 
 /// What a person's words mean to the server.

@@ -85,6 +85,9 @@ impl App {
             progress: self.store.progress(&first.id, &last.id).await?,
             addresses: self.store.lease_addresses(&first.id, &last.id).await?,
             nodes: self.store.nodes_between(&first.id, &last.id).await?,
+            uplinks: self.store.uplinks(&first.id, &last.id).await?,
+            reserved: self.store.reservations_between(&first.id, &last.id).await?,
+            labels: self.store.labels(&first.id, &last.id).await?,
         };
         rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()
     }

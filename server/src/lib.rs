@@ -14,6 +14,7 @@ pub mod freeze;
 pub mod host;
 pub mod http;
 pub mod images;
+pub mod import;
 pub mod init;
 pub mod lifecycle;
 pub mod router_advert;

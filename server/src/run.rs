@@ -268,7 +268,10 @@ async fn known(app: &App, caller: Caller) -> Stored<Known> {
     Ok(Known {
         ignored: netboots && row.is_none(),
         netboots: row.is_some(),
-        reserved: app.site.reserved_for(caller.mac),
+        reserved: match app.site.reserved_for(caller.mac) {
+            Some(reserved) => Some(reserved),
+            None => app.store.reservation_of(caller.mac).await?,
+        },
         hostname: row.and_then(|row| row.hostname),
     })
 }

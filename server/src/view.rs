@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use api::cluster::Node;
 use api::id::Mac;
-use api::machine::{Machine, TaskProgress};
+use api::machine::{Machine, Reservation, TaskProgress, Uplink};
 
 use crate::config::{Approve, Site};
 use crate::lifecycle::patience::{Seen, wait};
@@ -19,6 +19,10 @@ pub struct Beside {
     pub progress: Vec<(String, TaskProgress)>,
     pub addresses: Vec<(String, Ipv4Addr)>,
     pub nodes: Vec<(String, Node)>,
+    pub uplinks: Vec<(String, Uplink)>,
+    pub reserved: Vec<(String, Reservation)>,
+    /// (machine, key, value)
+    pub labels: Vec<(String, String, String)>,
 }
 
 pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
@@ -38,6 +42,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
     let agent_here = row.home().is_some() && row.home() == want(&life).home;
     let person_approves = profile.is_some_and(|profile| profile.approve == Approve::Person);
     let seen = Seen { since: row.since, evidence: &row.evidence, name: &name, agent_here, person_approves };
+    let labels = beside.labels.iter().filter(|(id, ..)| *id == row.id);
     let find = |id: &str| beside.progress.iter().rev().find(|(machine, _)| machine == id);
     Ok(Machine {
         id: row.id(),
@@ -47,6 +52,9 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         address: beside.addresses.iter().find(|(id, _)| *id == row.id).map(|(_, address)| *address),
         profile: row.profile.clone(),
         position: row.position(),
+        uplink: beside.uplinks.iter().find(|(id, _)| *id == row.id).map(|(_, uplink)| uplink.clone()),
+        reserved: beside.reserved.iter().find(|(id, _)| *id == row.id).map(|(_, reservation)| *reservation),
+        labels: labels.map(|(_, key, value)| (key.clone(), value.clone())).collect(),
         state: life.state,
         since: row.since,
         generation: life.generation,

@@ -1,15 +1,25 @@
 //! What can be typed about machines.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
+
+use super::select::{Listed, Marking, Selection};
+use crate::roster::Mapping;
 
 const MACHINE: &str = "Its hostname, or the beginning of its MAC, serial or id";
 
 #[derive(Debug, Subcommand)]
 pub enum MachineVerb {
-    /// All machines: state, and what each waits for
-    List,
+    /// Machines: state, and what each waits for
+    List {
+        #[command(flatten)]
+        listed: Listed,
+        /// As an inventory for Ansible: groups by state, profile, rack, cluster and label
+        #[arg(long, conflicts_with = "json")]
+        ansible: bool,
+    },
     /// All that is known of a machine
     Show {
         #[arg(help = MACHINE)]
@@ -48,13 +58,37 @@ pub enum MachineVerb {
     },
     /// Stop everything: no task, no change of boot
     Hold {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
     },
     /// End a hold
     Release {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Give labels to machines, or take them away
+    Label {
+        #[command(flatten)]
+        selection: Selection,
+        /// KEY=VALUE or KEY gives it, KEY- takes it away
+        #[arg(long = "set", value_name = "LABEL", required = true, allow_hyphen_values = true)]
+        markings: Vec<Marking>,
+    },
+    /// Announce the machines of a CSV file: all of them, or none and what is wrong by line
+    Import {
+        /// `-` reads from standard input
+        file: PathBuf,
+        /// What a column is that has another header: `--map "Asset tag=ignore"`
+        #[arg(long = "map", value_name = "HEADER=COLUMN")]
+        mappings: Vec<Mapping>,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print machines as a CSV file that can be imported
+    Export {
+        #[command(flatten)]
+        listed: Listed,
     },
     /// What the agent, the kernel and the boot scripts said
     Logs {
@@ -139,7 +173,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
 }
 
-fn moment(text: &str) -> Result<i64, String> {
+pub(super) fn moment(text: &str) -> Result<i64, String> {
     api::words::instant(text).ok_or_else(|| format!("`{text}` is no time such as 2026-11-24T08:00:00Z"))
 }
 

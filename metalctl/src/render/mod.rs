@@ -1,9 +1,12 @@
 //! Values in, text out: every screen of this program as a pure function that is given the time.
 
+pub mod ansible;
 pub mod catalogue;
 pub mod cluster;
 pub mod erasure;
+pub mod events;
 pub mod hardware;
+pub mod leases;
 pub mod list;
 pub mod logs;
 pub mod paint;

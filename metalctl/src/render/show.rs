@@ -59,6 +59,14 @@ fn summary(machine: &Machine, now: i64) -> Table {
     table.pair("serial", &*machine.serial);
     let position = machine.position.as_ref();
     table.pair("position", position.map_or(String::new(), |p| format!("rack {} unit {}", p.rack, p.unit)));
+    let uplink = machine.uplink.as_ref();
+    table.pair(
+        "uplink",
+        uplink.map_or(String::new(), |uplink| format!("{} port {}", uplink.switch, uplink.port)),
+    );
+    let reserved = machine.reserved.as_ref();
+    table.pair("reserved", reserved.map_or(String::new(), |r| format!("{} for {}", r.address, r.mac)));
+    table.pair("labels", api::label::joined(&machine.labels));
     table.pair("generation", format!("{}, installed {}", machine.generation, machine.installed));
     if let (Some(home), Some(seen)) = (machine.home, machine.last_seen) {
         table.pair("agent", format!("in {home}, heard {} ago", lasting(seen, now)));

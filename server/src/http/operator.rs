@@ -1,6 +1,7 @@
 //! What operators ask and want: `/api/v1`, with a bearer token.
 
 pub mod cluster;
+mod inventory;
 
 use std::convert::Infallible;
 
@@ -43,6 +44,7 @@ pub fn routes() -> Router<App> {
         .route(routes::IMAGES, get(images))
         .route(routes::EVENTS, get(events))
         .merge(cluster::routes())
+        .merge(inventory::routes())
 }
 
 /// Whoever holds the token.

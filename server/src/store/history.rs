@@ -1,10 +1,12 @@
 //! The table `history`: every event of a machine, the refused ones too.
 
 use api::id::MachineId;
-use api::machine::HistoryEntry;
+use api::machine::{HistoryEntry, MachineEvent};
 
+use super::machine::Row;
 use super::{Conn, Result, Store, on, stored};
 
+type OfAll = (String, Option<String>, i64, i64, String, String, String, String, bool, String);
 type Columns = (i64, String, String, String, String, bool, String);
 
 impl Store {
@@ -15,6 +17,35 @@ impl Store {
         let rows: Vec<Columns> =
             on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(limit).fetch_all(p).await)?;
         rows.into_iter().map(read).collect()
+    }
+
+    /// Of all machines, the newest first.
+    pub async fn events_newest(&self, limit: i64) -> Result<Vec<MachineEvent>> {
+        let sql = "SELECT history.machine, machine.hostname, number, at, event, from_state, to_state, who, refused, note \
+                   FROM history JOIN machine ON machine.id = history.machine WHERE at > $1 \
+                   ORDER BY at DESC, history.machine DESC, number DESC LIMIT $2";
+        let rows: Vec<OfAll> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(-1_i64).bind(limit).fetch_all(p).await)?;
+        rows.into_iter().map(of_all).collect()
+    }
+
+    /// Of all machines, from a moment on, the oldest first.
+    pub async fn events_since(&self, since: i64, limit: i64) -> Result<Vec<MachineEvent>> {
+        let sql = "SELECT history.machine, machine.hostname, number, at, event, from_state, to_state, who, refused, note \
+                   FROM history JOIN machine ON machine.id = history.machine WHERE at >= $1 \
+                   ORDER BY at, history.machine, number LIMIT $2";
+        let rows: Vec<OfAll> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(since).bind(limit).fetch_all(p).await)?;
+        rows.into_iter().map(of_all).collect()
+    }
+
+    /// Of one machine, the newest first.
+    pub async fn events_of(&self, row: &Row, limit: i64) -> Result<Vec<MachineEvent>> {
+        let sql = "SELECT machine, CAST($3 AS TEXT), number, at, event, from_state, to_state, who, refused, note \
+                   FROM history WHERE machine = $1 ORDER BY number DESC LIMIT $2";
+        let rows: Vec<OfAll> = on!(self.read(), p => sqlx::query_as(sql).bind(&row.id).bind(limit).bind(&row.hostname)
+            .fetch_all(p).await)?;
+        rows.into_iter().map(of_all).collect()
     }
 
     /// Puts on record what is no event of the machine's life: its state stays.
@@ -39,6 +70,14 @@ impl Store {
 fn read((at, event, from, to, who, refused, note): Columns) -> Result<HistoryEntry> {
     let (from, to) = (stored("history.from_state", &from)?, stored("history.to_state", &to)?);
     Ok(HistoryEntry { at, event, from, to, who, refused, note })
+}
+
+fn of_all(
+    (machine, hostname, number, at, event, from, to, who, refused, note): OfAll,
+) -> Result<MachineEvent> {
+    let name = hostname.unwrap_or_else(|| machine.clone());
+    let entry = read((at, event, from, to, who, refused, note))?;
+    Ok(MachineEvent { machine: MachineId(machine), name, number, entry })
 }
 
 pub(super) async fn add(conn: &mut Conn, machine: &MachineId, entry: HistoryEntry) -> Result<()> {

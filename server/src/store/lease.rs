@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use api::id::Mac;
+pub use api::lease::LeaseState;
 
 use super::{Conn, Error, Result, Side, Store, on};
 
@@ -25,14 +26,6 @@ pub struct Lease {
     pub state: LeaseState,
     /// When it ends, in microseconds since 1970; when past, since when it is free.
     pub until: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeaseState {
-    Free,
-    Offered,
-    Leased,
-    Declined,
 }
 
 /// Who asks for an address, where and when.
@@ -111,10 +104,12 @@ impl Store {
         rows.into_iter().map(lease).collect()
     }
 
-    /// Addresses after `after` that someone has or had.
+    /// Addresses after `after` that someone has or had, or that an operator keeps for someone.
     pub async fn lease_list(&self, after: Option<Ipv4Addr>, limit: i64) -> Result<Vec<Lease>> {
         let sql = "SELECT address, network, pooled, mac, state, until FROM lease
-                   WHERE address > $1 AND state <> 'free' ORDER BY address LIMIT $2";
+                   WHERE address > $1 AND (state <> 'free'
+                       OR EXISTS (SELECT 1 FROM reservation WHERE reservation.address = lease.address))
+                   ORDER BY address LIMIT $2";
         let after = after.map_or(-1, number);
         let rows: Vec<Row> =
             on!(self.read(), p => sqlx::query_as(sql).bind(after).bind(limit).fetch_all(p).await)?;
@@ -169,7 +164,7 @@ async fn load(conn: &mut Conn, networks: &[Addresses]) -> Result<()> {
             rows(conn, &network.network, *address, *address, false).await?;
         }
     }
-    Ok(())
+    super::reservation::keep_all(conn).await
 }
 
 async fn rows(conn: &mut Conn, network: &str, first: Ipv4Addr, last: Ipv4Addr, pooled: bool) -> Result<()> {
@@ -276,25 +271,12 @@ fn lease((n, network, pooled, mac, state, until): Row) -> Result<Lease> {
     })
 }
 
-fn number(address: Ipv4Addr) -> i64 {
+pub(super) fn number(address: Ipv4Addr) -> i64 {
     i64::from(u32::from(address))
 }
 
-fn address(number: i64) -> Result<Ipv4Addr> {
+pub(super) fn address(number: i64) -> Result<Ipv4Addr> {
     let bits = u32::try_from(number)
         .map_err(|_| Error::Stored { place: "lease.address", text: number.to_string() })?;
     Ok(Ipv4Addr::from(bits))
-}
-
-impl std::str::FromStr for LeaseState {
-    type Err = ();
-    fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        match text {
-            "free" => Ok(LeaseState::Free),
-            "offered" => Ok(LeaseState::Offered),
-            "leased" => Ok(LeaseState::Leased),
-            "declined" => Ok(LeaseState::Declined),
-            _ => Err(()),
-        }
-    }
 }

@@ -285,7 +285,12 @@ async fn bear(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -> 
     insert(conn, birth, id, now).await
 }
 
-async fn insert(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -> Result<MachineId> {
+pub(super) async fn insert(
+    conn: &mut super::Conn,
+    birth: Birth,
+    id: MachineId,
+    now: i64,
+) -> Result<MachineId> {
     let sql = "INSERT INTO machine (id, hostname, serial, profile, rack, unit, state, since, generation, installed, \
                errand, hold, maintenance, power_off, clustered, enrolled, approved, erase_foreign, boot_id, session_generation, \
                evidence, disk_boots, version) VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM machine WHERE hostname = $2) \
@@ -303,7 +308,7 @@ async fn insert(conn: &mut super::Conn, birth: Birth, id: MachineId, now: i64) -
     Ok(id)
 }
 
-async fn insert_interfaces(conn: &mut super::Conn, id: &MachineId, macs: &[Mac]) -> Result<()> {
+pub(super) async fn insert_interfaces(conn: &mut super::Conn, id: &MachineId, macs: &[Mac]) -> Result<()> {
     let sql = "INSERT INTO interface (mac, machine) VALUES ($1, $2) ON CONFLICT (mac) DO NOTHING";
     for mac in macs {
         on!(conn, c => sqlx::query(sql).bind(mac.to_string()).bind(&id.0).execute(&mut **c).await.map(drop))?;
@@ -311,7 +316,7 @@ async fn insert_interfaces(conn: &mut super::Conn, id: &MachineId, macs: &[Mac])
     Ok(())
 }
 
-fn position_columns(position: Option<Position>) -> (Option<String>, Option<i64>) {
+pub(super) fn position_columns(position: Option<Position>) -> (Option<String>, Option<i64>) {
     match position {
         Some(Position { rack, unit }) => (Some(rack), Some(unit.into())),
         None => (None, None),

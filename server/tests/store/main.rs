@@ -8,6 +8,7 @@ mod counts;
 mod database;
 mod events;
 mod indexes;
+mod inventory;
 mod nodes;
 mod postgres;
 mod rows;
@@ -71,6 +72,10 @@ on_both!(
     events::a_hello_is_news_once_a_boot,
     events::time_on_hold_does_not_count,
     events::a_remark_and_a_note_change_no_state,
+    inventory::a_list_is_imported_once,
+    inventory::of_a_list_that_clashes_nothing_is_imported,
+    inventory::a_reserved_address_is_nobody_elses,
+    inventory::events_of_all_machines_come_in_order,
     nodes::a_node_begins_once_a_generation,
     nodes::a_token_stays_until_it_is_revoked,
     nodes::certificates_are_the_agents_word,

@@ -1,0 +1,154 @@
+//! A list of machines as operators keep it: what is imported, and what of it contradicts itself.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Hostname, Mac};
+use crate::label::Labels;
+
+/// One machine of the list. What is None is not said there, and stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRow {
+    /// Of the file, from 1: what is wrong is told by it.
+    pub line: u64,
+    pub hostname: Option<Hostname>,
+    /// Of its network cards, the one that boots first in front.
+    pub macs: Vec<Mac>,
+    /// That DHCP is to keep for its first card.
+    pub address: Option<Ipv4Addr>,
+    pub switch: Option<String>,
+    pub port: Option<String>,
+    pub rack: Option<String>,
+    /// Rack unit, from the bottom.
+    pub unit: Option<u32>,
+    pub profile: Option<String>,
+    pub labels: Option<Labels>,
+}
+
+/// Something wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Problem {
+    pub line: u64,
+    pub message: String,
+}
+
+impl Problem {
+    pub fn new(line: u64, message: impl Into<String>) -> Problem {
+        Problem { line, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+/// What an import did, or would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    pub new: usize,
+    pub changed: usize,
+    pub unchanged: usize,
+}
+
+/// What the list alone can tell: a row that is nobody, half a place, and what two rows both claim.
+pub fn contradictions(rows: &[ImportRow]) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut claims: HashMap<String, u64> = HashMap::new();
+    for row in rows {
+        found.extend(alone(row).into_iter().map(|message| Problem::new(row.line, message)));
+        for claim in claimed(row) {
+            if let Some(first) = claims.get(&claim) {
+                found.push(Problem::new(row.line, format!("{claim} is on line {first}, too")));
+                continue;
+            }
+            claims.insert(claim, row.line);
+        }
+    }
+    found
+}
+
+fn alone(row: &ImportRow) -> Vec<String> {
+    let mut found = Vec::new();
+    if row.macs.is_empty() {
+        found.push("it has no MAC: nothing else tells machines apart before they boot".into());
+    }
+    for mac in &row.macs {
+        // The lowest bit of the first byte marks groups, which no card is.
+        if mac.0[0] & 1 == 1 || mac.0 == [0; 6] {
+            found.push(format!("{mac} is no network card's address"));
+        }
+    }
+    if row.rack.is_some() != row.unit.is_some() {
+        found.push("a rack and a position make a place, and it has only one of them".into());
+    }
+    if row.unit.is_some_and(|unit| !(1..=100).contains(&unit)) {
+        found.push("a rack has units 1 to 100".into());
+    }
+    let texts = [("switch", &row.switch), ("port", &row.port), ("rack", &row.rack)];
+    for (what, text) in texts.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?))) {
+        if text.is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
+            found.push(format!("its {what} is not 1 to 64 printable characters"));
+        }
+    }
+    found
+}
+
+/// What one machine alone can have, in words.
+fn claimed(row: &ImportRow) -> Vec<String> {
+    let mut claims: Vec<String> = row.macs.iter().map(|mac| format!("MAC {mac}")).collect();
+    claims.extend(row.hostname.as_ref().map(|name| format!("hostname {name}")));
+    claims.extend(row.address.map(|address| format!("address {address}")));
+    claims.extend(row.rack.as_ref().zip(row.unit).map(|(rack, unit)| format!("unit {unit} of rack {rack}")));
+    claims.extend(row.switch.as_ref().zip(row.port.as_ref()).map(|(s, p)| format!("port {p} of switch {s}")));
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(line: u64, mac: &str) -> ImportRow {
+        ImportRow { line, macs: vec![mac.parse().unwrap()], ..ImportRow::default() }
+    }
+
+    #[test]
+    fn what_two_rows_claim_is_told_once_each() {
+        let full = |line, mac| ImportRow {
+            hostname: Some("node01".parse().unwrap()),
+            address: Some("10.77.0.11".parse().unwrap()),
+            switch: Some("sw1".into()),
+            port: Some("7".into()),
+            rack: Some("A".into()),
+            unit: Some(7),
+            ..row(line, mac)
+        };
+        assert!(contradictions(&[full(2, "52:54:00:00:00:01")]).is_empty());
+        let found = contradictions(&[full(2, "52:54:00:00:00:01"), full(3, "52:54:00:00:00:01")]);
+        let found: Vec<String> = found.iter().map(Problem::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                "line 3: MAC 52:54:00:00:00:01 is on line 2, too",
+                "line 3: hostname node01 is on line 2, too",
+                "line 3: address 10.77.0.11 is on line 2, too",
+                "line 3: unit 7 of rack A is on line 2, too",
+                "line 3: port 7 of switch sw1 is on line 2, too",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_that_is_nobody_or_nowhere_is_told() {
+        let lost =
+            ImportRow { line: 4, unit: Some(0), switch: Some("a\u{7}".into()), ..ImportRow::default() };
+        let mut found = contradictions(&[lost, row(5, "01:00:5e:00:00:01"), row(6, "00:00:00:00:00:00")]);
+        found.sort();
+        let lines: Vec<u64> = found.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [4, 4, 4, 4, 5, 6], "{found:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Labels that operators give to machines: a key and a value of few characters, so that `key=value` needs no
+//! quoting in a shell, a URL or a spreadsheet.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ParseError;
+
+pub type Labels = BTreeMap<String, String>;
+
+/// What changes about a machine's labels; the others stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelChange {
+    #[serde(default)]
+    pub set: Labels,
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+/// Reads `key=value`, or a bare `key` for one without a value.
+pub fn label(text: &str) -> Result<(String, String), ParseError> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if is_key(key) && is_value(value) {
+        return Ok((key.into(), value.into()));
+    }
+    Err(ParseError { text: text.into(), expected: "a label: key=value, of letters, digits and . _ - /" })
+}
+
+pub fn is_key(key: &str) -> bool {
+    !key.is_empty() && is_value(key) && !key.starts_with('-')
+}
+
+pub fn is_value(value: &str) -> bool {
+    value.len() <= 63 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/".contains(&b))
+}
+
+/// As they are typed: `zone=a;gpu`.
+pub fn joined(labels: &Labels) -> String {
+    let pair = |(key, value): (&String, &String)| match value.is_empty() {
+        true => key.clone(),
+        false => format!("{key}={value}"),
+    };
+    labels.iter().map(pair).collect::<Vec<_>>().join(";")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_read_as_it_is_written() {
+        let labels: Labels = ["zone=a", "gpu"].iter().map(|text| label(text).unwrap()).collect();
+        assert_eq!(joined(&labels), "gpu;zone=a");
+        for text in ["", "=a", "a b=c", "a=b=c", "a=b;c", "-a=b", &"a".repeat(64)] {
+            assert!(label(text).is_err(), "{text}");
+        }
+    }
+}

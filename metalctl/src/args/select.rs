@@ -1,0 +1,130 @@
+//! Which machines a verb is about: names and patterns, labels, states, or all.
+
+use std::fmt;
+use std::str::FromStr;
+
+use api::label::{is_key, is_value};
+use api::state::State;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Filter {
+    /// Only machines with this label: KEY, KEY=VALUE or KEY!=VALUE. Given again, all have to hold
+    #[arg(short = 'l', long = "label", value_name = "LABEL")]
+    pub labels: Vec<Selector>,
+    /// Only machines in this state
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<State>,
+}
+
+/// What a list shows; all machines where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Listed {
+    /// Hostnames or patterns such as `node0?` or `web-*`, or beginnings of MACs, serials or ids
+    #[arg(value_name = "MACHINE")]
+    pub machines: Vec<String>,
+    #[command(flatten)]
+    pub filter: Filter,
+}
+
+/// What a verb changes; it has to be said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Selection {
+    /// Hostnames or patterns such as `node0?` or `web-*`, or beginnings of MACs, serials or ids
+    #[arg(value_name = "MACHINE", required_unless_present_any = ["labels", "state", "all"])]
+    pub machines: Vec<String>,
+    #[command(flatten)]
+    pub filter: Filter,
+    /// All machines
+    #[arg(long, conflicts_with_all = ["machines", "labels", "state"])]
+    pub all: bool,
+    /// Do it to several machines without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A condition on labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    pub key: String,
+    pub wants: Wants,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    Any,
+    Value(String),
+    /// Also holds where the label is not there.
+    NotValue(String),
+}
+
+impl FromStr for Selector {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Selector, String> {
+        let (key, wants) = match (text.split_once("!="), text.split_once('=')) {
+            (Some((key, value)), _) => (key, Wants::NotValue(value.into())),
+            (None, Some((key, value))) => (key, Wants::Value(value.trim_start_matches('=').into())),
+            (None, None) => (text, Wants::Any),
+        };
+        let fits = match &wants {
+            Wants::Any => true,
+            Wants::Value(value) | Wants::NotValue(value) => is_value(value),
+        };
+        match is_key(key) && fits {
+            true => Ok(Selector { key: key.into(), wants }),
+            false => Err("write KEY, KEY=VALUE or KEY!=VALUE, of letters, digits and . _ - /".into()),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.wants {
+            Wants::Any => f.write_str(&self.key),
+            Wants::Value(value) => write!(f, "{}={value}", self.key),
+            Wants::NotValue(value) => write!(f, "{}!={value}", self.key),
+        }
+    }
+}
+
+/// A change of a label as it is typed: `zone=a` gives it, `zone-` takes it away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marking {
+    Set(String, String),
+    Remove(String),
+}
+
+impl FromStr for Marking {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Marking, String> {
+        if let Some(key) = text.strip_suffix('-').filter(|key| is_key(key)) {
+            return Ok(Marking::Remove(key.into()));
+        }
+        let (key, value) = api::label::label(text).map_err(|error| error.to_string())?;
+        Ok(Marking::Set(key, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_read_as_they_are_written() {
+        for text in ["gpu", "zone=a", "zone!=a", "zone="] {
+            assert_eq!(text.parse::<Selector>().unwrap().to_string(), text);
+        }
+        assert_eq!("zone==a".parse::<Selector>(), "zone=a".parse());
+        for text in ["", "=a", "!=a", "a b", "zone=a b"] {
+            assert!(text.parse::<Selector>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn markings() {
+        assert_eq!("zone=a".parse(), Ok(Marking::Set("zone".into(), "a".into())));
+        assert_eq!("gpu".parse(), Ok(Marking::Set("gpu".into(), String::new())));
+        assert_eq!("gpu-".parse(), Ok(Marking::Remove("gpu".into())));
+        assert!("zone=a b".parse::<Marking>().is_err());
+    }
+}

@@ -1,0 +1,215 @@
+//! Lists of machines, their labels, and the addresses that DHCP gives and keeps.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use api::id::{Mac, MachineId};
+use api::import::{ImportRow, Imported, Problem};
+use api::label::{LabelChange, is_key, is_value};
+use api::lease::LeaseView;
+use api::machine::{EventQuery, Machine, MachineEvent, Page, Reservation};
+use api::routes::operator as routes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::super::error::Failure;
+use super::{Operator, PAGE, Paging};
+use crate::app::App;
+use crate::clock;
+use crate::import::not_for;
+use crate::store::import::Import;
+use crate::store::lease::Lease;
+use crate::store::reservation::Keep;
+
+/// Some 250 bytes a machine, and room for 10,000 of them.
+const LIST: usize = 8 << 20;
+
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route(routes::IMPORT, post(import).layer(DefaultBodyLimit::max(LIST)))
+        .route(&routes::labels("{reference}"), post(label))
+        .route(routes::LEASES, get(leases))
+        .route(routes::RESERVATIONS, get(reservations).post(reserve))
+        .route(&format!("{}/{{mac}}", routes::RESERVATIONS), delete(unreserve))
+        .route(routes::HISTORY, get(history))
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+async fn import(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Query(asked): Query<Asked>,
+    Json(rows): Json<Vec<ImportRow>>,
+) -> Result<Json<Imported>, Failure> {
+    let wrong = rows.iter().filter_map(|row| {
+        let labels = row.labels.as_ref()?;
+        let bad = labels.iter().find(|(key, value)| !is_key(key) || !is_value(value))?;
+        Some(Problem::new(row.line, format!("`{}={}` is no label", bad.0, bad.1)))
+    });
+    let wrong: Vec<Problem> = wrong.collect();
+    if !wrong.is_empty() {
+        return Err(refused(&wrong));
+    }
+    let new_id = || MachineId(Uuid::now_v7().to_string());
+    let import =
+        Import { rows, site: app.site.clone(), who, now: clock::now(), new_id, dry_run: asked.dry_run };
+    app.store.import(import).await?.map(Json).map_err(|problems| refused(&problems))
+}
+
+fn refused(problems: &[Problem]) -> Failure {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    let hint = "nothing was imported: correct the file and import it again";
+    Failure::with_hint(StatusCode::UNPROCESSABLE_ENTITY, lines.join("\n"), hint)
+}
+
+async fn label(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+    Json(change): Json<LabelChange>,
+) -> Result<Json<Machine>, Failure> {
+    if let Some((key, value)) = change.set.iter().find(|(key, value)| !is_key(key) || !is_value(value)) {
+        let hint = "a label is key=value, of letters, digits and . _ - /";
+        return Err(Failure::with_hint(
+            StatusCode::BAD_REQUEST,
+            format!("`{key}={value}` is no label"),
+            hint,
+        ));
+    }
+    let id = app.store.machine_find(&reference).await?.id();
+    app.store.machine_label(&id, change.set, change.remove).await?;
+    Ok(Json(app.view(&id).await?))
+}
+
+async fn leases(
+    State(app): State<App>,
+    _: Operator,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<LeaseView>>, Failure> {
+    let limit = paging.limit.unwrap_or(PAGE).clamp(1, 1000);
+    let after = paging.after.parse::<Ipv4Addr>().ok();
+    let leases = app.store.lease_list(after, limit).await?;
+    let full = i64::try_from(leases.len()).unwrap_or(0) == limit;
+    let next = leases.last().filter(|_| full).map(|lease| lease.address.to_string());
+    let kept = kept(&app).await?;
+    let mut items = Vec::new();
+    for lease in leases {
+        let holder = match lease.mac {
+            Some(mac) => app.store.machine_by_mac(mac).await?,
+            None => None,
+        };
+        items.push(view(lease, holder.map(|row| row.name().to_string()), &kept));
+    }
+    Ok(Json(Page { items, next }))
+}
+
+type Kept = HashMap<Ipv4Addr, (Option<Mac>, String)>;
+
+/// For whom addresses are kept, and who said so.
+async fn kept(app: &App) -> Result<Kept, Failure> {
+    let mut kept: Kept = HashMap::new();
+    for (reservation, who) in app.store.reservations().await? {
+        kept.insert(reservation.address, (Some(reservation.mac), who));
+    }
+    let site = &app.site;
+    for reservation in &site.reservations {
+        kept.insert(reservation.address, (Some(reservation.mac), "site file".into()));
+    }
+    for machine in &site.machines {
+        if let Some(address) = machine.address {
+            kept.insert(address, (machine.macs.first().copied(), "site file".into()));
+        }
+    }
+    Ok(kept)
+}
+
+fn view(lease: Lease, machine: Option<String>, kept: &Kept) -> LeaseView {
+    let Lease { address, network, mac, state, until, .. } = lease;
+    let kept = kept.get(&address);
+    LeaseView {
+        address,
+        network,
+        mac,
+        machine,
+        state,
+        until,
+        kept_for: kept.and_then(|(mac, _)| *mac),
+        kept_by: kept.map(|(_, who)| who.clone()),
+    }
+}
+
+async fn reservations(State(app): State<App>, _: Operator) -> Result<Json<Vec<Reservation>>, Failure> {
+    let all = app.store.reservations().await?;
+    Ok(Json(all.into_iter().map(|(reservation, _)| reservation).collect()))
+}
+
+async fn reserve(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Json(reservation): Json<Reservation>,
+) -> Result<Json<Reservation>, Failure> {
+    let Reservation { mac, address } = reservation;
+    if let Some(why) = not_for(&app.site, mac, address) {
+        return Err(Failure::new(StatusCode::CONFLICT, why));
+    }
+    let network = app.site.network_of(address).map(|network| network.name.clone()).unwrap_or_default();
+    if !app.store.reserve(Keep { reservation, network, who, now: clock::now() }).await? {
+        let hint = "`metalctl lease list` shows for whom";
+        return Err(Failure::with_hint(
+            StatusCode::CONFLICT,
+            format!("{address} is kept for another card"),
+            hint,
+        ));
+    }
+    tell(&app, mac).await?;
+    Ok(Json(reservation))
+}
+
+async fn unreserve(State(app): State<App>, _: Operator, Path(mac): Path<Mac>) -> Result<StatusCode, Failure> {
+    let address = app.store.reservation_of(mac).await?.ok_or_else(|| {
+        let hint = "`metalctl lease list` shows what is kept; what the site file keeps is taken back there";
+        Failure::with_hint(StatusCode::NOT_FOUND, format!("nothing is kept for {mac}"), hint)
+    })?;
+    let in_pool = |pool: &crate::config::Range| (pool.first..=pool.last).contains(&address);
+    let pooled = app.site.network_of(address).is_some_and(|network| network.pools.iter().any(in_pool));
+    app.store.unreserve(Reservation { mac, address }, pooled).await?;
+    tell(&app, mac).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who watches the machine sees its new address.
+async fn tell(app: &App, mac: Mac) -> Result<(), Failure> {
+    if let Some(row) = app.store.machine_by_mac(mac).await? {
+        app.store.changed(&row.id());
+    }
+    Ok(())
+}
+
+async fn history(
+    State(app): State<App>,
+    _: Operator,
+    Query(query): Query<EventQuery>,
+) -> Result<Json<Vec<MachineEvent>>, Failure> {
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, 10_000);
+    let mut events = match (&query.machine, query.since) {
+        (None, Some(since)) => return Ok(Json(app.store.events_since(since, limit).await?)),
+        (None, None) => app.store.events_newest(limit).await?,
+        (Some(reference), since) => {
+            let row = app.store.machine_find(reference).await?;
+            let mut events = app.store.events_of(&row, limit).await?;
+            events.retain(|event| since.is_none_or(|since| event.entry.at >= since));
+            events
+        }
+    };
+    events.reverse();
+    Ok(Json(events))
+}
