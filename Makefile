@@ -71,6 +71,7 @@ install: packages images ## metald and metalctl, optimised, and the images, for 
 	cp -rL $(cache)/images/* $(DESTDIR)/var/lib/metald/images/
 
 test-long: packages images ## what takes too long for every day
+	@images/build debian-12-kubernetes-1.37
 	@cargo build --locked --workspace --all-targets
 	@$(run_tests) -- --ignored
 

@@ -28,7 +28,7 @@ impl Accel {
     pub fn argv(self) -> &'static [&'static str] {
         match self {
             Accel::Kvm => &["-accel", "kvm", "-cpu", "host"],
-            Accel::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,la57=off,vendor=GenuineIntel"],
+            Accel::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"],
         }
     }
 

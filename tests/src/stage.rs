@@ -54,17 +54,17 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// `machines` are the tables of the site file that say who is what.
-    pub fn up(name: &str, folder: &Path, machines: &str, cluster: &str) -> Result<Stage> {
+    /// A cluster of this minor release of Kubernetes. `machines` are the tables of the site file that say who is what.
+    pub fn up(name: &str, folder: &Path, release: &str, machines: &str, cluster: &str) -> Result<Stage> {
         let key = new_key(folder)?;
         let rack = Rack::up(name, folder, "10.77.0.1/24")?;
         let public = std::fs::read_to_string(key.with_extension("pub"))?;
         let site = SITE
             .replace("NAME", name)
             .replace("IMAGE", cluster::IMAGE)
-            .replace("KEY\"", &format!("{}\"", public.trim()));
-        let site = site.replace("KERNEL", cluster::KERNEL_ARGUMENTS);
-        let server = Server::start(&rack, &[&site, machines, cluster].concat(), &images()?)?;
+            .replace("KERNEL", cluster::KERNEL_ARGUMENTS);
+        let site = [&site, machines, cluster].concat().replace(cluster::RELEASE, release);
+        let server = Server::start(&rack, &site.replace("KEY", public.trim()), &images()?)?;
         Ok(Stage { server, rack, key, began: Instant::now() })
     }
 

@@ -23,14 +23,14 @@ const THIRD: &str = "node04";
 const GROWTH: Duration = Duration::from_secs(1200);
 
 /// Renewed when a third of it is left.
-const SHORT: &str = "[cluster.lab.kubeadm.cluster_configuration]\ncertificateValidityPeriod = \"45m\"";
+const SHORT: &str = "[cluster.lab.kubeadm.cluster_configuration]\ncertificateValidityPeriod = \"36m\"";
 
 #[test]
 #[ignore = "three machines for most of an hour: make test-long runs it"]
 fn one_control_plane_becomes_several_and_one_again() -> Result<()> {
     let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "control-planes")?;
     let table = cluster::TABLE.replace("[cluster.lab.kubeadm.cluster_configuration]", SHORT);
-    let mut stage = Stage::up("planes", &folder, &machines(), &table)?;
+    let mut stage = Stage::up("planes", &folder, cluster::RELEASE, &machines(), &table)?;
     let three = can_carry_three(&stage);
     stage.says(if three {
         "three control planes"
