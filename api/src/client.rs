@@ -62,7 +62,7 @@ impl Client {
             .tls_backend_preconfigured(tls)
             .connect_timeout(Duration::from_secs(10))
             // A little more than a control plane is given to sign a certificate.
-            .timeout(Duration::from_secs(75))
+            .timeout(Duration::from_secs(135))
             .no_proxy()
             .build()
             .map_err(|e| Error::Credentials(chain(&e)))?;

@@ -15,7 +15,7 @@ use crate::config::Cluster;
 
 /// A connection, and each answer of the API server.
 const CONNECT: Duration = Duration::from_secs(4);
-const ANSWER: Duration = Duration::from_secs(15);
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// The clusters that are reached now; clones share them.
 #[derive(Clone, Default)]
