@@ -7,12 +7,38 @@ use std::io::{Read, Seek, SeekFrom};
 use anyhow::{Context, Result, bail, ensure};
 use api::facts::Disk;
 use api::plan::PlannedDisk;
+use api::wipe::{DiskName, WipeDisk};
 use sha2::{Digest, Sha256};
 
 use crate::gpt::{MIB, Table};
 
+/// What a plan knows a disk by, be it of an install or of a wipe.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    model: &'a str,
+    serial: &'a str,
+    wwn: &'a str,
+    size: u64,
+    sector_size: u32,
+}
+
+impl<'a> From<&'a PlannedDisk> for Named<'a> {
+    fn from(disk: &'a PlannedDisk) -> Named<'a> {
+        let PlannedDisk { model, serial, wwn, size, sector_size, .. } = disk;
+        Named { model, serial, wwn, size: *size, sector_size: *sector_size }
+    }
+}
+
+impl<'a> From<&'a WipeDisk> for Named<'a> {
+    fn from(disk: &'a WipeDisk) -> Named<'a> {
+        let DiskName { model, serial, wwn, size } = &disk.name;
+        Named { model, serial, wwn, size: *size, sector_size: disk.sector_size }
+    }
+}
+
 /// Exactly one disk fits, or none is touched.
-pub fn find<'a>(disks: &'a [Disk], planned: &PlannedDisk) -> Result<&'a Disk> {
+pub fn find<'a, 'p>(disks: &'a [Disk], planned: impl Into<Named<'p>>) -> Result<&'a Disk> {
+    let planned = planned.into();
     let name = describe(planned);
     ensure!(
         !planned.serial.is_empty() || !planned.wwn.is_empty(),
@@ -45,7 +71,8 @@ pub fn find<'a>(disks: &'a [Disk], planned: &PlannedDisk) -> Result<&'a Disk> {
     Ok(disk)
 }
 
-pub fn describe(planned: &PlannedDisk) -> String {
+pub fn describe<'p>(planned: impl Into<Named<'p>>) -> String {
+    let planned = planned.into();
     let mut text = format!("the disk with serial `{}`", planned.serial);
     if !planned.wwn.is_empty() {
         text += &format!(" and WWN `{}`", planned.wwn);

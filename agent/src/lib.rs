@@ -22,12 +22,14 @@ mod ram;
 mod reboot;
 mod renewal;
 mod report;
+mod rescue;
 mod residence;
 #[cfg(test)]
 mod sample;
 mod session;
 mod sysfs;
 mod watchdog;
+mod wipe;
 mod work;
 
 use std::path::Path;

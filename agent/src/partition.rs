@@ -74,7 +74,7 @@ pub fn write_table(path: &Path, planned: &PlannedDisk, table: &Table, log: &Log)
 }
 
 /// O_EXCL on a block device fails while anything on it is mounted, swapped to, or part of a RAID or volume group.
-fn open_exclusive(path: &Path) -> Result<File> {
+pub fn open_exclusive(path: &Path) -> Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -130,7 +130,7 @@ fn put(region: &mut [u8], at: u64, bytes: &[u8]) {
 }
 
 /// BLKRRPART, through the descriptor that holds the disk: any other is refused while it does.
-fn reread_table(file: &File, path: &Path) -> Result<()> {
+pub fn reread_table(file: &File, path: &Path) -> Result<()> {
     const BLKRRPART: rustix::ioctl::Opcode = opcode::none(0x12, 95);
     // SAFETY: BLKRRPART takes no argument and touches no memory of ours.
     let answer = unsafe { ioctl(file, NoArg::<BLKRRPART>::new()) };

@@ -10,7 +10,7 @@ use api::task::{Task, Work};
 use crate::install::{self, Install, Membership};
 use crate::report::Report;
 use crate::session::Session;
-use crate::{clock, credentials, node, partition};
+use crate::{clock, credentials, node, partition, rescue, wipe};
 
 pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<()> {
     match task.work {
@@ -30,6 +30,14 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
             let (report, log) = (report.clone(), session.log.clone());
             install::run(Install { plan: *plan, hash, setup: *setup, membership, report, log }).await
         }
+        Work::Wipe { plan, hash, record } => {
+            only_in_ram(session)?;
+            wipe::run(session, &task.id, (&plan, &hash, &record), report).await
+        }
+        Work::Rescue { authorized_keys } => {
+            only_in_ram(session)?;
+            rescue::run(&authorized_keys, report, &session.log).await
+        }
         Work::Join { order } => {
             only_on_disk(session)?;
             node::join(session, &order, report).await
@@ -47,7 +55,7 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
     }
 }
 
-/// A system that runs from a disk is not going to erase one, whoever asks.
+/// A system that runs from a disk is not going to erase one or open it to others, whoever asks.
 fn only_in_ram(session: &Session) -> Result<()> {
     anyhow::ensure!(session.home == Home::Ram, "this agent runs from an installed disk and writes to none");
     Ok(())

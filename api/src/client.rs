@@ -22,7 +22,10 @@ use crate::machine::{
     Allowed, Erasure, ErrorBody, EventQuery, LogEntry, Machine, MachineDetail, MachineEvent, Page,
     ProfileView, Reservation, Why,
 };
+use crate::order::Order;
 use crate::routes::operator;
+use crate::tombstone::Tombstone;
+use crate::wipe::{WipePreview, WipeWish};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -162,14 +165,36 @@ impl Client {
     }
 
     pub async fn verb(&self, reference: &str, verb: &str) -> Result<Machine, Error> {
-        self.ask(&operator::verb(reference, verb), &()).await
+        self.verb_with(reference, verb, Allowed::default()).await
     }
 
-    /// A verb that takes more than its name.
+    /// A verb with what a person allows beside it.
     pub async fn verb_with(&self, reference: &str, verb: &str, allowed: Allowed) -> Result<Machine, Error> {
+        self.order(reference, (verb, allowed), &Order::default()).await
+    }
+
+    /// A verb that needs more than its name, such as the disks that a wipe means.
+    pub async fn order(
+        &self,
+        reference: &str,
+        (verb, allowed): (&str, Allowed),
+        order: &Order,
+    ) -> Result<Machine, Error> {
         let Allowed { erase_foreign, powered_off, force } = allowed;
         let query = format!("erase_foreign={erase_foreign}&powered_off={powered_off}&force={force}");
-        self.ask(&format!("{}?{query}", operator::verb(reference, verb)), &()).await
+        self.ask(&format!("{}?{query}", operator::verb(reference, verb)), order).await
+    }
+
+    /// What a wipe with this wish would erase now.
+    pub async fn wipe_preview(&self, reference: &str, wish: &WipeWish) -> Result<WipePreview, Error> {
+        let WipeWish { scope, erase_foreign, .. } = wish;
+        let query = format!("scope={}&erase_foreign={erase_foreign}", scope.as_str());
+        self.get(&format!("{}?{query}", operator::wipe_preview(reference))).await
+    }
+
+    /// Machines that were deleted, newest first.
+    pub async fn tombstones(&self) -> Result<Vec<Tombstone>, Error> {
+        self.get(operator::TOMBSTONES).await
     }
 
     /// `erase_foreign`: as one who would also let somebody else's install go.

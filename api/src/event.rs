@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::state::Home;
+use crate::wipe::WipeWish;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -45,6 +46,11 @@ pub enum Event {
     Assigned {
         clustered: bool,
     },
+    /// A person gives it a profile, in the place of the one that it has.
+    Assign {
+        profile: String,
+        clustered: bool,
+    },
     /// The site's rule allows the erasure: nothing is on the disk that anybody could miss.
     Allowed,
     /// A person saw what is on the disks and allowed their erasure.
@@ -63,11 +69,22 @@ pub enum Event {
     Inspect,
     /// Try the failed step again, in the same generation.
     Retry,
-    Wipe,
-    Rescue,
+    /// Erase and be free for something else.
+    Wipe {
+        wish: WipeWish,
+    },
+    Rescue {
+        /// Public keys that may log in, beside those of its profile.
+        keys: Vec<String>,
+    },
     /// Ends `rescue`.
     Leave,
-    Retire,
+    /// Erase and be kept for history.
+    Retire {
+        wish: WipeWish,
+    },
+    /// Be forgotten: its disks stay as they are, and a tombstone keeps its ports from being let in again unasked.
+    Delete,
     Hold,
     /// Ends a hold.
     Release,
@@ -88,16 +105,18 @@ impl Event {
             Event::StepFailed { .. } => "step_failed",
             Event::DeadlinePassed { .. } => "deadline_passed",
             Event::Assigned { .. } => "assigned",
+            Event::Assign { .. } => "assign",
             Event::Allowed => "allowed",
             Event::Approved { .. } => "approved",
             Event::Enroll => "enroll",
             Event::Reprovision { .. } => "reprovision",
             Event::Inspect => "inspect",
             Event::Retry => "retry",
-            Event::Wipe => "wipe",
-            Event::Rescue => "rescue",
+            Event::Wipe { .. } => "wipe",
+            Event::Rescue { .. } => "rescue",
             Event::Leave => "leave",
-            Event::Retire => "retire",
+            Event::Retire { .. } => "retire",
+            Event::Delete => "delete",
             Event::Hold => "hold",
             Event::Release => "release",
         }

@@ -14,6 +14,7 @@ use crate::state::{Errand, Home, State};
 use crate::task::Progress;
 use crate::trace::Attempt;
 use crate::wait::Wait;
+use crate::wipe::Wipe;
 
 /// One line of the rack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +120,9 @@ pub struct MachineDetail {
     pub machine: Machine,
     pub facts: Option<Facts>,
     pub plan: Option<Plan>,
+    /// The newest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wipe: Option<Wipe>,
     /// Newest first.
     pub attempts: Vec<Attempt>,
     /// Newest first.

@@ -26,6 +26,11 @@ pub mod agent {
         format!("{TASK}/{task}/result")
     }
 
+    /// PUT a WipedDisk: 204, or 409 when the wipe is no longer wanted and must stop.
+    pub fn wiped(task: &str) -> String {
+        format!("{TASK}/{task}/wiped")
+    }
+
     /// PUT the bytes of an etcd snapshot, before the outcome.
     pub fn snapshot(task: &str) -> String {
         format!("{TASK}/{task}/snapshot")
@@ -41,6 +46,8 @@ pub mod agent {
 pub mod operator {
     pub const MACHINES: &str = "/api/v1/machines";
     pub const PROFILES: &str = "/api/v1/profiles";
+    /// GET: what is still known of deleted machines, newest first.
+    pub const TOMBSTONES: &str = "/api/v1/tombstones";
     pub const IMAGES: &str = "/api/v1/images";
     pub const CLUSTERS: &str = "/api/v1/clusters";
     /// GET: an Identity.
@@ -60,9 +67,14 @@ pub mod operator {
         format!("{MACHINES}/{reference}")
     }
 
-    /// POST: approve, reprovision, retry, hold, release.
+    /// POST an Order: approve, assign, reprovision, retry, hold, release, inspect, rescue, leave, wipe, retire, delete.
     pub fn verb(reference: &str, verb: &str) -> String {
         format!("{MACHINES}/{reference}/{verb}")
+    }
+
+    /// GET, `?scope=ours|all|none&erase_foreign=BOOL`: a WipePreview.
+    pub fn wipe_preview(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/wipe-preview")
     }
 
     pub fn erasure(reference: &str) -> String {

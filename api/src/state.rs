@@ -131,6 +131,8 @@ pub enum Errand {
     Retire,
     /// RAM agent with SSH.
     Rescue,
+    /// Be forgotten, but for a tombstone.
+    Delete,
 }
 
 /// All that the lifecycle looks at. Derived from the machine's row; small on purpose.

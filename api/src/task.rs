@@ -7,6 +7,7 @@ use crate::cluster::{ClusterStep, JoinOrder};
 use crate::id::{Hostname, Mac};
 use crate::image::Bootloader;
 use crate::plan::Plan;
+use crate::wipe::{WipePlan, WipedDisk};
 
 /// The kinds of work that the lifecycle wants of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +56,10 @@ pub enum Work {
     Partition { plan: Box<Plan>, hash: String },
     /// Write OS, bootloader and identity into a verified layout. Touches no table.
     Install { plan: Box<Plan>, hash: String, setup: Box<Setup> },
+    /// Erase the plan's disks, and put on record what became of each. `record`: what an earlier boot of this wipe told.
+    Wipe { plan: Box<WipePlan>, hash: String, record: Vec<WipedDisk> },
+    /// Let the owners of these public keys log in by SSH until nobody wants it any more. Writes to no disk.
+    Rescue { authorized_keys: Vec<String> },
     /// Make this machine a node: checks, then kubeadm init or join.
     Join { order: Box<JoinOrder> },
     /// Stop being a node: kubelet and its containers stop, and nothing starts them again.
@@ -71,6 +76,8 @@ impl Work {
             Work::Inspect => TaskKind::Inspect,
             Work::Partition { .. } => TaskKind::Partition,
             Work::Install { .. } => TaskKind::Install,
+            Work::Wipe { .. } => TaskKind::Wipe,
+            Work::Rescue { .. } => TaskKind::Rescue,
             Work::Join { .. } => TaskKind::Join,
             Work::Leave => TaskKind::Leave,
             Work::Cluster { .. } => TaskKind::Cluster,

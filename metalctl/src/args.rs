@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod machine;
 pub mod select;
+pub mod service;
 pub mod site;
 
 use std::path::PathBuf;
@@ -145,6 +146,15 @@ mod tests {
             "machine release node07",
             "machine logs node07 --attempt 3",
             "machine why node07",
+            "machine assign node07 worker",
+            "machine inspect node07 --wait",
+            "machine rescue node07 --key id.pub --key other.pub --force --wait --timeout 5m",
+            "machine leave node07",
+            "machine wipe node07 --all-disks --full --erase-foreign --yes --wait",
+            "machine wipe node07 --skip-failed --powered-off",
+            "machine retire node07 --keep-disks --yes",
+            "machine delete node07 --yes --powered-off",
+            "machine tombstones --json",
             "profile list",
             "image list --server https://10.77.0.1:8443",
             "event list --machine node07 --refused --limit 5 --since 2026-11-24T08:00:00Z",
@@ -176,6 +186,8 @@ mod tests {
             "machine reprovision --profile worker --since yesterday",
             "lease reserve 52:54:00 10.77.0.20",
             "event list --limit 0",
+            "machine retire node07 --keep-disks --full",
+            "machine assign node07",
             "cluster reset prod --yes",
             "cluster kubeconfig prod --hours 25",
             "cluster adopt prod",

@@ -1,4 +1,4 @@
-//! `--wait`: follows one machine until it is active or failed, by asking again. Asking survives what a
+//! `--wait`: follows one machine until it is where a verb leads, or failed, by asking again. Asking survives what a
 //! stream does not: a server that restarts in between.
 
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ pub async fn to_the_end(
     io: &mut Io<'_>,
     machine: &Machine,
     patience: Duration,
+    goals: &[State],
 ) -> Result<Exit, Failure> {
     let end = Instant::now() + patience;
     let mut telling = Telling { bar: io.bar(), last: String::new() };
@@ -30,7 +31,7 @@ pub async fn to_the_end(
     let mut pace = Pace::default();
     while Instant::now() < end {
         telling.tell(io, &machine, pace)?;
-        if let Some(exit) = ending(&machine) {
+        if let Some(exit) = ending(&machine, goals) {
             telling.clear();
             return finish(io, &machine, exit);
         }
@@ -52,11 +53,11 @@ pub async fn to_the_end(
     ))
 }
 
-/// An `active` machine with an errand is about to leave that state: the wait has only begun.
-pub fn ending(machine: &Machine) -> Option<Exit> {
+/// A machine with an errand is about to leave its state: the wait has only begun.
+fn ending(machine: &Machine, goals: &[State]) -> Option<Exit> {
     match (machine.state, machine.errand) {
-        (State::Active, Errand::None) => Some(Exit::Done),
         (State::Failed, _) => Some(Exit::EndedFailed),
+        (state, Errand::None) if goals.contains(&state) => Some(Exit::Done),
         _ => None,
     }
 }

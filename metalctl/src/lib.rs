@@ -22,6 +22,7 @@ pub mod render;
 pub mod rolling;
 pub mod roster;
 pub mod select;
+pub mod service;
 pub mod several;
 pub mod sse;
 pub mod watch;
@@ -86,6 +87,7 @@ async fn machine_verb(
             rolling::reprovision(client, io, rolling, (consent, leaving), waiting.timeout).await
         }
         MachineVerb::Retry { machine, waiting } => machine::retry(client, io, &machine, waiting).await,
+        MachineVerb::Service(verb) => service::run(verb, client, io).await,
         MachineVerb::Hold { selection } => machine::plain(client, io, &selection, "hold").await,
         MachineVerb::Release { selection } => machine::plain(client, io, &selection, "release").await,
         MachineVerb::Label { selection, markings } => {

@@ -2,6 +2,7 @@
 
 use api::client::Client;
 use api::machine::{Allowed, Machine};
+use api::state::State;
 
 use crate::args::machine::{Consent, Leaving, Waiting};
 use crate::args::select::{Listed, Selection};
@@ -131,13 +132,13 @@ async fn told(
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
     if waiting.wait {
-        follow::to_the_end(client, io, changed, waiting.timeout).await
+        follow::to_the_end(client, io, changed, waiting.timeout, &[State::Active]).await
     } else {
         tell(io, changed)
     }
 }
 
-fn tell(io: &mut Io<'_>, machine: &Machine) -> Result<Exit, Failure> {
+pub fn tell(io: &mut Io<'_>, machine: &Machine) -> Result<Exit, Failure> {
     if io.json {
         io.json(machine)?;
     } else {

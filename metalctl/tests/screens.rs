@@ -54,7 +54,8 @@ fn machine_show() {
 #[test]
 fn machine_show_before_the_first_inspection() {
     let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
-    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let detail =
+        MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     golden("show-new.txt", &show::machine(&detail, NOW, PLAIN));
 }
 
@@ -62,7 +63,8 @@ fn machine_show_before_the_first_inspection() {
 fn machine_show_with_its_node() {
     let rack: Vec<Machine> = answer("rack.json");
     let machine = rack.into_iter().find(|machine| machine.name() == "node01").unwrap();
-    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let detail =
+        MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     golden("show-node.txt", &show::machine(&detail, NOW, PLAIN));
 }
 
@@ -90,7 +92,8 @@ fn machine_why() {
 #[test]
 fn machine_why_with_a_usual_cause() {
     let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
-    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let detail =
+        MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     golden("why-new.txt", &why::machine(&answer("why-new.json"), &detail, NOW, PLAIN));
 }
 

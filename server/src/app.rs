@@ -7,6 +7,7 @@ use api::facts::{Disk, Facts};
 use api::id::{Mac, MachineId};
 use api::machine::{Erasure, Machine};
 use api::state::State;
+use api::wipe::{DiskName, Wipe, WipePlan, WipePreview, WipeWish};
 use uuid::Uuid;
 
 use crate::ca::Authority;
@@ -18,6 +19,7 @@ use crate::seal::Seal;
 use crate::store::machine::{Birth, Row};
 use crate::store::{Result, Store};
 use crate::view;
+use crate::wipe::{self, Ours};
 
 #[derive(Clone)]
 pub struct App {
@@ -43,6 +45,9 @@ impl App {
         if !macs.contains(&mac) {
             macs.insert(0, mac);
         }
+        // What was deleted comes back by a person's word, whatever the policy and the site file say.
+        let tombstone = self.store.tombstone_of(mac).await?;
+        let enrolled = known.is_some() || self.site.unknown == Unknown::Enroll;
         let birth = Birth {
             macs,
             hostname: known.map(|k| k.name.clone()),
@@ -50,11 +55,15 @@ impl App {
             position: known.and_then(|k| k.position.clone()),
             profile: known.and_then(|k| k.profile.clone()),
             clustered: known.and_then(|k| k.profile.as_ref()).is_some_and(|name| self.is_clustered(name)),
-            enrolled: known.is_some() || self.site.unknown == Unknown::Enroll,
+            enrolled: enrolled && tombstone.is_none(),
             evidence: format!("first seen as {seen_as}"),
         };
         let id = MachineId(Uuid::now_v7().to_string());
-        self.store.machine_born(birth, id, now).await.map(Some)
+        let row = self.store.machine_born(birth, id, now).await?;
+        if let Some(tombstone) = tombstone {
+            self.store.remark(&row.id(), "deleted before", tombstone.to_string(), now).await?;
+        }
+        Ok(Some(row))
     }
 
     /// Whether machines of this profile become nodes.
@@ -136,6 +145,26 @@ impl App {
             Ok(wanted) => Ok(freeze::erasure(&wanted, by)),
             Err(unready) => Ok(nothing(&unready)),
         }
+    }
+
+    /// What a wipe would erase, as the newest facts say.
+    pub async fn wipe_preview(&self, row: &Row, wish: &WipeWish) -> Result<Option<WipePreview>> {
+        let id = row.id();
+        let Some(facts) = self.store.facts(&id).await? else { return Ok(None) };
+        let planned = self.store.planned_disks(&id).await?;
+        Ok(Some(wipe::preview(&self.ours(row, &id, &planned), wish, &facts)))
+    }
+
+    /// The plan of a wipe, to be frozen now.
+    pub async fn wipe_plan(&self, row: &Row, wipe: &Wipe) -> Result<WipePlan> {
+        let id = row.id();
+        let facts = self.store.facts(&id).await?;
+        let planned = self.store.planned_disks(&id).await?;
+        Ok(wipe::freeze(&self.ours(row, &id, &planned), wipe, facts.as_ref()))
+    }
+
+    fn ours<'a>(&'a self, row: &Row, machine: &'a MachineId, planned: &'a [DiskName]) -> Ours<'a> {
+        Ours { site: &self.site.name, machine, generation: row.generation, planned }
     }
 
     fn wanted<'a>(

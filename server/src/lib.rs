@@ -24,3 +24,4 @@ pub mod store;
 pub mod tftp;
 pub mod view;
 pub mod why;
+pub mod wipe;

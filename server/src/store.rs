@@ -20,11 +20,14 @@ mod log;
 pub mod machine;
 mod node;
 mod plan;
+mod rescue;
 pub mod reservation;
 mod snapshot;
 mod task;
 mod token;
+mod tombstone;
 mod trace;
+mod wipe;
 
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};

@@ -109,7 +109,8 @@ fn machine() {
 fn machine_before_the_first_inspection() {
     let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
     let why = answer("why-new.json");
-    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let detail =
+        MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     let view = MachineView { detail: &detail, why: &why, logs: &[] };
     golden("machine-new.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
@@ -132,7 +133,8 @@ fn every_fragment_is_a_section_of_the_page() {
 fn machine_with_its_node() {
     let machine = answer::<Vec<Machine>>("rack.json").into_iter().find(|m| m.name() == "node06").unwrap();
     let why = answer("why-new.json");
-    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let detail =
+        MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     let view = MachineView { detail: &detail, why: &why, logs: &[] };
     golden("machine-node.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
@@ -140,7 +142,8 @@ fn machine_with_its_node() {
 #[test]
 fn a_machine_that_waits_for_nothing_and_does_not_serve_says_why() {
     let machine = answer::<Vec<Machine>>("rack.json").into_iter().find(|m| m.name() == "node02").unwrap();
-    let detail = MachineDetail { machine, facts: None, plan: None, attempts: vec![], history: vec![] };
+    let detail =
+        MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     let mut why = why();
     (why.sentence, why.cause) = ("its node is NotReady".into(), "its kubelet is silent".into());
     let page = |why: &Why| {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::select::{Listed, Marking, Selection};
+use super::service::ServiceVerb;
 use crate::roster::Mapping;
 
-const MACHINE: &str = "Its hostname, or the beginning of its MAC, serial or id";
+pub(super) const MACHINE: &str = "Its hostname, or the beginning of its MAC, serial or id";
 
 #[derive(Debug, Subcommand)]
 pub enum MachineVerb {
@@ -56,6 +57,8 @@ pub enum MachineVerb {
         #[command(flatten)]
         waiting: Waiting,
     },
+    #[command(flatten)]
+    Service(ServiceVerb),
     /// Stop everything: no task, no change of boot
     Hold {
         #[command(flatten)]
@@ -119,7 +122,7 @@ pub struct Consent {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Leaving {
     /// I vouch for it: the machine is without power and stays so. Its node goes without its help
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long)]
     pub powered_off: bool,
     /// Also evict pods that no controller makes again; disruption budgets are kept all the same
     #[arg(long)]
@@ -133,7 +136,7 @@ pub struct Rolling {
     /// Instead of a machine: all active machines of this profile, one after the other. Waits for each to be
     /// active and its node Ready again (`--wait --timeout 1h` has more patience), stops at the first that
     /// fails, and leaves out what is on hold
-    #[arg(long)]
+    #[arg(long, conflicts_with = "powered_off")]
     pub profile: Option<String>,
     /// How many may be away at the same time
     #[arg(
@@ -152,7 +155,7 @@ pub struct Rolling {
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Waiting {
-    /// Follow the machine until it is active or failed
+    /// Follow the machine until it is where the verb leads, or failed
     #[arg(long)]
     pub wait: bool,
     /// How long to follow it, such as `90s`, `30m` or `2h`

@@ -1,7 +1,8 @@
-//! What an install would erase, for a person who is about to say yes.
+//! What an install or a wipe would erase, and what a deletion means, for a person who is about to say yes.
 
 use api::facts::{Disk, DiskContent};
 use api::machine::{Erasure, Machine};
+use api::wipe::WipePreview;
 
 use super::list;
 use super::paint::{Paint, Tone};
@@ -18,16 +19,42 @@ pub fn disks(machine: &Machine, erasure: &Erasure, now: i64, paint: Paint) -> St
         None => "The install erases:".into(),
     });
     let mut table = Table::new(&["DISK", "SIZE", "MODEL", "SERIAL", "ON IT NOW"]).indented();
-    for disk in &erasure.disks {
-        table.row([
-            (disk.name.clone(), Tone::Plain),
-            (size(disk.size), Tone::Plain),
-            (or_dash(&disk.model).into(), Tone::Plain),
-            (or_dash(&disk.serial).into(), Tone::Plain),
-            on_it(disk),
-        ]);
-    }
+    erasure.disks.iter().for_each(|disk| row(&mut table, disk));
     format!("{head}\n\n{warning}\n{}", table.render(paint, None))
+}
+
+/// What a wipe erases, and what it leaves.
+pub fn wipe(machine: &Machine, preview: &WipePreview, now: i64, paint: Paint) -> String {
+    let head = list::line(machine, now, paint);
+    let mut text = match preview.erased.is_empty() {
+        true => format!("{head}\n\nNo disk is erased.\n"),
+        false => {
+            let mut table = Table::new(&["DISK", "SIZE", "MODEL", "SERIAL", "ON IT NOW"]).indented();
+            preview.erased.iter().for_each(|disk| row(&mut table, disk));
+            format!("{head}\n\n{}\n{}", paint.bad("This erases:"), table.render(paint, None))
+        }
+    };
+    if !preview.left.is_empty() {
+        let mut table = Table::new(&[]).indented();
+        for left in &preview.left {
+            table.row([(left.name.to_string(), Tone::Plain), (clean(&left.why), Tone::Quiet)]);
+        }
+        text += &format!("\nLeft as they are:\n{}", table.render(paint, None));
+    }
+    text
+}
+
+/// What it means that a machine is forgotten.
+pub fn deletion(machine: &Machine, now: i64, paint: Paint) -> String {
+    let head = list::line(machine, now, paint);
+    let mut text =
+        format!("{head}\n\n{}\n", paint.bad("Its row goes, with its history, facts, plans and logs."));
+    text += "  Its disks stay as they are. A tombstone stays: when it asks to boot again it is only recorded, and boots\n  \
+             its own disk, until a person lets it in.\n";
+    if machine.node.is_some() {
+        text += "  It leaves its cluster first.\n";
+    }
+    text
 }
 
 /// What a person vouches for or allows beside the erasure; empty where that is nothing.
@@ -43,6 +70,16 @@ pub fn leaving(powered_off: bool, force: bool, paint: Paint) -> String {
         text += "\n  Pods without a controller go too, and nobody makes them again.\n";
     }
     text
+}
+
+fn row(table: &mut Table, disk: &Disk) {
+    table.row([
+        (disk.name.clone(), Tone::Plain),
+        (size(disk.size), Tone::Plain),
+        (or_dash(&disk.model).into(), Tone::Plain),
+        (or_dash(&disk.serial).into(), Tone::Plain),
+        on_it(disk),
+    ]);
 }
 
 fn on_it(disk: &Disk) -> (String, Tone) {

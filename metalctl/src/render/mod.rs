@@ -12,6 +12,8 @@ pub mod logs;
 pub mod paint;
 pub mod show;
 pub mod table;
+pub mod tombstone;
 pub mod trace;
 pub mod why;
+pub mod wipe;
 pub mod words;

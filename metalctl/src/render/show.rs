@@ -30,6 +30,9 @@ pub fn machine(detail: &MachineDetail, now: i64, paint: Paint) -> String {
         text += &format!("\n{}\n{}", paint.bold("Plan"), planned(plan).render(paint, None));
         text += &partitions(plan).render(paint, None);
     }
+    if let Some(wipe) = &detail.wipe {
+        text += &format!("\n{}\n{}", paint.bold("Wipe"), super::wipe::record(wipe).render(paint, None));
+    }
     if let Some(newest) = detail.attempts.first() {
         text += &format!("\n{}", trace::attempt(newest, now, paint));
     }

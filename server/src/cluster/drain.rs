@@ -221,5 +221,6 @@ pub fn verb(errand: Errand) -> &'static str {
         Errand::Release => "wipe",
         Errand::Retire => "retire",
         Errand::Rescue => "rescue",
+        Errand::Delete => "delete",
     }
 }

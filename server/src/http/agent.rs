@@ -14,6 +14,7 @@ use api::routes::agent as routes;
 use api::state::{Home, State as LifeState};
 use api::task::{Outcome, Progress, Task};
 use api::trace::{Hop, HopName};
+use api::wipe::WipedDisk;
 use axum::extract::{Extension, FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -38,6 +39,7 @@ pub fn routes() -> Router<App> {
         .route(routes::TASK, get(task))
         .route(&format!("{}/{{id}}/progress", routes::TASK), post(progress))
         .route(&format!("{}/{{id}}/outcome", routes::TASK), post(outcome))
+        .route(&format!("{}/{{id}}/wiped", routes::TASK), put(wiped))
         .route(routes::CERTIFICATE, post(certificate))
         .route(routes::LOG, post(log))
         .merge(cluster::routes())
@@ -191,6 +193,19 @@ async fn outcome(
     match app.store.task_finish(&agent.machine(), &id, outcome, clock::now()).await? {
         Some(_) => Ok(StatusCode::NO_CONTENT),
         None => Err(no_longer_wanted()),
+    }
+}
+
+/// What became of a disk. Told before its first write, too: who is refused then does not write.
+async fn wiped(
+    State(app): State<App>,
+    agent: Agent,
+    Path(id): Path<String>,
+    Json(disk): Json<WipedDisk>,
+) -> Result<StatusCode, Failure> {
+    match app.store.wipe_record(&agent.machine(), &id, disk).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(no_longer_wanted()),
     }
 }
 

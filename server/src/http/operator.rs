@@ -2,12 +2,14 @@
 
 pub mod cluster;
 mod inventory;
+mod order;
 
 use std::convert::Infallible;
 
 use api::event::Event;
 use api::image::Manifest;
 use api::machine::{Allowed, Erasure, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use api::order::Order;
 use api::routes::operator as routes;
 use api::state::State as LifeState;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -28,6 +30,7 @@ use crate::clock;
 use crate::cluster::interrupt::may_leave;
 use crate::freeze::Authorisation;
 use crate::lifecycle::next::Step;
+use crate::store;
 use crate::store::machine::Row;
 use crate::why;
 
@@ -37,9 +40,11 @@ pub fn routes() -> Router<App> {
         .route(routes::MACHINES, get(list))
         .route(&machine, get(show))
         .route(&format!("{machine}/erasure"), get(erasure))
+        .route(&format!("{machine}/wipe-preview"), get(order::preview))
         .route(&format!("{machine}/logs"), get(logs))
         .route(&format!("{machine}/why"), get(explain))
         .route(&format!("{machine}/{{verb}}"), post(verb))
+        .route(routes::TOMBSTONES, get(order::tombstones))
         .route(routes::PROFILES, get(profiles))
         .route(routes::IMAGES, get(images))
         .route(routes::EVENTS, get(events))
@@ -103,6 +108,7 @@ pub async fn detail(app: &App, reference: &str) -> Result<MachineDetail, Failure
     Ok(MachineDetail {
         facts: app.store.facts(&id).await?,
         plan: app.store.plan(&id, machine.generation).await?,
+        wipe: app.store.wipe(&id).await?,
         attempts: app.store.attempts(&id).await?,
         history: app.store.history(&id, 200).await?,
         machine,
@@ -144,8 +150,10 @@ async fn verb(
     Operator(who): Operator,
     Path((reference, verb)): Path<(String, String)>,
     Query(allowed): Query<Allowed>,
+    order: Option<Json<Option<Order>>>,
 ) -> Result<Json<Machine>, Failure> {
-    Ok(Json(submit(&app, &who, &reference, (&verb, allowed)).await?))
+    let order = order.and_then(|Json(order)| order).unwrap_or_default();
+    Ok(Json(carry_out(&app, &who, &reference, (&verb, allowed, order)).await?))
 }
 
 /// Whoever shows the disks to a person and asks acts for that person.
@@ -153,28 +161,30 @@ fn authorisation(erase_foreign: bool) -> Authorisation {
     if erase_foreign { Authorisation::EraseForeign } else { Authorisation::Person }
 }
 
-/// Carries out an operator's verb.
+/// Carries out an operator's verb that needs no more than its name.
 pub async fn submit(
     app: &App,
     who: &str,
     reference: &str,
     (verb, allowed): (&str, Allowed),
 ) -> Result<Machine, Failure> {
-    let Allowed { erase_foreign, powered_off, force } = allowed;
+    carry_out(app, who, reference, (verb, allowed, Order::default())).await
+}
+
+/// Carries out an operator's verb.
+async fn carry_out(
+    app: &App,
+    who: &str,
+    reference: &str,
+    (verb, allowed, order): (&str, Allowed, Order),
+) -> Result<Machine, Failure> {
+    let Allowed { powered_off, force, .. } = allowed;
     let row = app.store.machine_find(reference).await?;
     let life = row.life()?;
-    let event = match verb {
-        // A machine that is only recorded is let in; one that waits gets its disks erased.
-        "approve" if !life.enrolled => Event::Enroll,
-        "approve" => Event::Approved { erase_foreign },
-        "reprovision" => Event::Reprovision { erase_foreign },
-        "retry" => Event::Retry,
-        "hold" => Event::Hold,
-        "release" => Event::Release,
-        _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
-    };
+    let event = order::event(app, &row, &life, (verb, allowed, order)).await?;
     show_disks(app, who, &row, &event).await?;
     may_leave(app, &row, &life, &event, powered_off).await?;
+    let before = app.view(&row.id()).await?;
     let applied = app.store.submit(&row.id(), event, &said_by(who, allowed), clock::now()).await?;
     if let Step::Refuse(why) = applied.step {
         let hint = format!("it is `{}`; `metalctl machine why {}` says more", life.state, row.name());
@@ -183,6 +193,9 @@ pub async fn submit(
             format!("cannot {verb} {}: {why}", row.name()),
             hint,
         ));
+    }
+    if applied.step == Step::Gone {
+        return Ok(before);
     }
     if powered_off || force {
         app.store.node_wish(&row.id(), powered_off, force).await?;
@@ -230,7 +243,8 @@ async fn images(State(app): State<App>, _: Operator) -> Json<Vec<Manifest>> {
     Json(app.images.current().all().cloned().collect())
 }
 
-/// A `machine` event for every change; `resync` when this listener was too slow and must read the list anew.
+/// A `machine` event for every change; `resync` when this listener must read the list anew: it was too slow, or a
+/// machine was deleted.
 async fn events(
     State(app): State<App>,
     _: Operator,
@@ -239,14 +253,14 @@ async fn events(
     let stream = unfold((app, changes), async |(app, mut changes)| {
         let event = loop {
             match changes.recv().await {
-                Ok(id) => match app
-                    .view(&id)
-                    .await
-                    .ok()
-                    .and_then(|m| Sse::default().event("machine").json_data(m).ok())
-                {
-                    Some(event) => break event,
-                    None => continue,
+                Ok(id) => match app.view(&id).await {
+                    Ok(machine) => match Sse::default().event("machine").json_data(machine) {
+                        Ok(event) => break event,
+                        Err(_) => continue,
+                    },
+                    // It was deleted.
+                    Err(store::Error::NoMachine(_)) => break Sse::default().event("resync").data("deleted"),
+                    Err(_) => continue,
                 },
                 Err(RecvError::Lagged(_)) => break Sse::default().event("resync").data("lagged"),
                 Err(RecvError::Closed) => return None,

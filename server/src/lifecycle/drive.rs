@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use api::event::Event;
 use api::id::MachineId;
-use api::state::{Home, Life, State};
+use api::state::{Errand, Home, Life, State};
 use tokio::sync::broadcast::error::RecvError;
 
+use super::next::is_installed;
 use super::patience::deadline;
 use crate::app::{App, Unready};
 use crate::clock;
 use crate::config::Approve;
 use crate::freeze::Authorisation;
-use crate::store::Result;
 use crate::store::machine::{Birth, Row};
+use crate::store::{self, Result};
 
 /// Between two looks at everything that waits.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -74,8 +75,11 @@ async fn sweep(app: &App) -> Result<()> {
 }
 
 async fn one_by_id(app: &App, machine: &MachineId) -> Result<()> {
-    let row = app.store.machine(machine).await?;
-    one(app, &row).await
+    match app.store.machine(machine).await {
+        // The news was that it is deleted.
+        Err(store::Error::NoMachine(_)) => Ok(()),
+        row => one(app, &row?).await,
+    }
 }
 
 /// Closes at most one gap of one machine. What it does changes the row, which nudges the next pass.
@@ -91,13 +95,14 @@ async fn one(app: &App, row: &Row) -> Result<()> {
     }
     // The site file may have changed its mind while nothing was installed yet.
     let clustered = row.profile.as_deref().is_some_and(|profile| app.is_clustered(profile));
-    if life.assigned && life.clustered != clustered && comes_before_joining(life.state) {
+    if life.assigned && life.clustered != clustered && comes_before_joining(&life) {
         return submit(app, row, Event::Assigned { clustered }).await;
     }
     match life.state {
         State::Available if !life.assigned => assign(app, row).await,
         State::Available => allow(app, row, &life).await,
         State::Partitioning => freeze(app, row, &life).await,
+        State::Wiping => wipe(app, row).await,
         State::Booting if arrived(row, &life) => {
             let boot_id = row.boot_id.clone();
             submit(app, row, Event::Hello { home: Home::Disk, boot_id, generation: life.generation }).await
@@ -107,9 +112,14 @@ async fn one(app: &App, row: &Row) -> Result<()> {
 }
 
 /// Whether it only becomes a member of a cluster later, if at all.
-const fn comes_before_joining(state: State) -> bool {
+fn comes_before_joining(life: &Life) -> bool {
     use State as S;
-    matches!(state, S::Discovered | S::Inspecting | S::Available | S::Partitioning | S::Installing)
+    match life.state {
+        S::Discovered | S::Available | S::Partitioning | S::Installing => true,
+        // Only looked at: it goes back to the OS that it has.
+        S::Inspecting => !is_installed(life) || life.errand == Errand::Reprovision,
+        _ => false,
+    }
 }
 
 /// The OS of this generation has said hello, and the event was lost or came while the machine had failed.
@@ -182,6 +192,26 @@ async fn freeze(app: &App, row: &Row, life: &Life) -> Result<()> {
         Ok(plan) => app.store.plan_freeze(plan, clock::now()).await.map(drop),
         Err(unready) => submit(app, row, Event::StepFailed { reason: unready.to_string() }).await,
     }
+}
+
+/// Freezes the plan of the wipe that a person wanted, once. Where nothing is to be erased, that is all.
+async fn wipe(app: &App, row: &Row) -> Result<()> {
+    let id = row.id();
+    let Some(wipe) = app.store.wipe(&id).await? else {
+        let reason = "nobody said which disks: type the verb again".to_string();
+        return submit(app, row, Event::StepFailed { reason }).await;
+    };
+    let Some(plan) = &wipe.plan else {
+        // To erase nothing no boot is needed.
+        if !wipe.wish.disks.is_empty() && !facts_are_fresh(app, row).await? {
+            return Ok(());
+        }
+        return app.store.wipe_freeze(app.wipe_plan(row, &wipe).await?).await;
+    };
+    if !plan.disks.is_empty() {
+        return Ok(());
+    }
+    submit(app, row, wipe.unfinished().map_or(Event::Wiped, |reason| Event::StepFailed { reason })).await
 }
 
 /// Destruction is decided only from what this very boot saw.

@@ -173,7 +173,7 @@ fn heard(life: &Life, session: Session<'_>) -> String {
     let life = after(life, &hello, step);
     let changed = match step {
         Step::Go(state) => format!("the hello makes it `{state}`; "),
-        Step::Stay => String::new(),
+        Step::Stay | Step::Gone => String::new(),
         Step::Refuse(why) => format!("the hello is refused ({why}); "),
     };
     format!("{changed}{}; {}", told(&life, session), waits(&life))

@@ -11,11 +11,13 @@ pub enum Step {
     Go(State),
     /// Fine here, and changes no state.
     Stay,
+    /// Its row goes, and a tombstone stays.
+    Gone,
     /// Not expected here: kept in the history, flagged, and without effect.
     Refuse(&'static str),
 }
 
-use Step::{Go, Refuse, Stay};
+use Step::{Go, Gone, Refuse, Stay};
 
 /// The table. Read it as: in this state, when this happens.
 pub fn next(life: &Life, event: &Event) -> Step {
@@ -28,10 +30,11 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (S::Available, E::Approved { .. }) if hands_off(life) => Stay,
         // Hands may be in the chassis: what would change its boot waits for the release.
         _ if hands_off(life) && is_wish(event) => Refuse("it is on hold: release it first"),
-        (S::Retired, E::Assigned { .. } | E::Approved { .. } | E::Allowed) => {
+        (S::Retired, E::Assigned { .. } | E::Assign { .. } | E::Approved { .. } | E::Allowed) => {
             Refuse("it is retired: enroll it first")
         }
         (_, E::Assigned { .. }) => Stay,
+        (_, E::Assign { .. }) => assign(life),
 
         // From cable to agent.
         (S::Discovered, E::Hello { home: Home::Ram, .. }) if life.enrolled => Go(S::Inspecting),
@@ -82,7 +85,7 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (S::Joining, E::NodeReady) => Go(S::Active),
         (S::Active, E::NodeReady) => Stay,
         (_, E::NodeReady) => Refuse("it is not joining"),
-        (S::Draining, E::Drained) => Go(after_draining(life)),
+        (S::Draining, E::Drained) => after_draining(life),
         (_, E::Drained) => Refuse("it is not draining"),
 
         // Erasure for release or retirement.
@@ -117,35 +120,40 @@ pub fn next(life: &Life, event: &Event) -> Step {
 
         // Said again on the way there, with what a person allows besides.
         (S::Draining, E::Inspect) if life.errand == Errand::Inspect => Stay,
-        (S::Draining, E::Wipe) if life.errand == Errand::Release => Stay,
-        (S::Draining, E::Rescue) if life.errand == Errand::Rescue => Stay,
+        (S::Draining, E::Wipe { .. }) if life.errand == Errand::Release => Stay,
+        (S::Draining, E::Rescue { .. }) if life.errand == Errand::Rescue => Stay,
 
         (S::Inspecting, E::Inspect) => Stay,
         (S::Available, E::Inspect) => Go(S::Inspecting),
         (S::Active | S::Failed, E::Inspect) => Go(leave_for(life, S::Inspecting)),
         (_, E::Inspect) => Refuse("it cannot be inspected from here"),
 
-        (S::Wiping, E::Wipe) if life.errand == Errand::Release => Stay,
-        (S::Available | S::Rescue, E::Wipe) => Go(S::Wiping),
-        (S::Active | S::Joining | S::Booting | S::Failed, E::Wipe) => Go(leave_for(life, S::Wiping)),
-        (_, E::Wipe) => Refuse("it cannot be wiped from here"),
+        (S::Wiping, E::Wipe { .. }) if life.errand == Errand::Release => Stay,
+        (S::Available | S::Rescue, E::Wipe { .. }) => Go(S::Wiping),
+        (S::Active | S::Joining | S::Booting | S::Failed, E::Wipe { .. }) => Go(leave_for(life, S::Wiping)),
+        (_, E::Wipe { .. }) => Refuse("it cannot be wiped from here"),
 
-        (S::Rescue, E::Rescue) => Stay,
-        (S::Inspecting | S::Available | S::Failed | S::Booting, E::Rescue) => Go(S::Rescue),
-        (S::Active | S::Joining, E::Rescue) => Go(leave_for(life, S::Rescue)),
-        (_, E::Rescue) => Refuse("it cannot be rescued from here"),
+        (S::Rescue, E::Rescue { .. }) => Stay,
+        (S::Inspecting | S::Available | S::Booting, E::Rescue { .. }) => Go(S::Rescue),
+        (S::Active | S::Joining | S::Failed, E::Rescue { .. }) => Go(leave_for(life, S::Rescue)),
+        (_, E::Rescue { .. }) => Refuse("it cannot be rescued from here"),
         (S::Rescue, E::Leave) if is_installed(life) => Go(S::Booting),
         (S::Rescue, E::Leave) => Go(S::Inspecting),
         (_, E::Leave) => Refuse("it is not in rescue"),
 
-        (S::Retired, E::Retire) => Stay,
-        (S::Discovered, E::Retire) => Go(S::Retired),
+        (S::Retired, E::Retire { .. }) => Stay,
+        (S::Discovered, E::Retire { .. }) => Go(S::Retired),
         // It goes on with what it does, and ends as history.
-        (S::Draining | S::Wiping, E::Retire) => Stay,
-        (S::Inspecting | S::Available | S::Partitioning | S::Installing | S::Rescue, E::Retire) => {
+        (S::Draining | S::Wiping, E::Retire { .. }) => Stay,
+        (S::Inspecting | S::Available | S::Partitioning | S::Installing | S::Rescue, E::Retire { .. }) => {
             Go(S::Wiping)
         }
-        (S::Active | S::Joining | S::Booting | S::Failed, E::Retire) => Go(leave_for(life, S::Wiping)),
+        (S::Active | S::Joining | S::Booting | S::Failed, E::Retire { .. }) => Go(leave_for(life, S::Wiping)),
+
+        // A node leaves first; whatever else it is doing, nobody asks for the end of it any more.
+        (S::Draining, E::Delete) => Stay,
+        (_, E::Delete) if is_node(life) => Go(S::Draining),
+        (_, E::Delete) => Gone,
     }
 }
 
@@ -159,14 +167,23 @@ pub fn after(life: &Life, event: &Event, step: Step) -> Life {
         Event::Enroll => new.enrolled = true,
         Event::Approved { erase_foreign } => (new.approved, new.erase_foreign) = (true, *erase_foreign),
         Event::Assigned { clustered } => (new.assigned, new.clustered) = (true, *clustered),
+        Event::Assign { clustered, .. } => {
+            // What was approved was the erasure of the disks that another profile picks.
+            (new.assigned, new.approved, new.erase_foreign) = (true, false, false);
+            new.clustered = *clustered && !is_installed(life);
+            new.errand = if life.errand == Errand::Reprovision { Errand::None } else { life.errand };
+            // A retry would go on with the other profile's plan: it begins from the facts instead.
+            new.failed_in = new.failed_in.map(|of| if writes(of) { State::Inspecting } else { of });
+        }
         // The verb has shown the disks and asked; that is the approval.
         Event::Reprovision { erase_foreign } => {
             (new.errand, new.approved, new.erase_foreign) = (Errand::Reprovision, true, *erase_foreign);
         }
         Event::Inspect if step != Stay => new.errand = Errand::Inspect,
-        Event::Wipe => new.errand = Errand::Release,
-        Event::Retire => new.errand = Errand::Retire,
-        Event::Rescue => new.errand = Errand::Rescue,
+        Event::Wipe { .. } => new.errand = Errand::Release,
+        Event::Retire { .. } => new.errand = Errand::Retire,
+        Event::Rescue { .. } => new.errand = Errand::Rescue,
+        Event::Delete if step != Gone => new.errand = Errand::Delete,
         Event::LayoutVerified { .. } => new.installed = 0,
         Event::Installed { generation } => new.installed = *generation,
         _ => {}
@@ -234,16 +251,18 @@ const fn is_wish(event: &Event) -> bool {
             | E::Reprovision { .. }
             | E::Inspect
             | E::Retry
-            | E::Wipe
-            | E::Rescue
+            | E::Assign { .. }
+            | E::Wipe { .. }
+            | E::Rescue { .. }
             | E::Leave
-            | E::Retire
+            | E::Retire { .. }
+            | E::Delete
     )
 }
 
 /// The OS of the running generation is on the disk. One that was there when a newer generation began does
 /// not count: its disks may be half erased, and its certificate is no longer good.
-const fn is_installed(life: &Life) -> bool {
+pub const fn is_installed(life: &Life) -> bool {
     life.installed > 0 && life.installed == life.generation
 }
 
@@ -260,25 +279,48 @@ fn after_inspection(life: &Life) -> State {
         Errand::Reprovision => State::Partitioning,
         Errand::Release | Errand::Retire => State::Wiping,
         Errand::Rescue => State::Rescue,
-        Errand::None | Errand::Inspect if is_installed(life) => State::Booting,
-        Errand::None | Errand::Inspect => State::Available,
+        Errand::None | Errand::Inspect | Errand::Delete if is_installed(life) => State::Booting,
+        Errand::None | Errand::Inspect | Errand::Delete => State::Available,
     }
 }
 
-fn after_draining(life: &Life) -> State {
+fn after_draining(life: &Life) -> Step {
     match life.errand {
-        Errand::Release | Errand::Retire => State::Wiping,
-        Errand::Rescue => State::Rescue,
-        Errand::None | Errand::Inspect | Errand::Reprovision => State::Inspecting,
+        Errand::Release | Errand::Retire => Go(State::Wiping),
+        Errand::Rescue => Go(State::Rescue),
+        Errand::Delete => Gone,
+        Errand::None | Errand::Inspect | Errand::Reprovision => Go(State::Inspecting),
     }
+}
+
+/// A profile says what will be installed, so it changes only where nothing of the other one is under way.
+fn assign(life: &Life) -> Step {
+    use State as S;
+    match life.state {
+        S::Partitioning | S::Installing | S::Booting | S::Joining => Refuse("it is being installed"),
+        S::Draining | S::Wiping => Refuse("it is on its way to something else"),
+        S::Inspecting if !matches!(life.errand, Errand::None | Errand::Inspect) => {
+            Refuse("it is on its way to something else")
+        }
+        _ if life.clustered && is_installed(life) => {
+            Refuse("its OS is a node of its profile's cluster: wipe it first, or reprovision it as it is")
+        }
+        _ => Stay,
+    }
+}
+
+/// States that write what a profile says.
+const fn writes(state: State) -> bool {
+    matches!(state, State::Partitioning | State::Installing)
 }
 
 /// A node leaves its cluster first, and one whose joining or leaving failed is half in it; without a
 /// cluster there is nothing to drain.
 const fn leave_for(life: &Life, state: State) -> State {
+    if is_node(life) { State::Draining } else { state }
+}
+
+const fn is_node(life: &Life) -> bool {
     let of_failed = matches!(life.failed_in, Some(State::Joining | State::Draining));
-    match life.clustered && (matches!(life.state, State::Active | State::Joining) || of_failed) {
-        true => State::Draining,
-        false => state,
-    }
+    life.clustered && (matches!(life.state, State::Active | State::Joining) || of_failed)
 }

@@ -17,7 +17,7 @@ pub struct Session<'a> {
 /// What lies in the store for this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stored<'a> {
-    /// A plan of the running generation is frozen.
+    /// A plan is frozen: of the running generation, or of the wipe that runs.
     pub planned: bool,
     /// The boot whose facts are the newest.
     pub facts_of: Option<&'a str>,
@@ -55,8 +55,8 @@ pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
     match (life.state, wanted.task) {
         // A plan is frozen only from facts of this very boot, and what was frozen in an earlier one is compared with them.
         (State::Available, _) if stale => Offer::Work(TaskKind::Inspect),
-        (_, Some(TaskKind::Partition)) if stale => Offer::Work(TaskKind::Inspect),
-        (_, Some(TaskKind::Partition)) if !stored.planned => Offer::Nothing,
+        (_, Some(TaskKind::Partition | TaskKind::Wipe)) if stale => Offer::Work(TaskKind::Inspect),
+        (_, Some(TaskKind::Partition | TaskKind::Wipe)) if !stored.planned => Offer::Nothing,
         (_, Some(kind)) => Offer::Work(kind),
         (_, None) => Offer::Nothing,
     }

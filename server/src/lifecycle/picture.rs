@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::event::Event;
 use api::state::{Home, Life, State};
+use api::wipe::WipeWish;
 
 use super::next::{Step, after, next, works};
 
@@ -55,6 +56,8 @@ pub fn events(generation: i64) -> Vec<Event> {
         Event::FactsReported,
         Event::Assigned { clustered: false },
         Event::Assigned { clustered: true },
+        Event::Assign { profile: "worker".into(), clustered: false },
+        Event::Assign { profile: "worker".into(), clustered: true },
         Event::Allowed,
         Event::Approved { erase_foreign: false },
         Event::LayoutVerified { generation },
@@ -70,10 +73,11 @@ pub fn events(generation: i64) -> Vec<Event> {
         Event::Reprovision { erase_foreign: false },
         Event::Inspect,
         Event::Retry,
-        Event::Wipe,
-        Event::Rescue,
+        Event::Wipe { wish: WipeWish::default() },
+        Event::Rescue { keys: Vec::new() },
         Event::Leave,
-        Event::Retire,
+        Event::Retire { wish: WipeWish::default() },
+        Event::Delete,
         Event::Hold,
         Event::Release,
     ]
@@ -87,7 +91,7 @@ fn is_drawn(from: State, to: State, event: &Event) -> bool {
 fn note() -> String {
     let working: Vec<&str> = State::ALL.into_iter().filter(|s| works(*s)).map(State::as_str).collect();
     format!(
-        "    note left of failed\n        step_failed, deadline_passed: from {}\n        retry: back to the step that failed\n    end note\n",
+        "    note left of failed\n        step_failed, deadline_passed: from {}\n        retry: back to the step that failed\n        delete: from everywhere, through draining where it is a node\n    end note\n",
         working.join(", ")
     )
 }

@@ -58,6 +58,10 @@ pub(super) async fn apply(
     }
     let step = next(&life, event);
     let new = after(&life, event, step);
+    if step == Step::Gone {
+        super::tombstone::bury(conn, &row, who, now).await?;
+        return Ok(Applied { step, life: new });
+    }
     if let Event::Hello { home, boot_id, generation } = event {
         let sql = "UPDATE machine SET home = $2, boot_id = $3, session_generation = $4, last_seen = $5, evidence = $6 WHERE id = $1";
         let evidence = format!("hello of the agent from {home}");
@@ -68,6 +72,9 @@ pub(super) async fn apply(
         let sql = "UPDATE machine SET boot_drive = $2 WHERE id = $1";
         let drive = boot::plan::first_drive(row.disk_boots - 1).map(i64::from);
         on!(conn, c => sqlx::query(sql).bind(&id.0).bind(drive).execute(&mut **c).await.map(drop))?;
+    }
+    if !matches!(step, Step::Refuse(_)) {
+        keep(conn, (&row, &life), event, who, now).await?;
     }
     if new != life {
         write_life(conn, (&row, &life), &new, reason(&row, event, step), now).await?;
@@ -83,6 +90,27 @@ pub(super) async fn apply(
     Ok(Applied { step, life: new })
 }
 
+/// What an event brings beside the change of state.
+async fn keep(conn: &mut Conn, (row, life): (&Row, &Life), event: &Event, who: &str, now: i64) -> Result<()> {
+    let id = row.id();
+    match event {
+        Event::Assign { profile, .. } => {
+            let sql = "UPDATE machine SET profile = $2 WHERE id = $1";
+            on!(conn, c => sqlx::query(sql).bind(&id.0).bind(profile).execute(&mut **c).await.map(drop))
+                .map_err(Error::from)
+        }
+        Event::Enroll => super::tombstone::lift(conn, &id).await,
+        Event::Rescue { keys } => super::rescue::put(conn, &id, keys).await,
+        Event::Wipe { wish } | Event::Retire { wish } => match life.state {
+            // The one that runs is not changed under its agent's hands.
+            State::Wiping if wish.skip_failed => super::wipe::skip_failed(conn, &id).await,
+            State::Wiping | State::Retired | State::Discovered => Ok(()),
+            _ => super::wipe::begin(conn, &id, wish, who, now).await,
+        },
+        _ => Ok(()),
+    }
+}
+
 fn entry(
     old: &Life,
     new: &Life,
@@ -94,6 +122,8 @@ fn entry(
     let note = match (step, event) {
         (Step::Refuse(why), _) => why.to_string(),
         (_, Event::StepFailed { reason }) => reason.clone(),
+        (_, Event::Assign { profile, .. }) => profile.clone(),
+        (_, Event::Wipe { wish } | Event::Retire { wish }) => wish.to_string(),
         (_, Event::Hello { boot_id, generation, .. }) => format!("boot {boot_id}, generation {generation}"),
         _ => String::new(),
     };

@@ -82,13 +82,14 @@ impl Row {
     }
 }
 
-const ERRANDS: [(Errand, &str); 6] = [
+const ERRANDS: [(Errand, &str); 7] = [
     (Errand::None, "none"),
     (Errand::Reprovision, "reprovision"),
     (Errand::Inspect, "inspect"),
     (Errand::Release, "release"),
     (Errand::Retire, "retire"),
     (Errand::Rescue, "rescue"),
+    (Errand::Delete, "delete"),
 ];
 
 fn stored_errand(text: &str) -> Result<Errand> {

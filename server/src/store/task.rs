@@ -152,7 +152,11 @@ async fn finish(
     let Some((kind, generation)) = ended else {
         return finish_cluster_task(conn, &machine, &id, &outcome, now).await;
     };
-    if let Some(event) = meaning(&kind, generation, outcome) {
+    let undone = match kind == TaskKind::Wipe.as_str() {
+        true => super::wipe::newest(conn, &machine).await?.and_then(|wipe| wipe.unfinished()),
+        false => None,
+    };
+    if let Some(event) = meaning(&kind, generation, outcome, undone) {
         super::apply::apply(conn, &machine, &event, "agent", now).await?;
     }
     Ok((Some(Finished { kind, generation }), None))
@@ -176,13 +180,16 @@ async fn finish_cluster_task(
 
 /// What the end of a task means for the machine's life. A reboot means nothing: the next hello tells. A node
 /// that joined or left means nothing yet: the API server's word counts.
-fn meaning(kind: &str, generation: i64, outcome: Outcome) -> Option<Event> {
+fn meaning(kind: &str, generation: i64, outcome: Outcome, undone: Option<String>) -> Option<Event> {
     let is = |k: TaskKind| kind == k.as_str();
     match outcome {
         Outcome::Failed { .. } if is(TaskKind::Reboot) => None,
         Outcome::Failed { reason } => Some(Event::StepFailed { reason }),
         Outcome::Done if is(TaskKind::Inspect) => Some(Event::FactsReported),
         Outcome::Done if is(TaskKind::Partition) => Some(Event::LayoutVerified { generation }),
+        Outcome::Done if is(TaskKind::Wipe) => {
+            Some(undone.map_or(Event::Wiped, |reason| Event::StepFailed { reason }))
+        }
         Outcome::Done if is(TaskKind::Install) => Some(Event::Installed { generation }),
         Outcome::Done => None,
     }

@@ -48,6 +48,7 @@ fn outcome(life: &Life, event: &Event) -> String {
     let mut text = match step {
         Step::Go(state) => format!("-> {state}"),
         Step::Stay => "stays".to_string(),
+        Step::Gone => "-> gone".to_string(),
         Step::Refuse(why) => format!("refused: {why}"),
     };
     let mut changed = |name: &str, old: String, new: String| {
@@ -62,6 +63,10 @@ fn outcome(life: &Life, event: &Event) -> String {
     changed("clustered", life.clustered.to_string(), new.clustered.to_string());
     changed("enrolled", life.enrolled.to_string(), new.enrolled.to_string());
     changed("assigned", life.assigned.to_string(), new.assigned.to_string());
+    let failed_in = |life: &Life| life.failed_in.map_or("none", State::as_str).to_string();
+    if step == Step::Stay {
+        changed("failed in", failed_in(life), failed_in(&new));
+    }
     changed("approved", life.approved.to_string(), new.approved.to_string());
     text
 }
@@ -74,7 +79,7 @@ fn label(life: &Life, event: &Event) -> String {
     let beside = match event {
         Event::Hello { home: api::state::Home::Disk, generation, .. } => of(generation),
         Event::LayoutVerified { generation } | Event::Installed { generation } => of(generation),
-        Event::Assigned { clustered: true } => " (a cluster)",
+        Event::Assigned { clustered: true } | Event::Assign { clustered: true, .. } => " (a cluster)",
         _ => "",
     };
     format!("{}{beside}", event.name())
@@ -114,19 +119,25 @@ fn variants(state: State) -> Vec<(&'static str, Life)> {
         State::Installing => vec![("", Life { installed: 0, ..due })],
         State::Booting | State::Active => vec![("", installed), ("of a cluster", clustered)],
         State::Joining => vec![("of a cluster", clustered)],
-        State::Draining => {
-            [Errand::Reprovision, Errand::Inspect, Errand::Release, Errand::Retire, Errand::Rescue]
-                .into_iter()
-                .zip([
-                    "to be installed anew",
-                    "to be inspected",
-                    "to be released",
-                    "to be retired",
-                    "to be rescued",
-                ])
-                .map(|(errand, name)| (name, Life { errand, ..clustered }))
-                .collect()
-        }
+        State::Draining => [
+            Errand::Reprovision,
+            Errand::Inspect,
+            Errand::Release,
+            Errand::Retire,
+            Errand::Rescue,
+            Errand::Delete,
+        ]
+        .into_iter()
+        .zip([
+            "to be installed anew",
+            "to be inspected",
+            "to be released",
+            "to be retired",
+            "to be rescued",
+            "to be deleted",
+        ])
+        .map(|(errand, name)| (name, Life { errand, ..clustered }))
+        .collect(),
         State::Wiping => vec![
             ("to be released", Life { installed: 0, ..errand(Errand::Release) }),
             ("to be retired", Life { installed: 0, ..errand(Errand::Retire) }),

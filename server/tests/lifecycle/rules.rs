@@ -1,13 +1,17 @@
 //! What holds whatever happens, tried on every life that a machine can reach and on random histories.
 
 use api::event::Event;
-use api::state::{Home, Life, State};
+use api::state::{Errand, Home, Life, State};
 use api::task::TaskKind;
+use api::wipe::WipeWish;
 use proptest::prelude::*;
-use server::lifecycle::next::{after, next};
+use server::lifecycle::next::{Step, after, next};
 use server::lifecycle::offer::{Offer, Session, Stored, offer, still_wanted};
 use server::lifecycle::picture::{events, reachable};
 use server::lifecycle::want::{Power, want};
+
+/// As many as [`events`] has.
+const EVENTS: usize = 30;
 
 fn apply(life: &Life, event: &Event) -> Life {
     after(life, event, next(life, event))
@@ -72,8 +76,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_obeys(enrolled: bool, history in prop::collection::vec((0usize..27, any::<bool>()), 0..120)) {
+    fn any_history_obeys(enrolled: bool, history in prop::collection::vec((0usize..EVENTS, any::<bool>()), 0..120)) {
         let mut life = Life::new(enrolled);
+        assert_eq!(events(0).len(), EVENTS);
         for (number, late) in history {
             let generation = life.generation - i64::from(late);
             life = step(&life, &events(generation)[number]);
@@ -93,13 +98,73 @@ fn a_hold_and_its_release_lead_from_every_life_and_back() {
 #[test]
 fn every_machine_can_be_retired_from_wherever_it_is() {
     for life in reachable().into_iter().filter(|life| !life.hold) {
-        let mut life = apply(&life, &Event::Retire);
+        let mut life = apply(&life, &Event::Retire { wish: WipeWish::default() });
         for report in [Event::Drained, Event::Wiped] {
             life = apply(&life, &report);
         }
         assert_eq!(life.state, State::Retired, "{life:?}");
         assert!(!life.enrolled && !life.approved, "only a person lets it in again");
         assert_eq!(apply(&life, &Event::Enroll).state, State::Discovered);
+    }
+}
+
+#[test]
+fn every_machine_can_be_deleted_from_wherever_it_is_and_a_node_leaves_first() {
+    for life in reachable().into_iter().filter(|life| !life.hold) {
+        let serves = life.clustered && matches!(life.state, State::Active | State::Joining);
+        let step = next(&life, &Event::Delete);
+        if step == Step::Gone {
+            assert!(!serves && life.state != State::Draining, "{life:?} is still in its cluster");
+            continue;
+        }
+        let leaves = apply(&life, &Event::Delete);
+        assert_eq!((leaves.state, leaves.errand), (State::Draining, Errand::Delete), "{life:?}");
+        assert_eq!(next(&leaves, &Event::Drained), Step::Gone);
+    }
+}
+
+#[test]
+fn whatever_takes_a_serving_node_away_lets_its_cluster_go_first() {
+    let wishes = [
+        Event::Reprovision { erase_foreign: false },
+        Event::Inspect,
+        Event::Wipe { wish: WipeWish::default() },
+        Event::Rescue { keys: Vec::new() },
+        Event::Retire { wish: WipeWish::default() },
+        Event::Delete,
+    ];
+    let half = [State::Joining, State::Draining].map(Some);
+    let nodes =
+        reachable().into_iter().filter(|life| life.clustered && life.assigned && !life.hold).filter(|life| {
+            matches!(life.state, State::Active | State::Joining) || half.contains(&life.failed_in)
+        });
+    for life in nodes {
+        for wish in &wishes {
+            let new = apply(&life, wish);
+            let stays = life.state == State::Joining && *wish == Event::Inspect;
+            assert!(stays || new.state == State::Draining, "{life:?}: {}", wish.name());
+        }
+    }
+}
+
+#[test]
+fn another_profile_takes_the_approval_back_and_leaves_a_node_alone() {
+    for life in reachable() {
+        for clustered in [false, true] {
+            let assign = Event::Assign { profile: "other".into(), clustered };
+            if next(&life, &assign) != Step::Stay {
+                continue;
+            }
+            let new = apply(&life, &assign);
+            assert!(new.assigned && !new.approved && !new.erase_foreign, "{life:?}");
+            let installed = life.installed > 0 && life.installed == life.generation;
+            assert!(!installed || new.clustered == life.clustered, "{life:?}: its OS would join");
+            let retried = apply(&new, &Event::Retry).state;
+            assert!(
+                !matches!(retried, State::Partitioning | State::Installing),
+                "{life:?}: the old plan goes on"
+            );
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::database::{Database, mac};
 
 /// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters,
 /// which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 10] = [
+const MAY_SCAN: [&str; 11] = [
+    "SELECT machine, hostname, serial, profile, state, generation, installed, at, who FROM tombstone ORDER BY",
     "SELECT * FROM cluster ORDER BY name",
     "SELECT * FROM machine WHERE hostname = $1 OR id LIKE",
     "SELECT COUNT(*) FROM machine WHERE profile",

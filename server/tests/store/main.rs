@@ -14,6 +14,7 @@ mod postgres;
 mod rows;
 mod secrets;
 mod tasks;
+mod verbs;
 mod writer;
 
 use database::Database;
@@ -93,6 +94,12 @@ on_both!(
     tasks::what_is_no_longer_wanted_is_not_handed_out,
     tasks::a_hold_stops_a_task_and_its_release_hands_it_out_again,
     tasks::reports_and_events_do_not_block_each_other,
+    verbs::a_deleted_machine_leaves_a_tombstone_until_a_person_lets_it_in,
+    verbs::a_profile_that_a_person_gives_is_kept_with_the_event,
+    verbs::a_wipe_is_over_when_every_disk_is_erased,
+    verbs::a_disk_that_was_not_erased_fails_the_wipe_until_a_person_skips_it,
+    verbs::a_wanted_disk_that_is_missing_fails_the_wipe,
+    verbs::a_rescue_has_its_own_keys,
     writer::a_failed_write_undoes_only_itself,
     writer::a_panic_ends_one_write,
     writer::a_caller_that_went_away_leaves_nothing_open,

@@ -5,6 +5,7 @@ use api::event::Event;
 use api::plan::Plan;
 use api::state::{Home, Life, State};
 use api::task::{RebootTo, Setup, Task, TaskKind, Work};
+use api::wipe::Wipe;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
@@ -31,10 +32,22 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     // A certificate of the disk names no boot; the hello before this call does.
     let boot_id = if agent.0.home == Home::Ram { &agent.0.boot_id } else { &row.boot_id };
     let session = Session { home: agent.0.home, boot_id, generation: agent.0.generation };
-    let stored = Stored { planned: plan.is_some(), facts_of: facts_of.as_deref() };
+    let wiping = match life.state {
+        State::Wiping => app.store.wipe(&machine).await?,
+        _ => None,
+    };
+    let planned = match life.state {
+        State::Wiping => wiping.as_ref().is_some_and(|wipe| wipe.plan.is_some()),
+        _ => plan.is_some(),
+    };
+    let stored = Stored { planned, facts_of: facts_of.as_deref() };
     let work = match offer(&life, session, stored) {
         Offer::Nothing => return cluster_task(app, agent, &row, &life).await,
         Offer::Reboot(to) => Work::Reboot { to },
+        Offer::Work(TaskKind::Wipe) => match wiping.as_ref().and_then(erasure) {
+            Some(work) => work,
+            None => return Ok(None),
+        },
         Offer::Work(kind) => match work(app, &row, &life, kind, plan).await {
             Ok(Some(work)) => work,
             Ok(None) => return cluster_task(app, agent, &row, &life).await,
@@ -51,7 +64,9 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let kind = work.kind();
     let id = Uuid::now_v7().to_string();
     let task = Task { id, generation: life.generation, work };
-    let key = format!("{machine}/{}/{}/{}/{boot_id}", life.generation, kind.as_str(), row.since);
+    // An agent that begins a wipe again in the same boot is told what it has put on record in between.
+    let told = wiping.map_or(String::new(), |wipe| format!("/{}.{}", wipe.number, wipe.record.len()));
+    let key = format!("{machine}/{}/{}/{}/{boot_id}{told}", life.generation, kind.as_str(), row.since);
     let patience = app.profile(&row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
     let deadline = deadline(life.state, row.since, patience).unwrap_or(i64::MAX);
     match app.store.task_offer(NewTask { machine, key, task, deadline }, now).await? {
@@ -103,6 +118,7 @@ async fn work(
             let setup = Box::new(setup(app, row, &plan).await?);
             Ok(Some(Work::Install { plan, hash, setup }))
         }
+        (TaskKind::Rescue, _) if life.state == State::Rescue => rescue(app, row).await,
         (TaskKind::Reboot, _) => Ok(Some(Work::Reboot { to: RebootTo::Disk })),
         (TaskKind::Join, _) if life.state == State::Joining => join(app, row, life).await,
         (TaskKind::Leave, _) if life.state == State::Draining => {
@@ -125,6 +141,22 @@ async fn join(app: &App, row: &Row, life: &Life) -> Result<Option<Work>, Failure
             Ok(None)
         }
     }
+}
+
+/// The disks of the frozen plan, with what is on record of them.
+fn erasure(wipe: &Wipe) -> Option<Work> {
+    let plan = wipe.plan.clone().filter(|plan| !plan.disks.is_empty())?;
+    Some(Work::Wipe { hash: plan.hash(), plan: Box::new(plan), record: wipe.record.clone() })
+}
+
+/// Whose keys may log in: those of its profile, and those that came with the verb.
+async fn rescue(app: &App, row: &Row) -> Result<Option<Work>, Failure> {
+    let mut authorized_keys = app.store.rescue_keys(&row.id()).await?;
+    if let Some(profile) = app.profile(row) {
+        let others = profile.authorized_keys.iter().filter(|key| !authorized_keys.contains(key));
+        authorized_keys.extend(others.cloned().collect::<Vec<_>>());
+    }
+    Ok(Some(Work::Rescue { authorized_keys }))
 }
 
 /// What the installed system is told about itself.

@@ -1,0 +1,276 @@
+//! Erases the disks of a wipe plan, one after the other, and tells what became of each: before its first write, so that
+//! a cut is known, and after its last. A disk that is not as planned is left, and that is told, too.
+
+mod nvme;
+mod ways;
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use api::client::Error;
+use api::facts::Disk;
+use api::routes::agent::wiped;
+use api::state::Home;
+use api::wipe::{WipeDisk, WipeOutcome, WipePlan, WipeStep, WipedDisk};
+use reqwest::Method;
+use rustix::fs::Advice;
+use rustix::io::Errno;
+use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
+
+use self::ways::{Can, Way, ways};
+use crate::gpt::MIB;
+use crate::log::Log;
+use crate::partition::{open_exclusive, reread_table};
+use crate::report::{Report, Unwanted};
+use crate::session::{Session, Waiting};
+use crate::sysfs::Tree;
+use crate::{clock, disk, inventory, mkfs};
+
+/// Whether all is erased is the server's to say: it has the record.
+pub async fn run(
+    session: &Session,
+    task: &str,
+    (plan, hash, record): (&WipePlan, &str, &[WipedDisk]),
+    report: &Report,
+) -> Result<()> {
+    let found = plan.hash();
+    ensure!(found == hash, "the plan's hash is {found}, the task says {hash}: it changed on the way");
+    ensure!(
+        plan.machine == session.machine,
+        "the plan is for machine {}, this is {}: nothing is erased",
+        plan.machine,
+        session.machine
+    );
+    for disk in &plan.disks {
+        let known = record.iter().find(|wiped| wiped.name.is(&disk.name)).map(|wiped| wiped.outcome);
+        if known == Some(WipeOutcome::Erased) {
+            continue;
+        }
+        report.still_wanted()?;
+        let tell = async |outcome, steps| {
+            let told = WipedDisk { name: disk.name.clone(), outcome, steps, at: clock::now() };
+            tell(session, task, &told).await
+        };
+        let target =
+            match on_thread((disk.clone(), known.is_some()), |(disk, begun)| look(&disk, begun)).await? {
+                Ok(target) => target,
+                Err(error) => {
+                    session.log.say(format!("{error:#}: nothing is erased on it"));
+                    tell(WipeOutcome::Failed, vec![step("look at it", Err(&error))]).await?;
+                    continue;
+                }
+            };
+        tell(WipeOutcome::Begun, Vec::new()).await?;
+        let work = (target, plan.full, report.clone(), session.log.clone());
+        let (outcome, steps) =
+            on_thread(work, |(target, full, report, log)| erase(&target, full, &report, &log)).await??;
+        tell(outcome, steps).await?;
+    }
+    Ok(())
+}
+
+async fn on_thread<A: Send + 'static, T: Send + 'static>(
+    arguments: A,
+    work: impl FnOnce(A) -> T + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(move || work(arguments)).await.context("the erasing thread died")
+}
+
+/// A server that restarts is waited for; one that no longer wants the wipe stops it.
+async fn tell(session: &Session, task: &str, disk: &WipedDisk) -> Result<()> {
+    let mut waiting = Waiting::new(Home::Ram, session.patience);
+    loop {
+        match session.client.call::<serde_json::Value>(Method::PUT, &wiped(task), Some(disk)).await {
+            Ok(_) => return Ok(()),
+            Err(Error::Refused { status: 409, .. }) => return Err(Unwanted.into()),
+            Err(error) => waiting.after(&error.into(), &session.log).await?,
+        }
+    }
+}
+
+/// A disk that was found and may be erased.
+struct Target {
+    path: PathBuf,
+    disk: Disk,
+    can: Can,
+    /// Where its partitions begin and how long they are, in bytes.
+    partitions: Vec<(u64, u64)>,
+}
+
+/// Only reads. What was begun before need not be as it was planned any more.
+fn look(planned: &WipeDisk, begun: bool) -> Result<Target> {
+    let tree = Tree::new("/");
+    let disks = inventory::disks::identities(&tree);
+    let disk = disk::find(&disks, planned)?.clone();
+    let path = tree.path("dev").join(&disk.name);
+    if !begun {
+        let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        unchanged(&mut file, planned)?;
+    }
+    let can = Can { format: nvme::format(&tree, &path, &disk), discard: discards(&tree, &disk) };
+    Ok(Target { partitions: partitions(&tree, &disk), path, disk, can })
+}
+
+fn unchanged(file: &mut File, planned: &WipeDisk) -> Result<()> {
+    let found = disk::fingerprint(file, planned.name.size)?;
+    ensure!(
+        found == planned.fingerprint,
+        "{} is not as it was when the plan was frozen: its first and last mebibyte have the fingerprint {found}, \
+         expected {}",
+        disk::describe(planned),
+        planned.fingerprint
+    );
+    Ok(())
+}
+
+fn discards(tree: &Tree, disk: &Disk) -> bool {
+    tree.number(format!("sys/block/{}/queue/discard_max_bytes", disk.name)) > 0
+}
+
+/// sysfs counts in 512 bytes, whatever the disk's sectors are.
+fn partitions(tree: &Tree, disk: &Disk) -> Vec<(u64, u64)> {
+    let base = format!("sys/block/{}", disk.name);
+    let names = tree.list(&base).into_iter().filter(|name| tree.exists(format!("{base}/{name}/partition")));
+    let number = |name: &str, what: &str| tree.number(format!("{base}/{name}/{what}")).saturating_mul(512);
+    names.map(|name| (number(&name, "start"), number(&name, "size"))).collect()
+}
+
+/// The best way that works, then tables and signatures in any case, then a look whether they are gone.
+fn erase(target: &Target, full: bool, report: &Report, log: &Log) -> Result<(WipeOutcome, Vec<WipeStep>)> {
+    let mut steps = Vec::new();
+    let file = match open_exclusive(&target.path) {
+        Ok(file) => file,
+        Err(error) => return Ok((WipeOutcome::Failed, vec![step("open it alone", Err(&error))])),
+    };
+    let mut ways = ways(&target.can, full);
+    ways.push(Way::Tables);
+    ways.push(Way::ReadBack);
+    let mut erased = false;
+    for way in ways {
+        let last = matches!(way, Way::Tables | Way::ReadBack);
+        if erased && !last {
+            continue;
+        }
+        report.phase(&format!("{}: {way}", target.disk.name), target.disk.size);
+        let done = try_way(&way, &file, target, report);
+        if done.as_ref().is_err_and(|error| error.is::<Unwanted>()) {
+            return Err(Unwanted.into());
+        }
+        match &done {
+            Ok(()) => log.say(format!("{}: {way}: done", target.disk.name)),
+            Err(error) => log.say(format!("{}: {way}: {error:#}", target.disk.name)),
+        }
+        steps.push(step(&way.to_string(), done.as_ref()));
+        if last && done.is_err() {
+            return Ok((WipeOutcome::Failed, steps));
+        }
+        erased |= done.is_ok();
+    }
+    // A full erasure was asked for: tables alone are not what was wanted.
+    let whole = steps.iter().rev().skip(2).any(|step| step.error.is_none());
+    let outcome = if full && !whole { WipeOutcome::Failed } else { WipeOutcome::Erased };
+    Ok((outcome, steps))
+}
+
+fn try_way(way: &Way, file: &File, target: &Target, report: &Report) -> Result<()> {
+    let size = target.disk.size;
+    match way {
+        Way::Format(format) => nvme::run(file, *format),
+        Way::Discard => chunks(size, 1 << 30, report, |at, length| block::<DISCARD>(file, at, length)),
+        Way::Zeros => chunks(size, 64 * MIB, report, |at, length| zero(file, at, length)),
+        Way::Tables => {
+            for (at, length) in regions(size, &target.partitions) {
+                zero(file, at, length)?;
+            }
+            file.sync_all().with_context(|| format!("cannot flush {}", target.path.display()))?;
+            reread_table(file, &target.path)
+        }
+        Way::ReadBack => read_back(file, target),
+    }
+}
+
+/// Stops between two chunks where nobody wants it any more.
+fn chunks(
+    size: u64,
+    chunk: u64,
+    report: &Report,
+    mut work: impl FnMut(u64, u64) -> Result<()>,
+) -> Result<()> {
+    let mut at = 0;
+    while at < size {
+        report.still_wanted()?;
+        let length = chunk.min(size - at);
+        work(at, length)?;
+        at += length;
+        report.done(at);
+    }
+    Ok(())
+}
+
+/// Where tables and signatures lie: the first and the last mebibyte of the disk and of each partition.
+fn regions(size: u64, partitions: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut all = Vec::new();
+    for &(start, length) in [(0, size)].iter().chain(partitions) {
+        let end = start.saturating_add(length).min(size);
+        let part = MIB.min(end.saturating_sub(start));
+        all.extend([(start, part), (end - part, part)].into_iter().filter(|(_, length)| *length > 0));
+    }
+    all
+}
+
+const DISCARD: Opcode = opcode::none(0x12, 119);
+const ZEROOUT: Opcode = opcode::none(0x12, 127);
+
+/// BLKDISCARD and BLKZEROOUT take where to begin and how far to go, in bytes.
+fn block<const CODE: Opcode>(file: &File, at: u64, length: u64) -> Result<()> {
+    // SAFETY: both read two 64-bit numbers and write nothing back.
+    let answer = unsafe { ioctl(file, Setter::<CODE, [u64; 2]>::new([at, length])) };
+    answer.with_context(|| format!("at byte {at}"))
+}
+
+/// The kernel writes zeros itself where it can tell the disk to; a plain file gets them from here.
+fn zero(file: &File, at: u64, length: u64) -> Result<()> {
+    // SAFETY: BLKZEROOUT reads two 64-bit numbers and writes nothing back.
+    match unsafe { ioctl(file, Setter::<ZEROOUT, [u64; 2]>::new([at, length])) } {
+        Ok(()) => return Ok(()),
+        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::INVAL) => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot write zeros at byte {at}")),
+    }
+    let zeros = vec![0; MIB as usize];
+    let mut written = 0;
+    while written < length {
+        let part = MIB.min(length - written);
+        file.write_all_at(&zeros[..part as usize], at + written)
+            .with_context(|| format!("cannot write zeros at byte {}", at + written))?;
+        written += part;
+    }
+    Ok(())
+}
+
+/// From the disk itself, past the cache; a disk may take writes and keep none.
+fn read_back(file: &File, target: &Target) -> Result<()> {
+    rustix::fs::fadvise(file, 0, None, Advice::DontNeed).context("cannot drop the cache")?;
+    for (at, length) in regions(target.disk.size, &target.partitions) {
+        let mut bytes = vec![0; length as usize];
+        match file.read_exact_at(&mut bytes, at) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                bail!("it ends before byte {}", at + length)
+            }
+            read => read.with_context(|| format!("cannot read {length} bytes at {at}"))?,
+        }
+        ensure!(bytes.iter().all(|byte| *byte == 0), "what was erased at byte {at} is still there");
+    }
+    let found = mkfs::probe(&target.path)?;
+    ensure!(found.kind.is_empty() && !found.ambivalent, "blkid still finds `{}` on it", found.kind);
+    Ok(())
+}
+
+fn step(method: &str, done: Result<&(), &anyhow::Error>) -> WipeStep {
+    WipeStep { method: method.into(), error: done.err().map(|error| format!("{error:#}")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! From an operator's verb to the event that it means, with what the verb needs beside its name.
+
+use api::event::Event;
+use api::machine::Allowed;
+use api::order::Order;
+use api::state::{Life, State as LifeState};
+use api::tombstone::Tombstone;
+use api::wipe::{DiskName, WipePreview, WipeScope, WipeWish};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::Operator;
+use crate::app::App;
+use crate::http::error::Failure;
+use crate::store::machine::Row;
+
+pub async fn event(
+    app: &App,
+    row: &Row,
+    life: &Life,
+    (verb, allowed, order): (&str, Allowed, Order),
+) -> Result<Event, Failure> {
+    let Allowed { erase_foreign, .. } = allowed;
+    Ok(match verb {
+        // A machine that is only recorded is let in; one that waits gets its disks erased.
+        "approve" if !life.enrolled => Event::Enroll,
+        "approve" => Event::Approved { erase_foreign },
+        "assign" => assign(app, order)?,
+        "reprovision" => Event::Reprovision { erase_foreign },
+        "retry" => Event::Retry,
+        "hold" => Event::Hold,
+        "release" => Event::Release,
+        "inspect" => Event::Inspect,
+        "rescue" => Event::Rescue { keys: keys(app, row, order)? },
+        "leave" => Event::Leave,
+        "wipe" => Event::Wipe { wish: wish(app, row, life, (allowed, order)).await? },
+        "retire" => Event::Retire { wish: wish(app, row, life, (allowed, order)).await? },
+        "delete" => Event::Delete,
+        _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
+    })
+}
+
+fn assign(app: &App, order: Order) -> Result<Event, Failure> {
+    let names = || app.site.profiles.keys().cloned().collect::<Vec<_>>().join(", ");
+    let unusable = |error: String| {
+        Failure::with_hint(StatusCode::UNPROCESSABLE_ENTITY, error, format!("the site file has: {}", names()))
+    };
+    let profile = order.profile.ok_or_else(|| unusable("`assign` needs the name of a profile".into()))?;
+    if !app.site.profiles.contains_key(&profile) {
+        return Err(unusable(format!("there is no profile `{profile}`")));
+    }
+    Ok(Event::Assign { clustered: app.is_clustered(&profile), profile })
+}
+
+/// A rescue that nobody can log in to would only take the machine away.
+fn keys(app: &App, row: &Row, order: Order) -> Result<Vec<String>, Failure> {
+    let refuse =
+        |error: &str, hint: &str| Err(Failure::with_hint(StatusCode::UNPROCESSABLE_ENTITY, error, hint));
+    let keys: Vec<String> = order.keys.iter().map(|key| key.trim().to_string()).collect();
+    if keys.iter().any(|key| !is_public_key(key)) {
+        return refuse("that is no public key of SSH", "name the file that ends in .pub");
+    }
+    let of_profile = app.profile(row).map_or(0, |profile| profile.authorized_keys.len());
+    if keys.is_empty() && of_profile == 0 {
+        return refuse("nobody could log in: its profile names no key", "give yours with --key FILE.pub");
+    }
+    Ok(keys)
+}
+
+/// One line of an authorized_keys file, without options: `ssh-ed25519 AAAA… comment`.
+fn is_public_key(line: &str) -> bool {
+    let mut words = line.split(' ');
+    let kind = words.next().is_some_and(|kind| {
+        kind.starts_with("ssh-") || kind.starts_with("ecdsa-") || kind.starts_with("sk-")
+    });
+    let body = words.next().is_some_and(|body| body.starts_with("AAAA"));
+    kind && body && !line.contains(['\n', '\r'])
+}
+
+/// What was shown is what is meant: disks that changed in between are shown again.
+async fn wish(
+    app: &App,
+    row: &Row,
+    life: &Life,
+    (allowed, order): (Allowed, Order),
+) -> Result<WipeWish, Failure> {
+    let mut wish = order.wipe;
+    wish.erase_foreign |= allowed.erase_foreign;
+    // Its row alone is history; and what is being erased already is not chosen again.
+    if wish.scope == WipeScope::None
+        || matches!(life.state, LifeState::Discovered | LifeState::Retired | LifeState::Wiping)
+    {
+        wish.disks.clear();
+        return Ok(wish);
+    }
+    let preview = preview_of(app, row, &wish).await?;
+    let erased: Vec<DiskName> = preview.erased.iter().map(DiskName::of).collect();
+    if wish.disks.is_empty() {
+        wish.disks = erased;
+    } else if let Some(gone) = wish.disks.iter().find(|shown| !erased.iter().any(|disk| disk.is(shown))) {
+        let error = format!("the disk {gone} is no longer among those that would be erased");
+        return Err(Failure::with_hint(StatusCode::CONFLICT, error, "look at them again"));
+    }
+    Ok(wish)
+}
+
+async fn preview_of(app: &App, row: &Row, wish: &WipeWish) -> Result<WipePreview, Failure> {
+    app.wipe_preview(row, wish).await?.ok_or_else(|| {
+        let hint = format!(
+            "`metalctl machine inspect {0}` reads it, `retire {0} --keep-disks` erases nothing",
+            row.name()
+        );
+        Failure::with_hint(
+            StatusCode::CONFLICT,
+            "its disks are not known: nobody has seen what would be erased",
+            hint,
+        )
+    })
+}
+
+#[derive(Deserialize)]
+pub struct Meant {
+    #[serde(default)]
+    scope: WipeScope,
+    #[serde(default)]
+    erase_foreign: bool,
+}
+
+/// What a wipe would erase, and what it would leave.
+pub async fn preview(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+    Query(Meant { scope, erase_foreign }): Query<Meant>,
+) -> Result<Json<WipePreview>, Failure> {
+    let row = app.store.machine_find(&reference).await?;
+    let wish = WipeWish { scope, erase_foreign, ..WipeWish::default() };
+    Ok(Json(preview_of(&app, &row, &wish).await?))
+}
+
+/// What is still known of machines that were deleted.
+pub async fn tombstones(State(app): State<App>, _: Operator) -> Result<Json<Vec<Tombstone>>, Failure> {
+    Ok(Json(app.store.tombstones().await?))
+}
