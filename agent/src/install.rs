@@ -99,23 +99,24 @@ fn prepare(install: &Install) -> Result<Place> {
         "the image unpacks to {} bytes and its partition has {room}",
         plan.image.unpacked
     );
-    remove_identity(&place, &install.log)?;
+    begin(&place, &install.hash, &install.log)?;
     Ok(place)
 }
 
 /// An ESP that a cut left unreadable is made anew: it holds nothing that an install does not write.
-fn remove_identity(place: &Place, log: &Log) -> Result<()> {
+fn begin(place: &Place, hash: &str, log: &Log) -> Result<()> {
     let (esp, node) = place.node(Role::Esp)?;
     let point = Path::new(ROOT).join("esp");
-    let remove = || {
+    let begin = || {
         let mut mounts = Mounts::default();
         mounts.mount(node, &point, "vfat", MountFlags::empty())?;
-        system::remove_identity(&point)?;
+        system::begin(&point, hash)?;
         mounts.finish()
     };
-    remove().or_else(|error| {
+    begin().or_else(|error| {
         log.say(format!("{error:#}: the ESP is made anew"));
-        mkfs::make(Fs::Vfat, esp, node)
+        mkfs::make(Fs::Vfat, esp, node)?;
+        begin()
     })
 }
 

@@ -7,6 +7,7 @@ mod clock;
 mod command;
 mod credentials;
 mod disk;
+mod esp;
 mod gpt;
 mod http_date;
 mod install;

@@ -19,28 +19,54 @@ use crate::gpt::{self, MIB, Table};
 use crate::log::Log;
 use crate::report::Report;
 use crate::sysfs::Tree;
-use crate::{inventory, mkfs};
+use crate::{esp, inventory, mkfs};
 
 /// The whole task, on a real machine.
 pub fn run(plan: &Plan, hash: &str, machine: &MachineId, report: &Report, log: &Log) -> Result<()> {
     check_plan(plan, hash, machine)?;
-    let tree = Tree::new("/");
-    let disks = inventory::disks::identities(&tree);
+    write(&Tree::new("/"), plan, report, log)
+}
+
+/// Every step may have been done before, in whole or in part.
+fn write(tree: &Tree, plan: &Plan, report: &Report, log: &Log) -> Result<()> {
+    let disks = inventory::disks::identities(tree);
     let disk = disk::find(&disks, &plan.disk)?;
     let path = tree.path("dev").join(&disk.name);
     report.phase("table", 0);
     report.still_wanted()?;
     let table = gpt::table(&plan.disk)?;
+    refuse_what_has_begun(tree, disk, plan, &table, log)?;
     let standing = write_table(&path, &plan.disk, &table, log)?;
     log.say(format!("{}: table written to {} ({standing:?})", disk::describe(&plan.disk), path.display()));
     report.phase("file systems", 0);
-    let nodes = nodes(&tree, disk, &plan.disk)?;
+    let nodes = nodes(tree, disk, &plan.disk)?;
     for (partition, node) in &nodes {
         report.still_wanted()?;
         format_partition(partition, node, &plan.image.format)?;
     }
     report.phase("verify", 0);
     verify(&path, &table, &nodes, &plan.image.format)
+}
+
+/// Repeatable until the layout was verified, and not one time after: a server that has lost its memory may ask again.
+fn refuse_what_has_begun(tree: &Tree, disk: &Disk, plan: &Plan, table: &Table, log: &Log) -> Result<()> {
+    let path = tree.path("dev").join(&disk.name);
+    let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    if disk::standing(&mut file, &plan.disk, table)? != Standing::Ours {
+        return Ok(());
+    }
+    // A table that was torn half-way is in no kernel's view: nothing was formatted behind it either.
+    let Ok(nodes) = nodes(tree, disk, &plan.disk) else { return Ok(()) };
+    let esp = nodes.iter().find(|(p, _)| p.role == Role::Esp);
+    let Some(begun) = esp.and_then(|(_, node)| esp::look(node, log, |esp| esp::begun(esp, plan)).flatten())
+    else {
+        return Ok(());
+    };
+    bail!(
+        "{} {begun}: the layout of generation {} is not written over it again, nothing was written",
+        disk::describe(&plan.disk),
+        plan.generation
+    )
 }
 
 /// A plan that is not whole, or not this machine's, is nobody's permission to write.

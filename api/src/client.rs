@@ -26,6 +26,7 @@ use crate::order::Order;
 use crate::routes::operator;
 use crate::tombstone::Tombstone;
 use crate::wipe::{WipePreview, WipeWish};
+use crate::who::{MergeInto, Rename, Split};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -212,6 +213,18 @@ impl Client {
 
     pub async fn profiles(&self) -> Result<Vec<ProfileView>, Error> {
         self.get(operator::PROFILES).await
+    }
+
+    pub async fn merge(&self, reference: &str, merge: &MergeInto) -> Result<Machine, Error> {
+        self.ask(&operator::merge(reference), merge).await
+    }
+
+    pub async fn split(&self, reference: &str, split: &Split) -> Result<Machine, Error> {
+        self.ask(&operator::split(reference), split).await
+    }
+
+    pub async fn rename(&self, reference: &str, rename: &Rename) -> Result<Machine, Error> {
+        self.ask(&operator::rename(reference), rename).await
     }
 
     pub async fn images(&self) -> Result<Vec<Manifest>, Error> {

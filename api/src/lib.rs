@@ -23,4 +23,5 @@ pub mod tombstone;
 pub mod trace;
 pub mod wait;
 pub mod wipe;
+pub mod who;
 pub mod words;

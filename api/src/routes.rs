@@ -77,6 +77,21 @@ pub mod operator {
         format!("{MACHINES}/{reference}/wipe-preview")
     }
 
+    /// POST a MergeInto.
+    pub fn merge(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/merge")
+    }
+
+    /// POST a Split.
+    pub fn split(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/split")
+    }
+
+    /// POST a Rename.
+    pub fn rename(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/rename")
+    }
+
     pub fn erasure(reference: &str) -> String {
         format!("{MACHINES}/{reference}/erasure")
     }

@@ -26,6 +26,7 @@ pub mod service;
 pub mod several;
 pub mod sse;
 pub mod watch;
+pub mod who;
 
 use clap::CommandFactory;
 
@@ -97,5 +98,8 @@ async fn machine_verb(
             inventory::import(client, io, &file, &mappings, dry_run).await
         }
         MachineVerb::Export { listed } => inventory::export(client, io, &listed).await,
+        MachineVerb::Merge { machine, into } => who::merge(client, io, &machine, &into).await,
+        MachineVerb::Split { machine, macs } => who::split(client, io, &machine, macs).await,
+        MachineVerb::Rename { machine, hostname } => who::rename(client, io, &machine, hostname).await,
     }
 }

@@ -23,5 +23,6 @@ pub mod seal;
 pub mod store;
 pub mod tftp;
 pub mod view;
+pub mod who;
 pub mod why;
 pub mod wipe;

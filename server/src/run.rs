@@ -28,6 +28,7 @@ use crate::seal::Seal;
 use crate::store::lease::Addresses;
 use crate::store::{Result as Stored, Store};
 use crate::tftp::transfer::Limits;
+use crate::who::uuid_counts;
 use crate::{boot, clock, cluster, dhcp, http, router_advert, tftp};
 
 /// The first operator's token, in the state folder, for root only.
@@ -262,7 +263,7 @@ fn who(app: App) -> WhoIsIt {
 async fn known(app: &App, caller: Caller) -> Stored<Known> {
     let netboots = caller.firmware.netboots();
     let row = match netboots {
-        true => app.machine_of(caller.mac, &caller.firmware.to_string(), clock::now()).await?,
+        true => app.machine_of(caller.mac, &seen_as(app, &caller).await?, clock::now()).await?,
         false => app.store.machine_by_mac(caller.mac).await?,
     };
     Ok(Known {
@@ -273,6 +274,21 @@ async fn known(app: &App, caller: Caller) -> Stored<Known> {
             None => app.store.reservation_of(caller.mac).await?,
         },
         hostname: row.and_then(|row| row.hostname),
+    })
+}
+
+/// A UUID that a machine is known by is only a hint on the wire: the hardware's inventory decides.
+async fn seen_as(app: &App, caller: &Caller) -> Stored<String> {
+    let uuid = caller.uuid.map(|uuid| uuid.to_string()).filter(|uuid| uuid_counts(uuid));
+    let known = match uuid {
+        Some(uuid) => app.store.machine_by_uuid(&uuid).await?,
+        None => None,
+    };
+    Ok(match known {
+        Some(row) => {
+            format!("{}, with the UUID of {}: a new or second port of it?", caller.firmware, row.name())
+        }
+        None => caller.firmware.to_string(),
     })
 }
 

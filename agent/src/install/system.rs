@@ -14,6 +14,7 @@ use api::task::Setup;
 use super::bootloader::{below, put};
 use super::settings::{self, AGENT, SystemFile, UNIT};
 use crate::command;
+use crate::esp::LAYOUT;
 use crate::installed::{self, Installed};
 use crate::log::Log;
 
@@ -122,7 +123,9 @@ fn write_host_key(root: &Path, log: &Log) -> Result<()> {
     Ok(())
 }
 
-pub fn remove_identity(esp: &Path) -> Result<()> {
+/// From here on the disk says that its layout is not to be written again, and no longer that it is installed.
+pub fn begin(esp: &Path, hash: &str) -> Result<()> {
+    put(&esp.join(LAYOUT), hash.as_bytes())?;
     match fs::remove_file(esp.join(Identity::PATH)) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(e).context("cannot remove the old identity file")

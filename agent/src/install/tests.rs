@@ -274,11 +274,11 @@ fn the_system_is_told_who_it_is_and_the_identity_comes_last() {
     assert_eq!(installed.identity, "/boot/efi/EFI/metal/identity.json");
 
     assert!(crate::installed::identity(&installed).is_err());
-    system::remove_identity(esp.path()).unwrap();
+    system::begin(esp.path(), "hash").unwrap();
     system::write_identity(esp.path(), &install.setup, &install.membership).unwrap();
     installed.identity = esp.path().join("EFI/metal/identity.json").to_string_lossy().into_owned();
     let identity = crate::installed::identity(&installed).unwrap();
     assert_eq!((identity.machine.as_str(), identity.generation), ("m-1", 3));
-    system::remove_identity(esp.path()).unwrap();
+    system::begin(esp.path(), "hash").unwrap();
     assert!(crate::installed::identity(&installed).is_err());
 }

@@ -2,19 +2,17 @@
 //! only.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
-use api::facts::{Disk, DiskContent, Identity};
+use api::facts::{Disk, DiskContent};
 use api::plan::Role;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::disk;
+use crate::esp;
 use crate::log::Log;
 use crate::mkfs::{self, Probed};
 use crate::sysfs::Tree;
-
-const ESP: &str = "/run/metal/esp";
 
 /// A disk that cannot be read keeps an empty fingerprint, which no plan can match.
 pub fn fill(tree: &Tree, disk: &mut Disk, log: &Log) {
@@ -43,7 +41,7 @@ fn read(tree: &Tree, disk: &mut Disk, path: &Path, log: &Log) -> Result<()> {
             Ok(found) => {
                 disk.content.signatures.extend(signature(&name, &found));
                 if is_esp(&found) && disk.content.identity.is_none() {
-                    disk.content.identity = identity(&path, log);
+                    disk.content.identity = esp::look(&path, log, esp::identity).flatten();
                 }
             }
             Err(error) => log.say(format!("{error:#}")),
@@ -90,42 +88,6 @@ fn is_esp(found: &Probed) -> bool {
     found.kind == "vfat" && found.partition_type == Role::Esp.type_guid(None)
 }
 
-/// Where the ESP is mounted already (on an installed system), its file is read there: a second, read-only mount of it is
-/// refused.
-fn identity(device: &Path, log: &Log) -> Option<Identity> {
-    if let Some(point) = mounted_at(device) {
-        return parse(&point);
-    }
-    std::fs::create_dir_all(ESP).ok()?;
-    let flags = MountFlags::RDONLY | MountFlags::NOEXEC | MountFlags::NODEV | MountFlags::NOSUID;
-    if let Err(error) = mount(device, ESP, "vfat", flags, None) {
-        log.say(format!("cannot look into the ESP {}: {error}", device.display()));
-        return None;
-    }
-    let found = parse(Path::new(ESP));
-    // What stays mounted would keep the disk from being partitioned.
-    if let Err(error) = unmount(ESP, UnmountFlags::empty()) {
-        log.say(format!("cannot unmount the ESP {}: {error}", device.display()));
-        let _ = unmount(ESP, UnmountFlags::DETACH);
-    }
-    found
-}
-
-fn mounted_at(device: &Path) -> Option<PathBuf> {
-    let table = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let line = table.lines().find(|l| l.split(' ').next() == device.to_str())?;
-    line.split(' ').nth(1).map(PathBuf::from)
-}
-
-/// A file that is there says that an install was: what cannot be read of it must not make it nobody's.
-fn parse(esp: &Path) -> Option<Identity> {
-    match std::fs::read(esp.join(Identity::PATH)) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Identity::unreadable())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(_) => Some(Identity::unreadable()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,20 +102,6 @@ mod tests {
         sector[446] = 0xeb;
         assert_eq!(table(&sector, [false, false]), None);
         assert_eq!(table(&[], [false, false]), None);
-    }
-
-    #[test]
-    fn an_identity_that_cannot_be_read_is_somebodys() {
-        let esp = tempfile::tempdir().unwrap();
-        assert_eq!(parse(esp.path()), None);
-        let path = esp.path().join(Identity::PATH);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, "{\"site\":\"la").unwrap();
-        assert_eq!(parse(esp.path()), Some(Identity::unreadable()));
-        let text =
-            r#"{"site":"lab","machine":"m-1","hostname":"node01","generation":3,"of":"a later version"}"#;
-        std::fs::write(&path, text).unwrap();
-        assert_eq!(parse(esp.path()).unwrap().generation, 3);
     }
 
     #[test]

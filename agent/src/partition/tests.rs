@@ -1,5 +1,7 @@
 //! Partitioning a plain file: cut after every write, refused where the disk is another, and read back by others' tools.
 
+mod rerun;
+
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::id::{Hostname, Mac};
 use clap::Subcommand;
 
 use super::select::{Listed, Marking, Selection};
@@ -92,6 +93,27 @@ pub enum MachineVerb {
     Export {
         #[command(flatten)]
         listed: Listed,
+    },
+    /// Say that a machine is another one: its ports and parts become that one's, its own row goes
+    Merge {
+        #[arg(help = MACHINE)]
+        machine: String,
+        /// The machine that it is; itself where its parts were replaced
+        into: String,
+    },
+    /// Say that ports of a machine are another machine's: they get a row of their own
+    Split {
+        #[arg(help = MACHINE)]
+        machine: String,
+        /// A port that is the other's, once for each; of a quarantined machine those in question
+        #[arg(long = "mac", value_name = "MAC")]
+        macs: Vec<Mac>,
+    },
+    /// Give a machine another hostname, from its next install on
+    Rename {
+        #[arg(help = MACHINE)]
+        machine: String,
+        hostname: Hostname,
     },
     /// What the agent, the kernel and the boot scripts said
     Logs {

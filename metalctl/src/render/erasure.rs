@@ -12,15 +12,20 @@ use super::words::{clean, or_dash, size};
 pub fn disks(machine: &Machine, erasure: &Erasure, now: i64, paint: Paint) -> String {
     let head = list::line(machine, now, paint);
     if let Some(refusal) = &erasure.refusal {
-        return format!("{head}\n\nAs things stand no disk can be erased: {}\n", clean(refusal));
+        let refused = format!("{head}\n\nAs things stand no disk can be erased: {}\n", clean(refusal));
+        return if erasure.disks.is_empty() { refused } else { refused + &table(erasure, paint) };
     }
     let warning = paint.bad(&match &erasure.profile {
         Some(profile) => format!("Installing `{profile}` erases:"),
         None => "The install erases:".into(),
     });
+    format!("{head}\n\n{warning}\n{}", table(erasure, paint))
+}
+
+fn table(erasure: &Erasure, paint: Paint) -> String {
     let mut table = Table::new(&["DISK", "SIZE", "MODEL", "SERIAL", "ON IT NOW"]).indented();
     erasure.disks.iter().for_each(|disk| row(&mut table, disk));
-    format!("{head}\n\n{warning}\n{}", table.render(paint, None))
+    table.render(paint, None)
 }
 
 /// What a wipe erases, and what it leaves.

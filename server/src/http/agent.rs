@@ -12,7 +12,7 @@ use api::facts::Facts;
 use api::id::MachineId;
 use api::routes::agent as routes;
 use api::state::{Home, State as LifeState};
-use api::task::{Outcome, Progress, Task};
+use api::task::{Outcome, Progress, RebootTo, Task, Work};
 use api::trace::{Hop, HopName};
 use api::wipe::WipedDisk;
 use axum::extract::{Extension, FromRequestParts, Path, Query, State};
@@ -30,6 +30,8 @@ use crate::ca::AgentName;
 use crate::clock;
 use crate::lifecycle::next::Step;
 use crate::store::machine::Birth;
+use crate::who::Verdict;
+use crate::who::changes::changes;
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -96,6 +98,9 @@ async fn hello(
     Json(hello): Json<Hello>,
 ) -> Result<Json<HelloAnswer>, Failure> {
     let now = clock::now();
+    if boots_again(&app, &agent).await? {
+        return Ok(Json(HelloAnswer { server_time: now, heartbeat: app.site.server.heartbeat.as_secs() }));
+    }
     let machine = agent.machine();
     if hello.home != agent.0.home || (hello.home == Home::Ram && hello.boot_id != agent.0.boot_id) {
         return Err(Failure::new(StatusCode::FORBIDDEN, "the certificate is another home's"));
@@ -132,13 +137,32 @@ async fn facts(
     if facts.home != agent.0.home || (facts.home == Home::Ram && facts.boot_id != agent.0.boot_id) {
         return Err(Failure::new(StatusCode::FORBIDDEN, "the facts are another boot's"));
     }
+    let before = app.store.facts(&machine).await?;
+    match app.store.identify(&machine, &facts, now).await? {
+        Verdict::Itself { .. } => {}
+        verdict => {
+            tracing::warn!(%machine, ?verdict, "the hardware is not this row's");
+            return Ok(StatusCode::NO_CONTENT);
+        }
+    }
     app.store.facts_put(&machine, &facts, now).await?;
-    let macs: Vec<_> = facts.interfaces.iter().map(|interface| interface.mac).collect();
-    app.store.interfaces_add(&machine, &macs).await?;
+    let changes = before.map(|before| changes(&before, &facts)).unwrap_or_default();
+    if !changes.is_empty() {
+        app.store.remark(&machine, "hardware", changes.join("; "), now).await?;
+    }
     let serial = [&facts.system.serial, &facts.chassis.serial, &facts.board.serial];
     let serial = serial.into_iter().find(|serial| !serial.is_empty()).cloned().unwrap_or_default();
     app.store.machine_describe(&machine, Birth { serial, ..Birth::default() }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Its boot was let in under a row that is not its machine's; the next one comes under the right one.
+async fn boots_again(app: &App, agent: &Agent) -> Result<bool, Failure> {
+    Ok(agent.0.home == Home::Ram && app.store.merged_into(&agent.0.boot_id).await?.is_some())
+}
+
+fn boot_again() -> Task {
+    Task { id: "boot-again".into(), generation: 0, work: Work::Reboot { to: RebootTo::Network } }
 }
 
 #[derive(Deserialize)]
@@ -154,6 +178,9 @@ async fn task(
     agent: Agent,
     Query(patience): Query<Patience>,
 ) -> Result<(StatusCode, Json<Option<Task>>), Failure> {
+    if boots_again(&app, &agent).await? {
+        return Ok((StatusCode::OK, Json(Some(boot_again()))));
+    }
     let mut changes = app.store.changes();
     let machine = agent.machine();
     let end = tokio::time::Instant::now() + Duration::from_secs(patience.wait.min(50));
@@ -190,6 +217,9 @@ async fn outcome(
     Path(id): Path<String>,
     Json(outcome): Json<Outcome>,
 ) -> Result<StatusCode, Failure> {
+    if boots_again(&app, &agent).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     match app.store.task_finish(&agent.machine(), &id, outcome, clock::now()).await? {
         Some(_) => Ok(StatusCode::NO_CONTENT),
         None => Err(no_longer_wanted()),
@@ -250,6 +280,8 @@ async fn log(
     agent: Agent,
     Json(batch): Json<LogBatch>,
 ) -> Result<StatusCode, Failure> {
-    app.store.log_add(&agent.machine(), batch.lines).await?;
+    if !boots_again(&app, &agent).await? {
+        app.store.log_add(&agent.machine(), batch.lines).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

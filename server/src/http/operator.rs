@@ -1,6 +1,7 @@
 //! What operators ask and want: `/api/v1`, with a bearer token.
 
 pub mod cluster;
+mod identity;
 mod inventory;
 mod order;
 
@@ -50,6 +51,7 @@ pub fn routes() -> Router<App> {
         .route(routes::EVENTS, get(events))
         .merge(cluster::routes())
         .merge(inventory::routes())
+        .merge(identity::routes())
 }
 
 /// Whoever holds the token.
@@ -142,7 +144,11 @@ async fn explain(
     let row = app.store.machine_find(&reference).await?;
     let machine = app.view(&row.id()).await?;
     let attempts = app.store.attempts(&row.id()).await?;
-    Ok(Json(why::why(&machine, attempts.first(), clock::now())))
+    let mut why = why::why(&machine, attempts.first(), clock::now());
+    if let Some(quarantine) = app.store.quarantine_of(&row.id()).await? {
+        why.sentence = format!("{} is quarantined: {}", machine.name(), quarantine.why);
+    }
+    Ok(Json(why))
 }
 
 async fn verb(
@@ -183,6 +189,9 @@ async fn carry_out(
     let life = row.life()?;
     let event = order::event(app, &row, &life, (verb, allowed, order)).await?;
     show_disks(app, who, &row, &event).await?;
+    if event == Event::Release {
+        identity::may_release(app, &row).await?;
+    }
     may_leave(app, &row, &life, &event, powered_off).await?;
     let before = app.view(&row.id()).await?;
     let applied = app.store.submit(&row.id(), event, &said_by(who, allowed), clock::now()).await?;

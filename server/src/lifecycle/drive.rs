@@ -15,7 +15,7 @@ use crate::clock;
 use crate::config::Approve;
 use crate::freeze::Authorisation;
 use crate::store::machine::{Birth, Row};
-use crate::store::{self, Result};
+use crate::store::{Error, Result};
 
 /// Between two looks at everything that waits.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -48,12 +48,22 @@ pub async fn drive(app: App) {
             },
         };
         let outcome = match nudged {
-            Some(machine) => one_by_id(&app, &machine).await,
+            Some(machine) => pass(&app, &machine).await,
             None => sweep(&app).await,
         };
         if let Err(error) = outcome {
             tracing::error!(%error, "a pass of the reconciler failed; the next one tries again");
         }
+    }
+}
+
+/// One look at one machine.
+pub async fn pass(app: &App, machine: &MachineId) -> Result<()> {
+    match app.store.machine(machine).await {
+        Ok(row) => one(app, &row).await,
+        // Its row went while the news of it came.
+        Err(Error::NoMachine(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
@@ -72,14 +82,6 @@ async fn sweep(app: &App) -> Result<()> {
         }
     }
     Ok(())
-}
-
-async fn one_by_id(app: &App, machine: &MachineId) -> Result<()> {
-    match app.store.machine(machine).await {
-        // The news was that it is deleted.
-        Err(store::Error::NoMachine(_)) => Ok(()),
-        row => one(app, &row?).await,
-    }
 }
 
 /// Closes at most one gap of one machine. What it does changes the row, which nudges the next pass.

@@ -184,12 +184,6 @@ impl Store {
         self.machine(&id).await
     }
 
-    /// Gives the machine more ports of its own; a MAC that another machine has stays there.
-    pub async fn interfaces_add(&self, id: &MachineId, macs: &[Mac]) -> Result<()> {
-        let (id, macs) = (id.clone(), macs.to_vec());
-        self.write(move |conn| Box::pin(async move { insert_interfaces(conn, &id, &macs).await })).await
-    }
-
     /// Profile, hostname, serial and position, where the row has none yet. Nothing known is overwritten, and
     /// a hostname that another machine has stays there.
     pub async fn machine_describe(&self, id: &MachineId, birth: Birth) -> Result<()> {

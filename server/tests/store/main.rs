@@ -7,6 +7,7 @@ mod clusters;
 mod counts;
 mod database;
 mod events;
+mod identity;
 mod indexes;
 mod inventory;
 mod nodes;
@@ -77,6 +78,15 @@ on_both!(
     inventory::of_a_list_that_clashes_nothing_is_imported,
     inventory::a_reserved_address_is_nobody_elses,
     inventory::events_of_all_machines_come_in_order,
+    identity::a_swapped_card_leads_back_to_its_machine,
+    identity::a_second_port_that_was_seen_alone_is_absorbed,
+    identity::a_port_in_other_hardware_is_quarantined,
+    identity::replaced_parts_are_its_own_when_a_person_says_so,
+    identity::a_replaced_board_is_merged_by_a_person,
+    identity::an_install_is_merged_into_nothing,
+    identity::an_installed_system_moves_no_rows,
+    identity::a_uuid_hints_at_one_machine_or_none,
+    identity::a_name_is_one_machines,
     nodes::a_node_begins_once_a_generation,
     nodes::a_token_stays_until_it_is_revoked,
     nodes::certificates_are_the_agents_word,

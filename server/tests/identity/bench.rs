@@ -1,0 +1,234 @@
+//! A server and one machine, whose agent speaks for it over HTTP, with whatever disks and ports are in it.
+
+use std::fs;
+use std::sync::Arc;
+
+use api::facts::{
+    BootMode, Disk, DiskContent, Facts, Firmware, Identity, Interface, Memory, Product, Transport,
+};
+use api::id::{Mac, MachineId};
+use api::machine::Allowed;
+use api::state::Home;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use server::app::App;
+use server::ca::{AgentName, Authority};
+use server::config::Site;
+use server::http::operator::submit;
+use server::http::secure;
+use server::http::tls::Peer;
+use server::images::Images;
+use server::lifecycle::drive::pass;
+use server::seal::Seal;
+use server::store::Store;
+use server::store::machine::Birth;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
+pub const GIB: u64 = 1 << 30;
+
+const SITE: &str = r#"
+name = "lab"
+
+[[network]]
+name = "rack"
+interface = "srv0"
+address = "10.77.0.1/24"
+pool = ["10.77.0.100-10.77.0.199"]
+
+[layout.plain]
+root = { size = "4G", grow = true }
+
+[profile.node]
+image = "debian-12"
+layout = "plain"
+hostname = "node{:02}"
+approve = "untouched"
+
+[[rule]]
+profile = "node"
+"#;
+
+/// One machine and its server.
+pub struct Bench {
+    pub app: App,
+    pub id: MachineId,
+    pub _folder: TempDir,
+}
+
+impl Bench {
+    pub async fn new() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        os_image(&folder);
+        let app = App {
+            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
+            site: Arc::new(Site::parse(SITE).unwrap_or_else(|finding| panic!("{}", finding.message))),
+            images: Images::load(&folder.path().join("images")),
+            authority: Arc::new(Authority::open(folder.path(), "lab").unwrap()),
+            seal: Arc::new(Seal::open(folder.path()).unwrap()),
+            clusters: server::cluster::Clusters::default(),
+        };
+        let birth = Birth { macs: vec![MAC], enrolled: true, ..Birth::default() };
+        let id = MachineId("m-1".into());
+        app.store.machine_born(birth, id.clone(), 1).await.unwrap();
+        Bench { app, id, _folder: folder }
+    }
+
+    pub async fn call(&self, boot: &str, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+        let agent =
+            AgentName { machine: self.id.0.clone(), home: Home::Ram, generation: 0, boot_id: boot.into() };
+        let peer = Peer { address: ([10, 77, 0, 100], 4000).into(), agent: Some(agent) };
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let response = secure(self.app.clone()).layer(axum::Extension(peer)).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// The kind of work that this boot's agent is given, after the server has done what it does by itself.
+    pub async fn task(&self, boot: &str) -> (String, Value) {
+        for _ in 0..5 {
+            pass(&self.app, &self.id).await.unwrap();
+        }
+        let (status, task) = self.call(boot, Method::GET, "/agent/v1/task?wait=0", Value::Null).await;
+        assert!(status.is_success(), "{status} {task}");
+        (task["work"]["kind"].as_str().unwrap_or("nothing").into(), task)
+    }
+
+    /// The RAM agent comes up in a machine with these disks, reads the hardware if it is asked to, and asks for more.
+    pub async fn boots(&self, boot: &str, disks: Vec<Disk>) -> String {
+        self.hello(boot).await;
+        self.works(boot, disks).await
+    }
+
+    pub async fn works(&self, boot: &str, disks: Vec<Disk>) -> String {
+        let (kind, task) = self.task(boot).await;
+        if kind != "inspect" {
+            return kind;
+        }
+        self.reports(&facts(boot, disks)).await;
+        assert_eq!(self.is_done(boot, &task).await, StatusCode::NO_CONTENT);
+        self.task(boot).await.0
+    }
+
+    pub async fn hello(&self, boot: &str) {
+        let hello = json!({ "home": "ram", "boot_id": boot, "generation": 0, "agent_version": "1", "clock_error_ms": 0 });
+        assert_eq!(self.call(boot, Method::POST, "/agent/v1/hello", hello).await.0, StatusCode::OK);
+    }
+
+    pub async fn reports(&self, facts: &Facts) {
+        let (status, body) = self.call(&facts.boot_id, Method::PUT, "/agent/v1/facts", json!(facts)).await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
+    }
+
+    pub async fn is_done(&self, boot: &str, task: &Value) -> StatusCode {
+        let path = format!("/agent/v1/task/{}/outcome", task["id"].as_str().unwrap());
+        self.call(boot, Method::POST, &path, json!({ "outcome": "done" })).await.0
+    }
+
+    pub async fn says(&self, verb: &str, erase_foreign: bool) -> Result<(), String> {
+        let allowed = Allowed { erase_foreign, ..Allowed::default() };
+        let answer = submit(&self.app, "ada", &self.id.0, (verb, allowed)).await;
+        answer.map(drop).map_err(|failure| failure.describe().1)
+    }
+
+    pub async fn state(&self) -> String {
+        self.app.store.machine(&self.id).await.unwrap().state
+    }
+
+    pub async fn why(&self) -> String {
+        let view = self.app.view(&self.id).await.unwrap();
+        let why = server::why::why(&view, None, 1);
+        format!("{}; {}", why.sentence, why.evidence)
+    }
+
+    /// Failed with that reason, and no agent was ever given a plan.
+    pub async fn failed_with_nothing_written(&self, boot: &str, reason: &[&str]) {
+        assert_eq!(self.state().await, "failed");
+        let why = self.why().await;
+        for part in reason {
+            assert!(why.contains(part), "no `{part}` in: {why}");
+        }
+        assert_eq!(self.task(boot).await.0, "nothing");
+        assert!(self.app.store.plan(&self.id, 1).await.unwrap().is_none());
+    }
+}
+
+fn os_image(folder: &TempDir) {
+    let image = folder.path().join("images/debian-12");
+    fs::create_dir_all(&image).unwrap();
+    fs::write(image.join("root"), "r").unwrap();
+    let sha256 = hex::encode(Sha256::digest("r"));
+    let manifest = format!(
+        "name = \"debian-12\"\nversion = \"1\"\nkind = \"os\"\narch = \"x86_64\"\n\
+         [[file]]\nname = \"root\"\nrole = \"root\"\nformat = \"raw\"\nsize = 1\nunpacked = 1\nsha256 = \"{sha256}\"\n\
+         [boot]\nefi = []\nefi_config = \"\"\nbios = \"\"\nkernel_path = \"\"\ninitrd_path = \"\"\n"
+    );
+    fs::write(image.join("manifest.toml"), manifest).unwrap();
+}
+
+/// An empty disk.
+pub fn disk(serial: &str) -> Disk {
+    Disk {
+        name: "sda".into(),
+        model: "SSD".into(),
+        serial: serial.into(),
+        wwn: String::new(),
+        size: 20 * GIB,
+        sector_size: 512,
+        rotational: false,
+        removable: false,
+        read_only: false,
+        transport: Transport::Sata,
+        content: DiskContent::default(),
+        fingerprint: "00".into(),
+    }
+}
+
+pub fn with_data(serial: &str) -> Disk {
+    let signatures = vec!["sda1 ntfs Data".into()];
+    let content = DiskContent { table: Some("mbr".into()), signatures, ..DiskContent::default() };
+    Disk { content, ..disk(serial) }
+}
+
+/// It carries this machine's install of a generation, on a table with this GUID.
+pub fn installed(serial: &str, generation: i64, guid: &str) -> Disk {
+    let identity =
+        Identity { site: "lab".into(), machine: "m-1".into(), hostname: "node01".into(), generation };
+    let (table, signatures) = (Some("gpt".into()), vec!["sda2 vfat EFI".into()]);
+    let content = DiskContent { table, guid: Some(guid.into()), signatures, identity: Some(identity) };
+    Disk { content, ..disk(serial) }
+}
+
+pub fn facts(boot: &str, disks: Vec<Disk>) -> Facts {
+    let port = Interface {
+        name: "eth0".into(),
+        mac: MAC,
+        pci: String::new(),
+        driver: "e1000e".into(),
+        speed: 0,
+        link: true,
+        addresses: Vec::new(),
+    };
+    Facts {
+        boot_id: boot.into(),
+        home: Home::Ram,
+        boot_mode: BootMode::Uefi,
+        kernel: "6.1".into(),
+        firmware: Firmware::default(),
+        system: Product { serial: "SN1".into(), ..Product::default() },
+        board: Product::default(),
+        chassis: Product::default(),
+        uuid: None,
+        cpus: Vec::new(),
+        memory: Memory::default(),
+        disks,
+        interfaces: vec![port],
+        bmc: None,
+        clock_error_ms: 0,
+    }
+}

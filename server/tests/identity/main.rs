@@ -1,0 +1,5 @@
+//! Who a machine is and what of it may be erased, asked of a whole server over its agents' interface.
+
+mod bench;
+mod destruction;
+mod who;
