@@ -96,6 +96,17 @@ pub struct Disk {
     pub fingerprint: String,
 }
 
+impl Disk {
+    /// Whether two reports are of one disk. A kernel that does not tell one of its two numbers contradicts nothing.
+    pub fn is_same(&self, other: &Disk) -> bool {
+        let numbers = [(&self.serial, &other.serial), (&self.wwn, &other.wwn)];
+        let told =
+            numbers.iter().map(|(a, b)| (a.trim(), b.trim())).filter(|(a, b)| !a.is_empty() && !b.is_empty());
+        let mut agree = told.map(|(a, b)| a == b).peekable();
+        agree.peek().is_some() && agree.all(|agrees| agrees)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {

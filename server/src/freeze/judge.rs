@@ -33,7 +33,7 @@ pub fn judge(wanted: &Wanted, disk: &Disk, authorisation: Authorisation) -> Resu
 /// A person's yes is to the disk they saw, with what was on it. Less may be there now, and what this machine
 /// itself has written since; nothing else.
 fn shown(wanted: &Wanted, disk: &Disk) -> Result<(), Refusal> {
-    let same = |d: &&Disk| (&d.serial, &d.wwn, d.size) == (&disk.serial, &disk.wwn, disk.size);
+    let same = |shown: &&Disk| shown.is_same(disk) && shown.size == disk.size;
     let (typed, found) = (wanted.typed(), Box::new(disk.clone()));
     let Some(then) = wanted.shown.iter().find(same) else {
         return Err(Refusal::NotShown { typed, disk: found, shown: wanted.shown.to_vec() });

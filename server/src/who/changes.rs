@@ -43,7 +43,10 @@ fn ports(before: &Facts, now: &Facts) -> Vec<String> {
 
 fn disks(before: &Facts, now: &Facts) -> Vec<String> {
     fn same<'a>(disks: &'a [Disk], disk: &Disk) -> Option<&'a Disk> {
-        disks.iter().find(|d| (&d.serial, &d.wwn, &d.model) == (&disk.serial, &disk.wwn, &disk.model))
+        let nameless = |d: &Disk| d.serial.trim().is_empty() && d.wwn.trim().is_empty();
+        let alike =
+            |d: &Disk| nameless(d) && nameless(disk) && (&d.model, d.size) == (&disk.model, disk.size);
+        disks.iter().find(|d| d.is_same(disk) || alike(d))
     }
     let mut all = Vec::new();
     for disk in &before.disks {

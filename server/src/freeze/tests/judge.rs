@@ -124,6 +124,11 @@ fn a_yes_is_to_what_was_on_the_disk_then() {
     let mut renamed = Disk { name: "sdb".into(), ..used() };
     renamed.content.signatures = vec!["sdb1 ntfs Data".into()];
     chosen(then(used(), renamed, &[]), "S-sda");
+    // Nor does every kernel tell both of a disk's numbers.
+    let (one, both) = (used(), Disk { wwn: "naa.5000".into(), ..used() });
+    chosen(then(one.clone(), both.clone(), &[]), "S-sda");
+    chosen(then(both.clone(), one, &[]), "S-sda");
+    assert!(then(both.clone(), Disk { wwn: "naa.6000".into(), ..both }, &[]).freeze().is_err());
     chosen(then(disk("sda"), with_identity("lab", "m-1", 2), &[]), "S-sda");
     chosen(then(disk("sda"), half_written("g-2"), &["g-1", "g-2"]), "S-sda");
     assert!(then(disk("sda"), half_written("g-9"), &["g-1", "g-2"]).freeze().is_err());
