@@ -142,7 +142,7 @@ async fn a_cut_before_the_layout_is_verified_is_repeated_with_the_same_plan() {
         assert_eq!(task["work"]["hash"], json!(plan.hash()));
     }
     let verified = Event::LayoutVerified { generation: 1 };
-    bench.app.store.submit(&bench.id, verified, "agent", 1).await.unwrap();
+    bench.app.store.submit(&bench.id, verified, "agent", server::clock::now()).await.unwrap();
     assert_eq!(
         bench.boots("b4", vec![]).await,
         "install",
