@@ -25,8 +25,8 @@ use crate::machine::{
 use crate::order::Order;
 use crate::routes::operator;
 use crate::tombstone::Tombstone;
-use crate::wipe::{WipePreview, WipeWish};
 use crate::who::{MergeInto, Rename, Split};
+use crate::wipe::{WipePreview, WipeWish};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -22,6 +22,6 @@ pub mod task;
 pub mod tombstone;
 pub mod trace;
 pub mod wait;
-pub mod wipe;
 pub mod who;
+pub mod wipe;
 pub mod words;
