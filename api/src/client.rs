@@ -14,16 +14,17 @@ use crate::cluster::{
     KubeconfigRequest, Retyped,
 };
 use crate::id::Mac;
-use crate::image::Manifest;
+use crate::image::{FileCheck, Manifest};
 use crate::import::{ImportRow, Imported};
 use crate::label::LabelChange;
 use crate::lease::LeaseView;
 use crate::machine::{
     Allowed, Erasure, ErrorBody, EventQuery, LogEntry, Machine, MachineDetail, MachineEvent, Page,
-    ProfileView, Reservation, Why,
+    ProfileSettings, ProfileView, Reservation, Why,
 };
 use crate::order::Order;
 use crate::routes::operator;
+use crate::site::{SiteApplied, SiteText};
 use crate::tombstone::Tombstone;
 use crate::who::{MergeInto, Rename, Split};
 use crate::wipe::{WipePreview, WipeWish};
@@ -122,6 +123,7 @@ impl Client {
         let url = format!("{}{path}", self.base);
         let request = self.http.put(&url).timeout(Duration::from_secs(3600));
         let request = request.header(reqwest::header::CONTENT_LENGTH, size).body(file);
+        let request = self.token.iter().fold(request, |request, token| request.bearer_auth(token));
         let response =
             request.send().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
         if response.status().is_success() { Ok(()) } else { Err(refusal(response).await) }
@@ -229,6 +231,51 @@ impl Client {
 
     pub async fn images(&self) -> Result<Vec<Manifest>, Error> {
         self.get(operator::IMAGES).await
+    }
+
+    pub async fn profile(&self, name: &str) -> Result<ProfileSettings, Error> {
+        self.get(&operator::profile(name)).await
+    }
+
+    pub async fn image(&self, name: &str) -> Result<Manifest, Error> {
+        self.get(&operator::image(name)).await
+    }
+
+    /// Takes as long as the server needs to read all of it.
+    pub async fn image_verify(&self, name: &str) -> Result<Vec<FileCheck>, Error> {
+        self.ask(&operator::image_verb(name, "verify"), &()).await
+    }
+
+    pub async fn image_file(
+        &self,
+        image: &str,
+        file: &str,
+        bytes: impl Into<reqwest::Body>,
+        size: u64,
+    ) -> Result<(), Error> {
+        self.upload(&operator::image_file(image, file), bytes, size).await
+    }
+
+    pub async fn image_import(&self, name: &str) -> Result<Manifest, Error> {
+        self.ask(&operator::image_verb(name, "import"), &()).await
+    }
+
+    pub async fn image_delete(&self, name: &str) -> Result<(), Error> {
+        self.call::<()>(Method::DELETE, &operator::image(name), None::<&()>).await.map(drop)
+    }
+
+    pub async fn site(&self) -> Result<SiteText, Error> {
+        self.get(operator::SITE).await
+    }
+
+    pub async fn site_apply(&self, text: String) -> Result<SiteApplied, Error> {
+        let url = format!("{}{}", self.base, operator::SITE);
+        let request = self.http.put(&url).body(text);
+        let request = self.token.iter().fold(request, |request, token| request.bearer_auth(token));
+        let response =
+            request.send().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
+        let answer = read(url.clone(), response).await?;
+        answer.ok_or_else(|| Error::Garbled { url, cause: "an empty answer".into() })
     }
 
     /// `dry_run`: only says what would happen.

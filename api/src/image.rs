@@ -68,6 +68,16 @@ pub struct Bootloader {
     pub initrd_path: String,
 }
 
+/// What a reading of one file found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCheck {
+    pub name: String,
+    /// Bytes that it should have.
+    pub size: u64,
+    /// None where it is what the manifest says.
+    pub problem: Option<String>,
+}
+
 impl Manifest {
     /// The first file with a role is the one that is used.
     pub fn file(&self, role: FileRole) -> Option<&ImageFile> {

@@ -17,6 +17,7 @@ pub mod machine;
 pub mod order;
 pub mod plan;
 pub mod routes;
+pub mod site;
 pub mod state;
 pub mod task;
 pub mod tombstone;

@@ -1,5 +1,6 @@
 //! A machine as operators see it: what the API answers, the CLI prints and the pages show.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -193,8 +194,14 @@ pub struct Why {
     pub state: State,
     pub sentence: String,
     pub evidence: String,
+    /// The entry of the table of causes that explains it: docs/causes.md.
+    #[serde(default)]
+    pub entry: String,
     /// What usually lies behind it; empty where nothing stands out.
     pub cause: String,
+    /// What to do; empty where nothing has to be done.
+    #[serde(default)]
+    pub todo: String,
 }
 
 /// What an operator allows or vouches for beyond a verb itself.
@@ -227,6 +234,13 @@ pub struct ProfileView {
     pub hostname: String,
     pub consoles: Vec<String>,
     pub machines: i64,
+}
+
+/// A profile with all that it leads to, by the names of the site file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileSettings {
+    pub name: String,
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What every refused or failed call answers with.

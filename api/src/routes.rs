@@ -52,6 +52,8 @@ pub mod operator {
     pub const CLUSTERS: &str = "/api/v1/clusters";
     /// GET: an Identity.
     pub const IDENTITY: &str = "/api/v1/identity";
+    /// GET: a SiteText; PUT the text of a new one: a SiteApplied, or 422 with a line for each error.
+    pub const SITE: &str = "/api/v1/site";
     /// POST ImportRows, `?dry_run=true` only asks: an Imported, or 422 with a line for each problem.
     pub const IMPORT: &str = "/api/v1/import";
     /// GET: a Page of LeaseViews, in the order of their addresses.
@@ -109,6 +111,26 @@ pub mod operator {
     pub fn kubeconfig(cluster: &str) -> String {
         format!("{CLUSTERS}/{cluster}/kubeconfig")
     }
+    /// GET: a ProfileSettings.
+    pub fn profile(name: &str) -> String {
+        format!("{PROFILES}/{name}")
+    }
+
+    /// GET: a Manifest; DELETE.
+    pub fn image(name: &str) -> String {
+        format!("{IMAGES}/{name}")
+    }
+
+    /// POST: verify answers FileChecks, import takes in the files that were PUT before: a Manifest.
+    pub fn image_verb(name: &str, verb: &str) -> String {
+        format!("{IMAGES}/{name}/{verb}")
+    }
+
+    /// PUT the bytes of a file.
+    pub fn image_file(name: &str, file: &str) -> String {
+        format!("{IMAGES}/{name}/files/{file}")
+    }
+
     /// POST a LabelChange: the Machine.
     pub fn labels(reference: &str) -> String {
         format!("{MACHINES}/{reference}/labels")

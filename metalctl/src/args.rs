@@ -13,14 +13,14 @@ use clap_complete::Shell;
 
 use self::cluster::ClusterVerb;
 use self::machine::MachineVerb;
-use self::site::{EventVerb, LeaseVerb};
+use self::site::{EventVerb, LeaseVerb, SiteVerb};
 
 /// Sees and steers the machines of a metald server.
 #[derive(Debug, Parser)]
 #[command(name = "metalctl", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 server unreachable, \
     4 nothing of that name or several, 5 the wait ended in `failed`, 6 the wait took too long, \
-    7 the cluster is not healthy")]
+    7 the cluster is not healthy, 8 there are differences")]
 pub struct Args {
     /// Print the API's own JSON
     #[arg(long, global = true)]
@@ -71,6 +71,11 @@ pub enum Noun {
         #[command(subcommand)]
         verb: ImageVerb,
     },
+    /// The site file
+    Site {
+        #[command(subcommand)]
+        verb: SiteVerb,
+    },
     /// What happened to machines
     Event {
         #[command(subcommand)]
@@ -94,12 +99,29 @@ pub enum Noun {
 pub enum ProfileVerb {
     /// All profiles
     List,
+    /// A profile with all that it leads to: layout, disk rule, cluster
+    Show { profile: String },
+    /// What two profiles have different; ends with 8 where there is something
+    Diff { one: String, other: String },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum ImageVerb {
     /// All images
     List,
+    /// An image with its files
+    Show { image: String },
+    /// Read images again and compare them with their digests; all of them where none is named
+    Verify { images: Vec<String> },
+    /// Bring a folder, as `images/build` makes it, to the server
+    Import { folder: PathBuf },
+    /// Delete an image that no profile names
+    Delete {
+        image: String,
+        /// Without asking
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[cfg(test)]
@@ -140,6 +162,8 @@ mod tests {
             "machine export -l zone=a",
             "machine label node07 node08 --set zone=a --set gpu- --yes",
             "machine retry node07",
+            "machine approve node0* --yes --erase-foreign",
+            "machine retry --state failed --yes --wait",
             "machine hold node0* --yes",
             "machine release --all",
             "machine hold node07",
@@ -160,6 +184,15 @@ mod tests {
             "machine rename node07 node08",
             "profile list",
             "image list --server https://10.77.0.1:8443",
+            "profile show worker",
+            "profile diff worker gpu",
+            "image show debian-12",
+            "image verify debian-12 ram",
+            "image verify",
+            "image import /srv/images/debian-12",
+            "image delete debian-11 --yes",
+            "site show",
+            "site apply site.toml",
             "event list --machine node07 --refused --limit 5 --since 2026-11-24T08:00:00Z",
             "event follow --json",
             "lease list",

@@ -11,6 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render;
+use crate::several::counted;
 
 /// Shows what would be erased and asks; answers the machine's id, so that what was shown is what is meant
 /// even when a name moves on in the meantime.
@@ -30,7 +31,20 @@ pub async fn erasure(
     Ok(machine.id)
 }
 
-/// The same for several machines, and one answer.
+/// The same for several machines; whoever types their number has looked at them.
+pub async fn several(
+    client: &Client,
+    io: &mut Io<'_>,
+    machines: &[Machine],
+    consent: Consent,
+) -> Result<(), Failure> {
+    for machine in machines {
+        show(client, io, machine, consent).await?;
+    }
+    if consent.yes { Ok(()) } else { counted(io, machines.len(), "approve") }
+}
+
+/// All machines of a profile that are installed anew, and one answer.
 pub async fn erasures(
     client: &Client,
     io: &mut Io<'_>,

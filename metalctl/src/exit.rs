@@ -19,6 +19,8 @@ pub enum Exit {
     TimedOut = 6,
     /// Something is wrong with the cluster.
     Unhealthy = 7,
+    /// What was compared is not the same.
+    Differs = 8,
 }
 
 impl From<Exit> for ExitCode {

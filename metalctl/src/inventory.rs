@@ -7,7 +7,7 @@ use api::import::{Imported, Problem, contradictions};
 use api::label::LabelChange;
 use api::state::State;
 
-use crate::args::select::{Listed, Marking, Selection};
+use crate::args::select::{Listed, Marking, Selection, Sure};
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::roster::{self, Mapping};
@@ -101,7 +101,7 @@ pub async fn export(client: &Client, io: &mut Io<'_>, listed: &Listed) -> Result
 pub async fn label(
     client: &Client,
     io: &mut Io<'_>,
-    selection: &Selection,
+    (selection, sure): (&Selection, Sure),
     markings: Vec<Marking>,
 ) -> Result<Exit, Failure> {
     let mut change = LabelChange::default();
@@ -112,6 +112,6 @@ pub async fn label(
         }
     }
     let machines = several::selected(client, selection).await?;
-    several::confirm(io, &machines, selection, "label")?;
+    several::confirm(io, &machines, (selection, sure), "label")?;
     several::each(io, &machines, async |machine| client.label(&machine.id.0, &change).await).await
 }

@@ -24,6 +24,7 @@ pub mod roster;
 pub mod select;
 pub mod service;
 pub mod several;
+pub mod site;
 pub mod sse;
 pub mod watch;
 pub mod who;
@@ -31,7 +32,7 @@ pub mod who;
 use clap::CommandFactory;
 
 use crate::args::machine::MachineVerb;
-use crate::args::{Args, ImageVerb, Noun, ProfileVerb};
+use crate::args::{Args, Noun};
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 
@@ -49,8 +50,9 @@ async fn dispatch(args: Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match args.noun {
         Noun::Machine { verb } => machine_verb(verb, &connection.client()?, io).await,
         Noun::Cluster { verb } => cluster::run(verb, &connection.client()?, io).await,
-        Noun::Profile { verb: ProfileVerb::List } => profile::list(&connection.client()?, io).await,
-        Noun::Image { verb: ImageVerb::List } => image::list(&connection.client()?, io).await,
+        Noun::Profile { verb } => profile::run(verb, &connection.client()?, io).await,
+        Noun::Image { verb } => image::run(verb, &connection.client()?, io).await,
+        Noun::Site { verb } => site::run(verb, &connection.client()?, io).await,
         Noun::Event { verb } => event::run(verb, &connection.client()?, io).await,
         Noun::Lease { verb } => lease::run(verb, &connection.client()?, io).await,
         Noun::Man { folder } => {
@@ -78,8 +80,8 @@ async fn machine_verb(
         MachineVerb::Watch => watch::watch(client, io).await,
         MachineVerb::Why { machine } => machine::why(client, io, &machine).await,
         MachineVerb::Logs { machine, attempt } => machine::logs(client, io, &machine, attempt).await,
-        MachineVerb::Approve { machine, consent, waiting } => {
-            machine::approve(client, io, &machine, consent, waiting).await
+        MachineVerb::Approve { selection, consent, waiting } => {
+            machine::approve(client, io, &selection, consent, waiting).await
         }
         MachineVerb::Reprovision { machine: Some(machine), consent, leaving, waiting, .. } => {
             machine::reprovision(client, io, &machine, (consent, leaving), waiting).await
@@ -87,12 +89,16 @@ async fn machine_verb(
         MachineVerb::Reprovision { consent, leaving, rolling, waiting, .. } => {
             rolling::reprovision(client, io, rolling, (consent, leaving), waiting.timeout).await
         }
-        MachineVerb::Retry { machine, waiting } => machine::retry(client, io, &machine, waiting).await,
         MachineVerb::Service(verb) => service::run(verb, client, io).await,
-        MachineVerb::Hold { selection } => machine::plain(client, io, &selection, "hold").await,
-        MachineVerb::Release { selection } => machine::plain(client, io, &selection, "release").await,
-        MachineVerb::Label { selection, markings } => {
-            inventory::label(client, io, &selection, markings).await
+        MachineVerb::Retry { selection, sure, waiting } => {
+            machine::retry(client, io, (&selection, sure), waiting).await
+        }
+        MachineVerb::Hold { selection, sure } => machine::plain(client, io, (&selection, sure), "hold").await,
+        MachineVerb::Release { selection, sure } => {
+            machine::plain(client, io, (&selection, sure), "release").await
+        }
+        MachineVerb::Label { selection, sure, markings } => {
+            inventory::label(client, io, (&selection, sure), markings).await
         }
         MachineVerb::Import { file, mappings, dry_run } => {
             inventory::import(client, io, &file, &mappings, dry_run).await

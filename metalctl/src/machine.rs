@@ -1,11 +1,11 @@
 //! The verbs of `metalctl machine`, but for `watch`.
 
-use api::client::Client;
+use api::client::{Client, Error};
 use api::machine::{Allowed, Machine};
 use api::state::State;
 
 use crate::args::machine::{Consent, Leaving, Waiting};
-use crate::args::select::{Listed, Selection};
+use crate::args::select::{Listed, Selection, Sure};
 use crate::clock::now;
 use crate::confirm;
 use crate::exit::{Exit, Failure};
@@ -75,14 +75,20 @@ pub async fn logs(
 pub async fn approve(
     client: &Client,
     io: &mut Io<'_>,
-    machine: &str,
+    selection: &Selection,
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, (consent, None)).await?;
+    let machines = several::selected(client, selection).await?;
+    match machines.as_slice() {
+        [one] if selection.is_one() => {
+            confirm::erasure(client, io, &one.id.0, (consent, None)).await?;
+        }
+        several => confirm::several(client, io, several, consent).await?,
+    }
     let allowed = Allowed { erase_foreign: consent.erase_foreign, ..Allowed::default() };
-    let changed = client.verb_with(&id.0, "approve", allowed).await?;
-    told(client, io, &changed, waiting).await
+    let verb = async |machine: &Machine| client.verb_with(&machine.id.0, "approve", allowed).await;
+    told_each(client, io, &machines, waiting, verb).await
 }
 
 pub async fn reprovision(
@@ -100,23 +106,44 @@ pub async fn reprovision(
 pub async fn retry(
     client: &Client,
     io: &mut Io<'_>,
-    machine: &str,
+    (selection, sure): (&Selection, Sure),
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let changed = client.verb(&path_segment(machine)?, "retry").await?;
-    told(client, io, &changed, waiting).await
+    let machines = several::selected(client, selection).await?;
+    several::confirm(io, &machines, (selection, sure), "retry")?;
+    let verb = async |machine: &Machine| client.verb(&machine.id.0, "retry").await;
+    told_each(client, io, &machines, waiting, verb).await
 }
 
 /// A verb that needs nothing but its name.
 pub async fn plain(
     client: &Client,
     io: &mut Io<'_>,
-    selection: &Selection,
+    (selection, sure): (&Selection, Sure),
     verb: &'static str,
 ) -> Result<Exit, Failure> {
     let machines = several::selected(client, selection).await?;
-    several::confirm(io, &machines, selection, verb)?;
+    several::confirm(io, &machines, (selection, sure), verb)?;
     several::each(io, &machines, async |machine| client.verb(&machine.id.0, verb).await).await
+}
+
+/// Does it to each; with `--wait` all of them are on their way before the first is followed.
+async fn told_each(
+    client: &Client,
+    io: &mut Io<'_>,
+    machines: &[Machine],
+    waiting: Waiting,
+    verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
+) -> Result<Exit, Failure> {
+    if !waiting.wait {
+        return several::each(io, machines, verb).await;
+    }
+    let (started, refused) = several::run(machines, verb).await?;
+    let mut exit = Exit::Done;
+    for machine in &started {
+        exit = follow::to_the_end(client, io, machine, waiting.timeout).await?;
+    }
+    several::refusals(machines.len(), refused).map_or(Ok(exit), Err)
 }
 
 /// What a person's words mean to the server.

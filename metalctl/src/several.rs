@@ -3,7 +3,7 @@
 use api::client::{Client, Error};
 use api::machine::Machine;
 
-use crate::args::select::{Filter, Listed, Selection};
+use crate::args::select::{Filter, Listed, Selection, Sure};
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
@@ -51,11 +51,10 @@ async fn chosen(
 pub fn confirm(
     io: &mut Io<'_>,
     machines: &[Machine],
-    selection: &Selection,
+    (selection, sure): (&Selection, Sure),
     verb: &str,
 ) -> Result<(), Failure> {
-    let named = selection.machines.len() == 1 && machines.len() == 1 && !is_pattern(&selection.machines[0]);
-    if selection.yes || named {
+    if sure.yes || selection.is_one() {
         return Ok(());
     }
     io.say(&render::list::machines(machines, now(), None, io.talk_paint()))?;
@@ -79,21 +78,34 @@ pub fn counted(io: &mut Io<'_>, count: usize, verb: &str) -> Result<(), Failure>
     Err(Failure::new(Exit::Refused, format!("`{typed}` is not {count}: nothing was done"), hint))
 }
 
-/// Does it to each and tells what became of it. One that is refused does not keep the others from it.
+/// Does it to each and tells what became of it.
 pub async fn each(
     io: &mut Io<'_>,
     machines: &[Machine],
     verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
 ) -> Result<Exit, Failure> {
+    let (done, refused) = run(machines, verb).await?;
+    match (io.json, machines, done.as_slice()) {
+        (true, [_], [one]) => io.json(one)?,
+        (true, ..) => io.json(&done)?,
+        (false, ..) => {
+            for changed in &done {
+                io.data(&render::list::line(changed, now(), io.paint()))?;
+            }
+        }
+    }
+    refusals(machines.len(), refused).map_or(Ok(Exit::Done), Err)
+}
+
+/// What became of each, and why of some nothing did: one that is refused does not keep the others from it.
+pub async fn run(
+    machines: &[Machine],
+    verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
+) -> Result<(Vec<Machine>, Vec<Failure>), Failure> {
     let (mut done, mut refused) = (Vec::new(), Vec::new());
     for machine in machines {
         match verb(machine).await {
-            Ok(changed) => {
-                if !io.json {
-                    io.data(&render::list::line(&changed, now(), io.paint()))?;
-                }
-                done.push(changed);
-            }
+            Ok(changed) => done.push(changed),
             // A server that is gone, or does not know us, is so for all of them.
             Err(error @ (Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. })) => {
                 return Err(error.into());
@@ -101,22 +113,15 @@ pub async fn each(
             Err(error) => refused.push(Failure::from(error)),
         }
     }
-    match (io.json, machines, done.as_slice()) {
-        (false, ..) => {}
-        (true, [_], [one]) => io.json(one)?,
-        (true, ..) => io.json(&done)?,
+    Ok((done, refused))
+}
+
+/// Several refusals told as one.
+pub fn refusals(of: usize, mut refused: Vec<Failure>) -> Option<Failure> {
+    if refused.len() < 2 {
+        return refused.pop();
     }
-    match refused.len() {
-        0 => Ok(Exit::Done),
-        1 => Err(refused.remove(0)),
-        count => {
-            let messages: Vec<String> = refused.into_iter().map(|failure| failure.message).collect();
-            let message = format!("{count} of {}:\n{}", machines.len(), messages.join("\n"));
-            Err(Failure::new(
-                Exit::Refused,
-                message,
-                "the others are done; `metalctl machine why` explains each",
-            ))
-        }
-    }
+    let messages: Vec<&str> = refused.iter().map(|failure| failure.message.as_str()).collect();
+    let message = format!("{} of {of}:\n{}", refused.len(), messages.join("\n"));
+    Some(Failure::new(Exit::Refused, message, "the others are done; `metalctl machine why` explains each"))
 }

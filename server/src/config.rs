@@ -8,6 +8,7 @@ mod network;
 mod place;
 mod quantity;
 mod rules;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,9 @@ pub struct Site {
     /// In the order of the file: the first that matches gives the profile.
     pub rules: Vec<Rule>,
     pub clusters: BTreeMap<String, Cluster>,
+    /// As it was read, and from where; None where it was no file.
+    pub text: String,
+    pub path: Option<PathBuf>,
     places: Places,
 }
 
@@ -191,7 +195,7 @@ impl Site {
             message: format!("cannot read the site file: {error}"),
             hint: Some(format!("`metald init --output {}` writes one", path.display())),
         })?;
-        Site::parse(&text)
+        Ok(Site { path: Some(path.into()), ..Site::parse(&text)? })
     }
 
     /// The network that an address belongs to.

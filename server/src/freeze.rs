@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::config::Profile;
 
 pub use cut::smallest_disk;
-pub use refusal::Refusal;
+pub use refusal::{Foreign, Refusal};
 
 /// An install that is wanted.
 #[derive(Clone, Copy, Debug)]

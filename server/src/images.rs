@@ -1,6 +1,8 @@
 //! The images folder: one folder each, a manifest and the files that it names. A broken image is left
 //! out with a reason, so that it cannot keep the others from booting machines.
 
+mod shelf;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use api::image::{FileRole, ImageFile, ImageKind, Manifest};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+
+pub use shelf::ShelfError;
 
 /// The images as they were last loaded; clones share them.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 //! and the store. Shells are thin; decisions are plain functions over values.
 
 pub mod app;
+mod apply;
 pub mod backup;
 pub mod boot;
 pub mod ca;

@@ -33,6 +33,12 @@ pub struct Desk {
 
 const SITE: &str = r#"name = "lab"
 
+[[network]]
+name = "rack"
+interface = "lo"
+address = "10.77.0.1/24"
+pool = ["10.77.0.100-10.77.0.199"]
+
 [layout.plain]
 root = { size = "4G", grow = true }
 
@@ -43,6 +49,11 @@ hostname = "node{:02}"
 approve = "person"
 authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Fz1T6dVqZ0yq3Vq8kq0o7mC2yqk0n3mJwq7p6Zc1d ops"]
 disk = { min_size = "8G", kind = "ssd" }
+
+[profile.spare]
+image = "debian-12"
+layout = "plain"
+hostname = "spare{:02}"
 
 [cluster.prod]
 kubernetes = "1.36"
@@ -79,13 +90,15 @@ impl Desk {
         fs::create_dir_all(&image)?;
         fs::write(image.join("manifest.toml"), MANIFEST)?;
         fs::write(image.join("root.ext4.zst"), "")?;
+        let site = folder.path().join("site.toml");
+        fs::write(&site, SITE)?;
         fs::write(folder.path().join("operator.token"), format!("{TOKEN}\n"))?;
         let store = Store::open(&format!("sqlite://{}", folder.path().join("metald.db").display())).await?;
         store.cluster_declare(vec!["prod".into()], server::clock::now()).await?;
         store.token_add(boot::hash(TOKEN), "operator".into(), "token", 0, None).await?;
         let app = App {
             store: store.clone(),
-            site: Arc::new(Site::parse(SITE).map_err(|finding| anyhow::anyhow!(finding.message))?),
+            site: Arc::new(Site::read(&site).map_err(|finding| anyhow::anyhow!(finding.message))?),
             images: Images::load(&folder.path().join("images")),
             authority: Arc::new(Authority::open(folder.path(), "lab")?),
             seal: Arc::new(Seal::open(folder.path())?),

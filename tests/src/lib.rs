@@ -3,6 +3,7 @@
 pub mod chromium;
 pub mod desk;
 pub mod kube;
+pub mod operator;
 pub mod server;
 pub mod ssh;
 pub mod stage;

@@ -1,7 +1,7 @@
 //! `metalctl` as an operator types it, against a server: what goes to which stream, and the exit codes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +11,7 @@ use api::machine::{Machine, MachineDetail};
 use api::state::{Home, State};
 use server::store::Claim;
 use tests::desk::Desk;
-use tests::server::program;
+use tests::operator::{Said, command, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verbs_exit_codes_and_streams() -> Result<()> {
@@ -212,25 +212,4 @@ impl Waiting {
         let out = String::from_utf8_lossy(&stdout).into_owned();
         Ok(Said { code: status.code().unwrap_or(-1), out, err })
     }
-}
-
-#[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn run(desk: &Desk, line: &str) -> Result<Said> {
-    let Output { status, stdout, stderr } = command(desk, line)?.output()?;
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Said { code: status.code().unwrap_or(-1), out: text(&stdout), err: text(&stderr) })
-}
-
-fn command(desk: &Desk, line: &str) -> Result<Command> {
-    let mut command = Command::new(program("metalctl")?);
-    command.env("METALCTL_SERVER", desk.url("")).env("METALCTL_CA", desk.folder.path().join("ca.pem"));
-    command.env("METALCTL_TOKEN_FILE", desk.folder.path().join("operator.token"));
-    command.args(line.split(' ')).stdin(Stdio::null());
-    Ok(command)
 }

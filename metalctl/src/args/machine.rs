@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::id::{Hostname, Mac};
 use clap::Subcommand;
 
-use super::select::{Listed, Marking, Selection};
+use super::select::{Listed, Marking, Selection, Sure};
 use super::service::ServiceVerb;
 use crate::roster::Mapping;
 
@@ -31,8 +31,8 @@ pub enum MachineVerb {
     Watch,
     /// Allow the erasure that an install means
     Approve {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -53,8 +53,10 @@ pub enum MachineVerb {
     },
     /// Try the failed step again
     Retry {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
         #[command(flatten)]
         waiting: Waiting,
     },
@@ -64,16 +66,22 @@ pub enum MachineVerb {
     Hold {
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// End a hold
     Release {
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// Give labels to machines, or take them away
     Label {
         #[command(flatten)]
         selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
         /// KEY=VALUE or KEY gives it, KEY- takes it away
         #[arg(long = "set", value_name = "LABEL", required = true, allow_hyphen_values = true)]
         markings: Vec<Marking>,

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use api::label::{is_key, is_value};
 use api::state::State;
 
+use crate::select::is_pattern;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Selection")]
 pub struct Filter {
@@ -38,6 +40,17 @@ pub struct Selection {
     /// All machines
     #[arg(long, conflicts_with_all = ["machines", "labels", "state"])]
     pub all: bool,
+}
+
+impl Selection {
+    /// One machine, by a name of its own: whoever typed that has said which.
+    pub fn is_one(&self) -> bool {
+        matches!(self.machines.as_slice(), [one] if !is_pattern(one))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Sure {
     /// Do it to several machines without asking
     #[arg(long)]
     pub yes: bool,

@@ -1,11 +1,23 @@
-//! What can be typed about events and leases.
+//! What can be typed about the site: its file, its events and its leases.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use api::id::Mac;
 use clap::Subcommand;
 
 use super::machine::moment;
+
+#[derive(Debug, Subcommand)]
+pub enum SiteVerb {
+    /// The site file, as the server read it
+    Show,
+    /// Check a site file and put it in the place of the server's
+    Apply {
+        /// `-` reads from standard input
+        file: PathBuf,
+    },
+}
 
 #[derive(Debug, Subcommand)]
 pub enum EventVerb {

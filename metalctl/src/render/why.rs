@@ -24,8 +24,10 @@ pub fn machine(why: &Why, detail: &MachineDetail, now: i64, paint: Paint) -> Str
     if let Some(newest) = detail.attempts.first() {
         text += &format!("\n{}", trace::attempt(newest, now, paint));
     }
-    if !why.cause.is_empty() {
-        text += &format!("\n{} {}\n", paint.bold("hint:"), clean(&why.cause));
+    for (name, words) in [("cause:", &why.cause), ("do:", &why.todo)] {
+        if !words.is_empty() {
+            text += &format!("\n{} {}\n", paint.bold(name), clean(words));
+        }
     }
     text
 }

@@ -24,7 +24,7 @@ impl Site {
         let typed = toml::Deserializer::parse(text).map_err(|error| finding(text, "", &error))?;
         let typed: SiteFile = serde_path_to_error::deserialize(typed)
             .map_err(|error| finding(text, &error.path().to_string(), error.inner()))?;
-        Ok(typed.into_site(Places::of(text)))
+        Ok(typed.into_site(text))
     }
 }
 
@@ -150,7 +150,7 @@ fn half_a_gibibyte() -> u64 {
 }
 
 impl SiteFile {
-    fn into_site(self, places: Places) -> Site {
+    fn into_site(self, text: &str) -> Site {
         Site {
             name: self.name,
             unknown: self.unknown,
@@ -174,7 +174,9 @@ impl SiteFile {
                 .into_iter()
                 .map(|(name, c)| (name.clone(), Cluster { name, ..c }))
                 .collect(),
-            places,
+            text: text.into(),
+            path: None,
+            places: Places::of(text),
         }
     }
 }

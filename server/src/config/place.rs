@@ -26,6 +26,13 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// In one line, without the file's name.
+    pub fn sentence(&self) -> String {
+        let place = if self.line > 0 { format!("line {}: ", self.line) } else { String::new() };
+        let hint = self.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{place}{}{hint}", self.message)
+    }
+
     /// As a compiler would print it.
     pub fn at(&self, path: &Path) -> String {
         let word = match self.severity {

@@ -1,5 +1,6 @@
 //! What operators ask and want: `/api/v1`, with a bearer token.
 
+mod catalogue;
 pub mod cluster;
 mod identity;
 mod inventory;
@@ -52,6 +53,7 @@ pub fn routes() -> Router<App> {
         .merge(cluster::routes())
         .merge(inventory::routes())
         .merge(identity::routes())
+        .merge(catalogue::routes())
 }
 
 /// Whoever holds the token.
