@@ -104,7 +104,7 @@ fn name(known: &Known) -> &str {
 
 fn change(row: &ImportRow, owner: Option<&Known>) -> Change {
     let position = row.rack.clone().zip(row.unit).map(|(rack, unit)| Position { rack, unit });
-    let before = owner.and_then(|owner| owner.uplink.clone()).unwrap_or(Uplink::default());
+    let before = owner.and_then(|owner| owner.uplink.clone()).unwrap_or_default();
     let uplink = Uplink {
         switch: row.switch.clone().unwrap_or(before.switch),
         port: row.port.clone().unwrap_or(before.port),
