@@ -141,7 +141,7 @@ async fn told_each(
     let (started, refused) = several::run(machines, verb).await?;
     let mut exit = Exit::Done;
     for machine in &started {
-        exit = follow::to_the_end(client, io, machine, waiting.timeout).await?;
+        exit = follow::to_the_end(client, io, machine, waiting.timeout, &[State::Active]).await?;
     }
     several::refusals(machines.len(), refused).map_or(Ok(exit), Err)
 }

@@ -147,6 +147,10 @@ causes! {
         "`metalctl machine logs NAME` has the program's last words; a dying disk is the usual cause.";
     WrongHome "wrong-home": "An agent was given work for the other home: a disk agent never writes tables.",
         "`metalctl machine retry NAME`; if it comes again, report it with its logs.";
+    EraseFailed "erase-failed": "A disk did not erase: it refused the command, or what was erased is still there.",
+        "`metalctl machine logs NAME` names the disk; erase it elsewhere or destroy it. It stays out of service until then.";
+    RescueKeys "rescue-keys": "No SSH key was named, so nobody could log in.",
+        "Give the key with the verb, or put authorized_keys into its profile.";
     SlowInspection "slow-inspection": "The agent is there and its inspection does not end: a disk or controller that does not answer.",
         "`metalctl machine logs NAME` shows where it stopped.";
     SlowPartitioning "slow-partitioning": "Table and file systems take seconds on a healthy disk.",

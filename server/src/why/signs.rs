@@ -43,6 +43,11 @@ pub const SIGNS: &[(&str, Cause)] = &[
     ("the control plane did not come up in time", Cause::JoinTimeout),
     ("kubeadm failed", Cause::JoinOther),
     // Of the agent that writes.
+    ("what was erased at byte", Cause::EraseFailed),
+    ("blkid still finds", Cause::EraseFailed),
+    ("cannot write zeros", Cause::EraseFailed),
+    ("the controller refused the command", Cause::EraseFailed),
+    ("nobody could log in", Cause::RescueKeys),
     ("no disk here is", Cause::DiskGone),
     ("disks here are", Cause::DiskGone),
     ("is planned with", Cause::DiskGone),
