@@ -15,6 +15,9 @@ use crate::ca::CA_PEM;
 use crate::config::Site;
 use crate::{clock, store};
 
+/// A file of the state folder that is as old as the newest backup, for monitoring.
+pub const STAMP: &str = ".backup";
+
 /// Writes the file, and says in words what is in it.
 pub async fn backup(file: &Path, config: &Path, database: Option<String>) -> Result<String> {
     if file.exists() {
@@ -49,6 +52,7 @@ pub async fn backup(file: &Path, config: &Path, database: Option<String>) -> Res
     out.as_file().sync_all()?;
     out.persist_noclobber(file).with_context(|| format!("cannot write {}", file.display()))?;
     File::open(folder)?.sync_all()?;
+    fs::write(state.join(STAMP), "").with_context(|| format!("cannot write into {}", state.display()))?;
     Ok(said(file, files, sqlite.is_some()))
 }
 

@@ -161,6 +161,13 @@ pub fn private_folder(path: &Path) -> Result<()> {
     make().with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
+/// When a certificate ends, in seconds since 1970.
+pub fn ends(pem: &str) -> Option<i64> {
+    let der = der_of(pem)?;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&der).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 fn der_of(pem: &str) -> Option<Vec<u8>> {
     let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
     Some(block.contents)
@@ -192,6 +199,8 @@ mod tests {
         let authority = Authority::open(folder.path(), "lab").unwrap();
         let again = Authority::open(folder.path(), "lab").unwrap();
         assert_eq!(authority.sha256, again.sha256, "it is made once");
+        let (server, _) = authority.server_certificate(&[], &[], 1_790_000_000).unwrap();
+        assert_eq!(ends(&server), Some(1_790_000_000 + 397 * 86_400));
         let key = KeyPair::generate().unwrap();
         let csr =
             CertificateParams::new(vec!["evil.example".into()]).unwrap().serialize_request(&key).unwrap();

@@ -1,16 +1,20 @@
 //! `metald check`: says like a compiler what is wrong with a site file, and with this machine for it.
 
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
 
 use api::image::{ImageKind, Manifest};
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
-use crate::config::{Finding, Severity, Site};
-use crate::host;
+use crate::config::{Finding, Server, Severity, Site};
+use crate::dhcp::link;
+use crate::dhcp::packet::SERVER_PORT;
 use crate::images::{Catalogue, Images};
+use crate::ports::{Port, Refused};
+use crate::{host, tftp};
 
 /// Prints all findings; fails when one of them is an error.
 pub fn run(path: &Path) -> ExitCode {
@@ -63,35 +67,46 @@ fn interfaces(site: &Site) -> Vec<Finding> {
     findings
 }
 
-/// DHCP, TFTP and the two HTTP ports, tried for a moment.
+/// Every port that the server opens, tried for a moment.
 fn ports(site: &Site) -> Vec<Finding> {
-    let server = &site.server;
-    let wanted = [
-        ("udp", 67, "network", "DHCP"),
-        ("udp", 69, "network", "TFTP"),
-        ("tcp", server.http_port, "server.http_port", "HTTP boot"),
-        ("tcp", server.https_port, "server.https_port", "HTTPS"),
-    ];
+    let Server { http_port, https_port, .. } = site.server;
     let mut findings = Vec::new();
-    for (protocol, port, path, what) in wanted {
-        let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
-        let tried = match protocol {
-            "udp" => UdpSocket::bind(address).map(drop),
-            _ => TcpListener::bind(address).map(drop),
-        };
-        let Err(error) = tried else { continue };
-        let holder = host::holder(protocol, port);
-        let (severity, hint) = match (error.kind(), &holder) {
-            (ErrorKind::PermissionDenied, _) => (Severity::Warning, "run the check as root to try it".into()),
-            // A running server is not in its own way.
-            (_, Some(holder)) if holder.starts_with("metald ") => continue,
-            (_, Some(holder)) => (Severity::Error, format!("{holder} holds it: stop that first")),
-            (_, None) => (Severity::Error, format!("`ss -lnp` shows who holds {protocol} port {port}")),
-        };
-        let message = format!("{protocol} port {port} for {what} cannot be opened: {error}");
-        findings.push(site.finding(severity, path, message, &hint));
+    let mut find = |path: &str, port: Port, tried: io::Result<()>| {
+        findings.extend(tried.err().and_then(|error| refused(site, path, &port, &error)));
+    };
+    let tcp = |port: &Port| TcpListener::bind(port.address).map(drop);
+    let loopback = Port::tcp("HTTPS", Ipv4Addr::LOCALHOST, https_port);
+    find("server.https_port", loopback, tcp(&loopback));
+    for (i, network) in site.networks.iter().enumerate() {
+        let (path, address) = (format!("network.{i}.address"), network.address.address);
+        let dhcp = Port::udp("DHCP", Ipv4Addr::UNSPECIFIED, SERVER_PORT);
+        find(&format!("network.{i}.interface"), dhcp, link::bind(&network.interface).map(drop));
+        let tftp = Port::udp("TFTP", address, tftp::serve::PORT);
+        find(&path, tftp, UdpSocket::bind(tftp.address).map(drop));
+        for (setting, what, number) in
+            [("http_port", "HTTP boot", http_port), ("https_port", "HTTPS", https_port)]
+        {
+            let port = Port::tcp(what, address, number);
+            find(&format!("server.{setting}"), port, tcp(&port));
+        }
     }
     findings
+}
+
+fn refused(site: &Site, path: &str, port: &Port, error: &io::Error) -> Option<Finding> {
+    let Refused { message, hint, holder } = port.explain(error);
+    match error.kind() {
+        // A missing address or interface was told of already.
+        ErrorKind::AddrNotAvailable => return None,
+        _ if error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) => return None,
+        // A running server is not in its own way.
+        _ if holder.is_some_and(|holder| holder.name == "metald") => return None,
+        ErrorKind::PermissionDenied => {
+            return Some(site.finding(Severity::Warning, path, message, "run the check as root to try it"));
+        }
+        _ => {}
+    }
+    Some(site.finding(Severity::Error, path, message, &hint))
 }
 
 fn state_folder(site: &Site) -> Option<Finding> {

@@ -1,7 +1,6 @@
-//! What the machine that the server runs on has: interfaces with their addresses, and who holds a port.
+//! What the machine that the server runs on has: interfaces with their addresses.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -22,20 +21,6 @@ pub struct Interface {
 /// All interfaces that could face a rack.
 pub fn interfaces() -> Result<Vec<Interface>> {
     parse(&ip(&["address"])?, &ip(&["route", "show", "default"])?)
-}
-
-/// The process that listens on a port, such as `dnsmasq (pid 812)`; None when it cannot be told.
-pub fn holder(protocol: &str, port: u16) -> Option<String> {
-    let table = std::fs::read_to_string(format!("/proc/net/{protocol}")).ok()?;
-    let socket = format!("socket:[{}]", inode(&table, port)?);
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let (path, pid) = (process.path(), process.file_name().to_string_lossy().into_owned());
-        if pid.parse::<u32>().is_ok() && holds(&path, &socket) {
-            let name = std::fs::read_to_string(path.join("comm")).ok()?;
-            return Some(format!("{} (pid {pid})", name.trim()));
-        }
-    }
-    None
 }
 
 fn ip(arguments: &[&str]) -> Result<String> {
@@ -85,23 +70,6 @@ fn parse(addresses: &str, routes: &str) -> Result<Vec<Interface>> {
     Ok(interfaces)
 }
 
-/// From /proc/net/udp or tcp: the second column is `address:port` in hex, the fourth the state, the
-/// tenth the inode. A TCP socket that listens is in state 0A; UDP has no such thing.
-fn inode(table: &str, port: u16) -> Option<&str> {
-    let ending = format!(":{port:04X}");
-    table.lines().skip(1).find_map(|line| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let listens = columns.get(3).is_some_and(|state| matches!(*state, "0A" | "07"));
-        let here = columns.get(1).is_some_and(|local| local.ends_with(&ending));
-        columns.get(9).copied().filter(|_| listens && here)
-    })
-}
-
-fn holds(process: &Path, socket: &str) -> bool {
-    let Ok(open) = std::fs::read_dir(process.join("fd")) else { return false };
-    open.flatten().any(|fd| std::fs::read_link(fd.path()).is_ok_and(|target| target == Path::new(socket)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,13 +92,5 @@ mod tests {
             found.iter().map(|i| format!("{} {} {:?}", i.name, i.address, i.gateway)).collect();
         assert_eq!(lines, ["eth0 192.0.2.2/24 Some(192.0.2.1)", "eth1 10.77.0.1/24 None"]);
         assert!(parse("", "[]").is_err());
-    }
-
-    #[test]
-    fn the_holder_of_a_port_is_found() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let holder = holder("tcp", port).unwrap();
-        assert!(holder.ends_with(&format!("(pid {})", std::process::id())), "{holder}");
     }
 }

@@ -5,7 +5,7 @@ pub mod agent;
 pub mod boot;
 pub mod error;
 pub mod files;
-mod metrics;
+pub mod metrics;
 pub mod operator;
 pub mod pages;
 mod range;

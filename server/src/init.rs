@@ -1,6 +1,8 @@
-//! `metald init`: a commented site file from what this machine has, for a person to read and change.
+//! `metald init`: a commented site file from what this machine has, for a person to read and change, and the
+//! systemd unit that runs the server with it.
 
 mod text;
+mod unit;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,25 +15,45 @@ use crate::config::{Cidr, Range};
 use crate::host::{self, Interface};
 use text::{HEAD, NETWORK_MORE, NO_INTERFACE, OUTSIDE, TAIL};
 
-/// Writes the file, and says what to do next. A file that is there already is never overwritten.
-pub fn run(output: &Path) -> Result<()> {
-    let interfaces = host::interfaces()?;
-    let text = site_file(&interfaces, &public_keys());
-    if let Some(folder) = output.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+/// Writes the site file and, when asked, the systemd unit for it; says what to do next. A file that is there
+/// already is never overwritten.
+pub fn run(output: &Path, unit: Option<&Path>) -> Result<()> {
+    match unit {
+        Some(_) if output.exists() => println!("{} is there, and stays as it is.", output.display()),
+        _ => write_site(output)?,
     }
-    let mut file = std::fs::File::create_new(output).with_context(|| {
-        format!("cannot write {}: remove it, or choose another with --output", output.display())
-    })?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", output.display()))?;
+    if let Some(path) = unit {
+        let program = std::env::current_exe().context("cannot tell where this program lies")?;
+        let config = std::path::absolute(output)?;
+        write_new(path, &unit::unit(&program, &config))?;
+        println!("Wrote {}.", path.display());
+    }
+    println!("Read it, then `metald check --config {}`.", output.display());
+    if unit.is_some() {
+        println!("Then `systemctl daemon-reload && systemctl enable --now metald`.");
+    }
+    Ok(())
+}
+
+fn write_site(output: &Path) -> Result<()> {
+    let interfaces = host::interfaces()?;
+    write_new(output, &site_file(&interfaces, &public_keys()))?;
     println!("Wrote {}.", output.display());
     for interface in &interfaces {
         let served =
             if faces_outside(interface) { "commented out: it has the default route" } else { "served" };
         println!("  {}  {}  {served}", interface.name, interface.address);
     }
-    println!("Read it, then `metald check --config {}`.", output.display());
     Ok(())
+}
+
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let mut file = std::fs::File::create_new(path)
+        .with_context(|| format!("cannot write {}: remove it, or choose another place", path.display()))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Keys that this account logs in with, so that the first installed machine can be reached.

@@ -18,6 +18,8 @@ pub mod images;
 pub mod import;
 pub mod init;
 pub mod lifecycle;
+pub mod live;
+pub mod ports;
 pub mod router_advert;
 pub mod run;
 pub mod seal;

@@ -21,6 +21,9 @@ enum Verb {
         /// Where to write it; an existing file is left alone
         #[arg(long, default_value = "site.toml")]
         output: PathBuf,
+        /// Also write a hardened systemd unit that runs this program with that site file
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/etc/systemd/system/metald.service")]
+        unit: Option<PathBuf>,
     },
     /// Say what is wrong with a site file and with this machine as its server
     Check {
@@ -56,7 +59,7 @@ struct Site {
 
 fn main() -> ExitCode {
     match Arguments::parse().verb {
-        Verb::Init { output } => ended(server::init::run(&output)),
+        Verb::Init { output, unit } => ended(server::init::run(&output, unit.as_deref())),
         Verb::Check { config } => server::check::run(&config),
         Verb::Run(site) => server::run::run(&site.config, site.database),
         Verb::Backup { file, site } => {

@@ -5,31 +5,38 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use axum::middleware::from_fn_with_state;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use sd_notify::NotifyState;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
-use crate::ca::{Authority, private_folder, write_private};
+use crate::ca::{Authority, ends, private_folder, write_private};
 use crate::cluster::Clusters;
 use crate::config::{Network, Severity, Site};
 use crate::dhcp::answer::Subnet;
+use crate::dhcp::link::Link;
 use crate::dhcp::serve::{Caller, Dhcp, Known, Place, WhoIsIt};
 use crate::dhcp::sighting::{Sighting, Sightings};
 use crate::http::boot::{hash, secret};
 use crate::images::Images;
 use crate::lifecycle::drive::drive;
+use crate::live::{Live, Wire};
+use crate::ports::Port;
 use crate::seal::Seal;
 use crate::store::lease::Addresses;
 use crate::store::{Result as Stored, Store};
 use crate::tftp::transfer::Limits;
 use crate::who::uuid_counts;
-use crate::{boot, clock, cluster, dhcp, http, router_advert, tftp};
+use crate::{boot, clock, cluster, dhcp, http, live, router_advert, tftp};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
@@ -66,7 +73,17 @@ async fn serve(config: &Path, database: Option<String>) -> Result<()> {
     let mut parts = JoinSet::new();
     start(&app, &mut parts).await?;
     tracing::info!(site = app.site.name, ca = app.authority.sha256, "metald serves");
-    wait(&app, &mut parts).await
+    tell(NotifyState::Ready);
+    let ended = wait(&app, &mut parts).await;
+    tell(NotifyState::Stopping);
+    ended
+}
+
+/// Says it to systemd, where that started us.
+fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd was not told");
+    }
 }
 
 /// Ends with a signal, or with the first part that cannot go on.
@@ -74,8 +91,13 @@ async fn wait(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    // Twice within the time after which systemd takes us for dead; without systemd nobody asks.
+    let watchdog = sd_notify::watchdog_enabled();
+    let mut alive =
+        tokio::time::interval(watchdog.map_or(Duration::from_secs(3600), |patience| patience / 2));
     loop {
         tokio::select! {
+            _ = alive.tick() => if watchdog.is_some() { tell(NotifyState::Watchdog) },
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hangup.recv() => report_images(&app.images.reload()),
@@ -174,11 +196,24 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
         cluster::upkeep::keep_up(upkeep).await;
         Ok(())
     });
-    start_https(app, parts).await?;
+    let addresses = https_addresses(app);
+    let names: Vec<IpAddr> = addresses.iter().copied().map(IpAddr::from).collect();
+    let started = clock::now();
+    let (certificate, key) =
+        app.authority.server_certificate(&names, &["localhost".into()], started / 1_000_000)?;
+    let live = Arc::new(Live {
+        started,
+        certificate_ends: ends(&certificate).unwrap_or_default(),
+        wires: app.site.networks.iter().map(|network| (network.name.clone(), Wire::default())).collect(),
+        ..Live::default()
+    });
+    let acceptor = http::tls::acceptor(&app.authority.pem, &certificate, &key)?;
+    start_https(app, &live, (addresses, acceptor), parts).await?;
     for network in &app.site.networks {
-        start_http(app, network, parts).await?;
-        start_dhcp(app, network, &sightings, parts);
-        start_tftp(app, network, &sightings, parts);
+        let wire = live.wires.get(&network.name).cloned().unwrap_or_default();
+        start_http(app, &live, network, parts).await?;
+        start_dhcp(app, network, (&sightings, wire.dhcp), parts)?;
+        start_tftp(app, network, (&sightings, wire.tftp), parts).await?;
         if network.router_advertisements {
             let interface = network.interface.clone();
             let named = format!("router advertisements on {interface}");
@@ -188,23 +223,27 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     Ok(())
 }
 
-async fn listen(address: Ipv4Addr, port: u16) -> Result<TcpListener> {
-    TcpListener::bind((address, port)).await.with_context(|| {
-        format!("cannot listen on {address}:{port}; `metald check` says who holds the port, or that the address is missing")
-    })
+async fn listen(port: Port) -> Result<TcpListener> {
+    TcpListener::bind(port.address).await.map_err(|error| port.refused(&error))
 }
 
 /// Agents, operators and browsers: on each network, and on loopback for the tools on this machine.
-async fn start_https(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
-    let mut addresses = vec![Ipv4Addr::LOCALHOST];
-    addresses.extend(app.site.networks.iter().map(|network| network.address.address));
-    let names: Vec<IpAddr> = addresses.iter().copied().map(IpAddr::from).collect();
-    let (certificate, key) =
-        app.authority.server_certificate(&names, &["localhost".into()], clock::now() / 1_000_000)?;
-    let acceptor = http::tls::acceptor(&app.authority.pem, &certificate, &key)?;
+fn https_addresses(app: &App) -> Vec<Ipv4Addr> {
+    let networks = app.site.networks.iter().map(|network| network.address.address);
+    std::iter::once(Ipv4Addr::LOCALHOST).chain(networks).collect()
+}
+
+async fn start_https(
+    app: &App,
+    live: &Arc<Live>,
+    (addresses, acceptor): (Vec<Ipv4Addr>, TlsAcceptor),
+    parts: &mut JoinSet<Result<()>>,
+) -> Result<()> {
     for address in addresses {
-        let listener = listen(address, app.site.server.https_port).await?;
-        let (acceptor, router) = (acceptor.clone(), http::secure(app.clone()));
+        let listener = listen(Port::tcp("HTTPS", address, app.site.server.https_port)).await?;
+        let router = http::secure(app.clone()).layer(axum::Extension(live.clone()));
+        let router = router.layer(from_fn_with_state(live.clone(), live::count));
+        let acceptor = acceptor.clone();
         parts.spawn(async move {
             http::tls::serve(listener, acceptor, router).await;
             Ok(())
@@ -213,27 +252,39 @@ async fn start_https(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     Ok(())
 }
 
-async fn start_http(app: &App, network: &Network, parts: &mut JoinSet<Result<()>>) -> Result<()> {
-    let listener = listen(network.address.address, app.site.server.http_port).await?;
-    let router = http::plain(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+async fn start_http(
+    app: &App,
+    live: &Arc<Live>,
+    network: &Network,
+    parts: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    let listener = listen(Port::tcp("HTTP boot", network.address.address, app.site.server.http_port)).await?;
+    let router = http::plain(app.clone()).layer(from_fn_with_state(live.clone(), live::count));
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     parts.spawn(async move { axum::serve(listener, router).await.context("the boot server stopped") });
     Ok(())
 }
 
-fn start_dhcp(app: &App, network: &Network, sightings: &Sightings, parts: &mut JoinSet<Result<()>>) {
-    let dhcp = Dhcp {
-        store: app.store.clone(),
-        who: who(app.clone()),
-        sightings: sightings.clone(),
-        counters: Default::default(),
-    };
+fn start_dhcp(
+    app: &App,
+    network: &Network,
+    (sightings, counters): (&Sightings, Arc<dhcp::serve::Counters>),
+    parts: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    let dhcp =
+        Dhcp { store: app.store.clone(), who: who(app.clone()), sightings: sightings.clone(), counters };
     let place = Place {
         network: network.name.clone(),
         interface: network.interface.clone(),
         subnet: subnet(app, network),
     };
     let named = format!("DHCP on {}", network.interface);
-    parts.spawn(async move { dhcp::serve::serve(place, Arc::new(dhcp)).await.context(named) });
+    let port = Port::udp("DHCP", Ipv4Addr::UNSPECIFIED, dhcp::packet::SERVER_PORT);
+    let link = Link::open(&network.interface, network.address.address)
+        .map_err(|error| port.refused(&error))
+        .context(named.clone())?;
+    parts.spawn(async move { dhcp::serve::serve(link, place, Arc::new(dhcp)).await.context(named) });
+    Ok(())
 }
 
 fn subnet(app: &App, network: &Network) -> Subnet {
@@ -292,7 +343,12 @@ async fn seen_as(app: &App, caller: &Caller) -> Stored<String> {
     })
 }
 
-fn start_tftp(app: &App, network: &Network, sightings: &Sightings, parts: &mut JoinSet<Result<()>>) {
+async fn start_tftp(
+    app: &App,
+    network: &Network,
+    (sightings, counters): (&Sightings, Arc<tftp::serve::Counters>),
+    parts: &mut JoinSet<Result<()>>,
+) -> Result<()> {
     let address = network.address.address;
     let autoexec = boot::script::autoexec(&format!("http://{address}:{}", app.site.server.http_port));
     let images = app.images.clone();
@@ -305,12 +361,13 @@ fn start_tftp(app: &App, network: &Network, sightings: &Sightings, parts: &mut J
         store: app.store.clone(),
         sightings: sightings.clone(),
         limits: Limits { mtu: 1500, window: 64 },
-        counters: Default::default(),
+        counters,
     };
+    let port = Port::udp("TFTP", address, tftp::serve::PORT);
+    let socket = UdpSocket::bind(port.address).await.map_err(|error| port.refused(&error))?;
     let named = format!("TFTP on {address}");
-    parts.spawn(async move {
-        tftp::serve::serve(SocketAddr::from((address, 69)), Arc::new(tftp)).await.context(named)
-    });
+    parts.spawn(async move { tftp::serve::serve(socket, Arc::new(tftp)).await.context(named) });
+    Ok(())
 }
 
 /// Keeps what the wire shells saw with the machine it was seen of.

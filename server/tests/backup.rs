@@ -125,6 +125,8 @@ async fn a_running_servers_backup_is_restored_elsewhere() {
     assert!(said.contains("6 files"), "{said}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 
+    assert!(old.path("state/.backup").exists(), "monitoring wants to know");
+
     let said = new.restore(&file).await.unwrap();
     assert!(said.contains("3 machines") && said.contains("allowed, asked."), "{said}");
     let state = new.path("state");

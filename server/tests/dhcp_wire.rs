@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use server::dhcp::answer::Subnet;
 use server::dhcp::link::Link;
-use server::dhcp::serve::{Dhcp, Known, Place, serve_on};
+use server::dhcp::serve::{Dhcp, Known, Place, serve};
 use server::dhcp::sighting::Sightings;
 use server::store::Store;
 use server::store::lease::{Addresses, LeaseState};
@@ -82,7 +82,7 @@ async fn start(store: Store) -> Arc<Dhcp> {
     };
     let place = Place { network: "rack".into(), interface: "srv0".into(), subnet };
     let link = Link::open(&place.interface, SERVER).unwrap();
-    tokio::spawn(serve_on(link, place, dhcp.clone()));
+    tokio::spawn(serve(link, place, dhcp.clone()));
     dhcp
 }
 

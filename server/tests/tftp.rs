@@ -8,7 +8,7 @@ use bytes::Bytes;
 use server::dhcp::sighting::{Sighting, Sightings};
 use server::store::Store;
 use server::store::lease::{Addresses, Wish};
-use server::tftp::serve::{Counters, Tftp, serve_on};
+use server::tftp::serve::{Tftp, serve};
 use server::tftp::transfer::Limits;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -35,9 +35,9 @@ async fn served() -> Served {
         store: store.clone(),
         sightings,
         limits: Limits { mtu: 1500, window: 64 },
-        counters: Counters::default(),
+        counters: Arc::default(),
     };
-    tokio::spawn(serve_on(socket, Arc::new(tftp)));
+    tokio::spawn(serve(socket, Arc::new(tftp)));
     Served { port, hops, store, _folder: folder }
 }
 

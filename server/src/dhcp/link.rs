@@ -13,6 +13,15 @@ use super::packet::{CLIENT_PORT, Destination, SERVER_PORT};
 
 const RECEIVE_BUFFER: usize = 4 << 20;
 
+/// One socket an interface: a broadcast leaves by the interface that its socket is bound to. It is not
+/// reusable, for another DHCP server that is would share the port in silence.
+pub fn bind(interface: &str) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.bind_device(Some(interface.as_bytes()))?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, SERVER_PORT)).into())?;
+    Ok(socket)
+}
+
 pub struct Link {
     udp: UdpSocket,
     state: UdpSocketState,
@@ -23,15 +32,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// One socket an interface: a broadcast leaves by the interface that its socket is bound to.
     pub fn open(interface: &str, server: Ipv4Addr) -> io::Result<Link> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_reuse_address(true)?;
+        let socket = bind(interface)?;
         socket.set_broadcast(true)?;
         // A rack that powers on asks at once.
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        socket.bind_device(Some(interface.as_bytes()))?;
-        socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, SERVER_PORT)).into())?;
         socket.set_nonblocking(true)?;
         let index = rustix::net::netdevice::name_to_index(&socket, interface)?;
         let udp = UdpSocket::from_std(socket.into())?;

@@ -38,7 +38,7 @@ pub struct Dhcp {
     pub store: Store,
     pub who: WhoIsIt,
     pub sightings: Sightings,
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
 }
 
 /// "Who is it?", answered from the machines and the site's policy for unknown clients.
@@ -83,13 +83,7 @@ pub struct Place {
 }
 
 /// Serves until the interface's socket fails.
-pub async fn serve(place: Place, dhcp: Arc<Dhcp>) -> io::Result<()> {
-    let link = Link::open(&place.interface, place.subnet.server)?;
-    serve_on(link, place, dhcp).await
-}
-
-/// As [`serve`], on a link that is open already.
-pub async fn serve_on(link: Link, place: Place, dhcp: Arc<Dhcp>) -> io::Result<()> {
+pub async fn serve(link: Link, place: Place, dhcp: Arc<Dhcp>) -> io::Result<()> {
     let link = Arc::new(link);
     let place = Arc::new(place);
     let slots = Arc::new(Semaphore::new(AT_ONCE));

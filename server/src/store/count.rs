@@ -13,22 +13,35 @@ pub struct Counts {
     pub pools: Vec<(String, i64, i64)>,
     /// Boots over the network that were ever seen of the machines that are known.
     pub boots: i64,
+    /// By state: since when its oldest machine is in it.
+    pub oldest: Vec<(String, i64)>,
+    pub held: i64,
+    /// Active ones that were not heard of since the time asked for.
+    pub silent: i64,
 }
 
 impl Store {
-    pub async fn counts(&self, now: i64) -> Result<Counts> {
+    pub async fn counts(&self, now: i64, heard_since: i64) -> Result<Counts> {
         let machines = "SELECT state, COUNT(*) FROM machine GROUP BY state ORDER BY state";
         let failed = "SELECT kind, COUNT(*) FROM task WHERE state = 'failed' GROUP BY kind ORDER BY kind";
         let pools = "SELECT network, COUNT(*), COUNT(CASE WHEN state = 'leased' AND until > $1 THEN 1 END) \
                      FROM lease WHERE pooled GROUP BY network ORDER BY network";
         let boots = "SELECT CAST(COALESCE(SUM((SELECT MAX(attempt) FROM hop WHERE hop.machine = machine.id)), 0) AS BIGINT) \
                      FROM machine";
+        let oldest = "SELECT state, MIN(since) FROM machine GROUP BY state ORDER BY state";
+        let apart = "SELECT COUNT(CASE WHEN hold THEN 1 END), \
+                     COUNT(CASE WHEN state = 'active' AND COALESCE(last_seen, 0) < $1 THEN 1 END) FROM machine";
+        let (held, silent): (i64, i64) =
+            on!(self.read(), p => sqlx::query_as(apart).bind(heard_since).fetch_one(p).await)?;
         let (boots,): (i64,) = on!(self.read(), p => sqlx::query_as(boots).fetch_one(p).await)?;
         Ok(Counts {
             machines: on!(self.read(), p => sqlx::query_as(machines).fetch_all(p).await)?,
             failed: on!(self.read(), p => sqlx::query_as(failed).fetch_all(p).await)?,
             pools: on!(self.read(), p => sqlx::query_as(pools).bind(now).fetch_all(p).await)?,
             boots,
+            oldest: on!(self.read(), p => sqlx::query_as(oldest).fetch_all(p).await)?,
+            held,
+            silent,
         })
     }
 }

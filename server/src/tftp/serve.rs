@@ -31,7 +31,7 @@ pub struct Tftp {
     pub store: Store,
     pub sightings: Sightings,
     pub limits: Limits,
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
 }
 
 /// The content behind a normalised name, for the client at this address. Names are looked up among
@@ -48,15 +48,9 @@ pub struct Counters {
     pub failed: AtomicU64,
 }
 
-/// Serves until its socket fails. Bound to one address or to all: replies come from the one that was
+/// Serves until its socket fails. It is bound to one address or to all: replies come from the one that was
 /// asked, because a client takes them from no other.
-pub async fn serve(address: SocketAddr, tftp: Arc<Tftp>) -> io::Result<()> {
-    let socket = UdpSocket::bind(address).await?;
-    serve_on(socket, tftp).await
-}
-
-/// As [`serve`], on a socket that is bound already.
-pub async fn serve_on(socket: UdpSocket, tftp: Arc<Tftp>) -> io::Result<()> {
+pub async fn serve(socket: UdpSocket, tftp: Arc<Tftp>) -> io::Result<()> {
     let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
     // A rack that powers on asks at once; what does not fit waits for the client's next try.
     state.set_recv_buffer_size(UdpSockRef::from(&socket), RECEIVE_BUFFER)?;

@@ -69,6 +69,7 @@ on_both!(
     clusters::who_waits_for_a_cluster_is_woken,
     counts::everything_is_counted_once,
     counts::a_lease_that_has_ended_is_none,
+    counts::who_is_held_or_silent_is_counted,
     events::nothing_is_lost_when_many_submit_at_once,
     events::history_tells_all_in_order,
     events::a_hello_is_news_once_a_boot,

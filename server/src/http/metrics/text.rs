@@ -5,6 +5,7 @@ use std::fmt::Write;
 use api::cluster::{ClusterDetail, ClusterState, Node};
 use api::state::State;
 
+use super::running::{Running, of_process, of_wires};
 use crate::store::count::Counts;
 
 /// All that is told.
@@ -13,13 +14,16 @@ pub struct Seen<'a> {
     pub version: &'a str,
     pub counts: Counts,
     pub clusters: Vec<ClusterDetail>,
+    pub running: Running,
 }
 
-type Labels<'a> = Vec<(&'a str, &'a str)>;
+pub(super) type Labels<'a> = Vec<(&'a str, &'a str)>;
 
 pub fn render(seen: &Seen<'_>) -> String {
     let mut text = String::new();
+    of_process(&mut text, &seen.running);
     of_machines(&mut text, seen);
+    of_wires(&mut text, &seen.running.wires);
     of_clusters(&mut text, &seen.clusters);
     of_nodes(&mut text, &seen.clusters);
     text
@@ -33,6 +37,13 @@ fn of_machines(text: &mut String, seen: &Seen<'_>) {
         .iter()
         .map(|state| (vec![("state", state.as_str())], number(state).map_or(0, |(_, number)| *number)));
     gauge(text, "metald_machines", "Machines by state.", machines);
+    let oldest =
+        counts.oldest.iter().map(|(state, since)| (vec![("state", state.as_str())], seconds(*since)));
+    let help = "Since when the machine that is in the state the longest is in it.";
+    gauge(text, "metald_machines_oldest_timestamp_seconds", help, oldest);
+    gauge(text, "metald_machines_held", "Machines on hold.", [(vec![], counts.held)]);
+    let help = "Active machines whose agent was not heard of for ten heartbeats.";
+    gauge(text, "metald_machines_silent", help, [(vec![], counts.silent)]);
     family(text, ("metald_boots_total", "counter"), "Boots over the network.", [(vec![], counts.boots)]);
     let failed = counts.failed.iter().map(|(kind, number)| (vec![("kind", kind.as_str())], *number));
     let help = "Tasks of agents that failed for good.";
@@ -94,7 +105,7 @@ fn of_node(node: &Node) -> Labels<'_> {
     vec![("cluster", &node.cluster), ("machine", node.name.as_str()), ("role", node.role.as_str())]
 }
 
-fn gauge<'a>(
+pub(super) fn gauge<'a>(
     text: &mut String,
     name: &str,
     help: &str,
@@ -104,7 +115,7 @@ fn gauge<'a>(
 }
 
 /// A family without samples is not told at all.
-fn family<'a>(
+pub(super) fn family<'a>(
     text: &mut String,
     (name, kind): (&str, &str),
     help: &str,
@@ -138,6 +149,7 @@ fn count(number: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::running::{HostSeen, WireSeen};
     use super::*;
 
     fn seen() -> Seen<'static> {
@@ -149,8 +161,23 @@ mod tests {
                 failed: vec![("install".into(), 2)],
                 pools: vec![("rack".into(), 100, 7)],
                 boots: 12,
+                oldest: vec![("active".into(), 1_795_489_200_000_001)],
+                held: 1,
+                silent: 2,
             },
             clusters: vec![serde_json::from_str(prod).unwrap()],
+            running: Running {
+                backup: 1_795_489_200,
+                wires: vec![WireSeen {
+                    network: "rack".into(),
+                    rivals: 1,
+                    tftp: vec![("complete", 3)],
+                    ..WireSeen::default()
+                }],
+                responses: vec![("5xx", 4)],
+                host: HostSeen { state: Some((10, 100)), ..HostSeen::default() },
+                ..Running::default()
+            },
         }
     }
 
@@ -161,6 +188,14 @@ mod tests {
             "metald_info{version=\"0.1.0\"} 1",
             "metald_machines{state=\"active\"} 3",
             "metald_machines{state=\"installing\"} 0",
+            "metald_machines_oldest_timestamp_seconds{state=\"active\"} 1795489200",
+            "metald_machines_held 1",
+            "metald_machines_silent 2",
+            "metald_backup_timestamp_seconds 1795489200",
+            "metald_state_free_bytes 10",
+            "metald_http_responses_total{code=\"5xx\"} 4",
+            "metald_dhcp_rival_servers{network=\"rack\"} 1",
+            "metald_tftp_transfers_total{network=\"rack\",outcome=\"complete\"} 3",
             "# TYPE metald_boots_total counter\nmetald_boots_total 12",
             "metald_tasks_failed_total{kind=\"install\"} 2",
             "metald_pool_addresses{network=\"rack\"} 100",
@@ -207,5 +242,34 @@ mod tests {
     fn a_site_without_clusters_tells_of_none() {
         let text = render(&Seen { clusters: vec![], ..seen() });
         assert!(!text.contains("metald_cluster") && !text.contains("metald_node"));
+    }
+
+    /// Words of a text that begin like one of our metrics.
+    fn named(text: &str) -> Vec<&str> {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        words.filter(|word| word.starts_with("metald_") || word.starts_with("process_")).collect()
+    }
+
+    #[test]
+    fn alerts_read_what_is_told_and_the_docs_explain_it() {
+        let rules = include_str!("../../../../docs/alerts/metald.rules.yml");
+        let docs = include_str!("../../../../docs/operators.md");
+        let text = render(&Seen { running: Running { host: host(), ..seen().running }, ..seen() });
+        let told: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+        let expressions = rules.lines().filter_map(|line| line.trim().strip_prefix("expr: "));
+        for name in expressions.flat_map(named) {
+            assert!(told.contains(&name), "docs/alerts/metald.rules.yml reads {name}, which nobody tells");
+        }
+        for name in &told {
+            assert!(docs.contains(&format!("`{name}`")), "docs/operators.md does not explain {name}");
+        }
+        for name in named(docs) {
+            assert!(told.contains(&name), "docs/operators.md explains {name}, which nobody tells");
+        }
+    }
+
+    fn host() -> HostSeen {
+        HostSeen { resident_bytes: Some(1), open_fds: Some(1), max_fds: Some(1), state: Some((1, 2)) }
     }
 }
