@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help packages agent images build demo test install test-long clean-cache
+.PHONY: help packages agent images build demo test install deb test-long clean-cache
 
 export XDG_CACHE_HOME ?= $(HOME)/.cache
 cache := $(XDG_CACHE_HOME)/metal
@@ -69,6 +69,10 @@ install: packages images ## metald and metalctl, optimised, and the images, for 
 	install -D -m 755 $(CARGO_TARGET_DIR)/release/metalctl $(DESTDIR)/usr/local/bin/metalctl
 	mkdir -p $(DESTDIR)/var/lib/metald/images
 	cp -rL $(cache)/images/* $(DESTDIR)/var/lib/metald/images/
+
+deb: packages ## metald and metalctl as a Debian package; the images are made by `make images`
+	@cargo build --locked --release --package server --package metalctl
+	@.ci/deb $(CARGO_TARGET_DIR)/release $(CARGO_TARGET_DIR)/metald.deb
 
 test-long: packages images ## what takes too long for every day
 	@images/build debian-12-kubernetes-1.37

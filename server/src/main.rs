@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// The bare-metal provisioner's server.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "metald", version, about)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
