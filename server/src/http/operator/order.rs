@@ -144,3 +144,29 @@ pub async fn preview(
 pub async fn tombstones(State(app): State<App>, _: Operator) -> Result<Json<Vec<Tombstone>>, Failure> {
     Ok(Json(app.store.tombstones().await?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_line_without_options() {
+        for key in [
+            "ssh-ed25519 AAAAC3Nz ann@desk",
+            "ecdsa-sha2-nistp256 AAAAE2Vj",
+            "sk-ssh-ed25519@openssh.com AAAA x",
+        ] {
+            assert!(is_public_key(key), "{key}");
+        }
+        let others = [
+            "",
+            "ssh-ed25519",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "command=\"sh\" ssh-ed25519 AAAA",
+            "ssh-ed25519 AAAA ann\nssh-rsa AAAA eve",
+        ];
+        for other in others {
+            assert!(!is_public_key(other), "{other}");
+        }
+    }
+}
