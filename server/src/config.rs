@@ -44,6 +44,7 @@ pub struct Site {
     /// In the order of the file: the first that matches gives the profile.
     pub rules: Vec<Rule>,
     pub clusters: BTreeMap<String, Cluster>,
+    pub webhooks: Vec<Webhook>,
     /// As it was read, and from where; None where it was no file.
     pub text: String,
     pub path: Option<PathBuf>,
@@ -168,6 +169,19 @@ pub struct Rule {
     pub min_memory: Option<u64>,
     pub min_disks: Option<usize>,
     pub profile: String,
+}
+
+/// A receiver of changes of state.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    pub name: String,
+    pub url: String,
+    /// Its only line is the key of the signatures.
+    pub secret_file: PathBuf,
+    /// Which states are told of; empty for all.
+    #[serde(default)]
+    pub states: Vec<State>,
 }
 
 /// Why a site file cannot be used: all that is wrong with it, where, and what to do.

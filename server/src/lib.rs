@@ -26,6 +26,7 @@ pub mod seal;
 pub mod store;
 pub mod tftp;
 pub mod view;
+pub mod webhook;
 pub mod who;
 pub mod why;
 pub mod wipe;

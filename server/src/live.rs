@@ -22,6 +22,8 @@ pub struct Live {
     /// By the network's name.
     pub wires: BTreeMap<String, Wire>,
     pub responses: Responses,
+    /// By the receiver's name: attempts since the last success.
+    pub webhooks: BTreeMap<String, Arc<AtomicU64>>,
 }
 
 /// The protocols without HTTP, on one network.

@@ -35,8 +35,9 @@ use crate::seal::Seal;
 use crate::store::lease::Addresses;
 use crate::store::{Result as Stored, Store};
 use crate::tftp::transfer::Limits;
+use crate::webhook::Pace;
 use crate::who::uuid_counts;
-use crate::{boot, clock, cluster, dhcp, http, live, router_advert, tftp};
+use crate::{boot, clock, cluster, dhcp, http, live, router_advert, tftp, webhook};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
@@ -205,8 +206,10 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
         started,
         certificate_ends: ends(&certificate).unwrap_or_default(),
         wires: app.site.networks.iter().map(|network| (network.name.clone(), Wire::default())).collect(),
+        webhooks: app.site.webhooks.iter().map(|webhook| (webhook.name.clone(), Arc::default())).collect(),
         ..Live::default()
     });
+    start_webhooks(app, &live, parts)?;
     let acceptor = http::tls::acceptor(&app.authority.pem, &certificate, &key)?;
     start_https(app, &live, (addresses, acceptor), parts).await?;
     for network in &app.site.networks {
@@ -219,6 +222,18 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
             let named = format!("router advertisements on {interface}");
             parts.spawn(async move { router_advert::serve(&interface).await.context(named) });
         }
+    }
+    Ok(())
+}
+
+/// One that cannot be told for want of its secret keeps the server from starting: later nobody would notice.
+fn start_webhooks(app: &App, live: &Live, parts: &mut JoinSet<Result<()>>) -> Result<()> {
+    for webhook in &app.site.webhooks {
+        let receiver =
+            webhook::Receiver::new(webhook).with_context(|| format!("webhook `{}`", webhook.name))?;
+        let failures = live.webhooks.get(&webhook.name).cloned().unwrap_or_default();
+        let app = app.clone();
+        parts.spawn(async move { webhook::tell(app, receiver, Pace::default(), failures).await });
     }
     Ok(())
 }

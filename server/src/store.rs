@@ -29,6 +29,7 @@ mod task;
 mod token;
 mod tombstone;
 mod trace;
+mod webhook;
 mod wipe;
 
 use std::fs::{OpenOptions, Permissions};
@@ -53,6 +54,7 @@ pub use cluster::{Claim, ClusterRow};
 pub use cluster_task::{ClusterTaskRow, NewClusterTask};
 pub use node::NodeRow;
 pub use task::{Finished, NewTask};
+pub use webhook::{Mark, Told};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -4,7 +4,7 @@
 mod postgres;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use api::event::Event;
@@ -127,13 +127,22 @@ async fn a_running_servers_backup_is_restored_elsewhere() {
 
     assert!(old.path("state/.backup").exists(), "monitoring wants to know");
 
+    // As an installed service has it: an account of its own, where root restores.
+    fs::create_dir(new.path("state")).unwrap();
+    let owner = fs::metadata(new.path("state")).unwrap().uid() + 4711;
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        chown(new.path("state"), Some(owner), Some(owner)).unwrap();
+    }
     let said = new.restore(&file).await.unwrap();
     assert!(said.contains("3 machines") && said.contains("allowed, asked."), "{said}");
     let state = new.path("state");
     for name in ["ca.pem", "ca.key", "secret.key", "snapshots/prod/1.db"] {
         let path = state.join(name);
         assert_eq!(fs::read(&path).unwrap(), fs::read(old.path("state").join(name)).unwrap(), "{name}");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        let restored = fs::metadata(&path).unwrap();
+        assert_eq!(restored.permissions().mode() & 0o777, 0o600, "{name}");
+        assert!(!root || restored.uid() == owner, "{name} is of uid {}", restored.uid());
     }
     assert_eq!(fs::metadata(state.join("metald.db")).unwrap().permissions().mode() & 0o777, 0o600);
     let mut names: Vec<_> = fs::read_dir(&state).unwrap().flatten().map(|entry| entry.file_name()).collect();

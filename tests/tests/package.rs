@@ -24,7 +24,11 @@ fn it_is_built_installed_and_purged() -> Result<()> {
         let version = text(command)?;
         ensure!(version.trim().ends_with(env!("CARGO_PKG_VERSION")), "{file}: {version}");
     }
-    for file in ["share/metald/alerts/metald.rules.yml", "share/doc/metald/operators.md", "share/doc/metald/copyright"] {
+    for file in [
+        "share/metald/alerts/metald.rules.yml",
+        "share/doc/metald/operators.md",
+        "share/doc/metald/copyright",
+    ] {
         ensure!(root.join("usr").join(file).exists(), "{file} is missing");
     }
     let unit = fs::read_to_string(root.join("usr/lib/systemd/system/metald.service"))?;

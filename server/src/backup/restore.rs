@@ -2,6 +2,7 @@
 //! older than the floor: what it was about to erase may be serving by now, so that is put on hold.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -47,13 +48,28 @@ pub async fn restore(file: &Path, config: &Path, database: Option<String>) -> Re
         None => hold_doubtful(&Store::open(&url).await?, about.taken).await?,
     };
     for (from, to) in moves {
-        private_folder(to.parent().unwrap_or(state))?;
-        fs::rename(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        place(&from, &to, state)?;
     }
     if let Some(path) = held.copied {
-        fs::rename(partial(&path), &path).with_context(|| format!("cannot write {}", path.display()))?;
+        place(&partial(&path), &path, state)?;
     }
     Ok(said(&about, held.machines, &held.names))
+}
+
+/// Moves a file to where it belongs. It and its folder below the state folder are owned as that is: a service may
+/// have an account of its own.
+fn place(from: &Path, to: &Path, state: &Path) -> Result<()> {
+    let owner = fs::metadata(state)?;
+    let folder = to.parent().unwrap_or(state);
+    let moved = || {
+        fs::rename(from, to)?;
+        if folder.starts_with(state) {
+            chown(folder, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        chown(to, Some(owner.uid()), Some(owner.gid()))
+    };
+    private_folder(folder)?;
+    moved().with_context(|| format!("cannot write {}", to.display()))
 }
 
 /// What the database was told after its restoration.

@@ -5,6 +5,7 @@ mod layout;
 mod machine;
 mod network;
 mod profile;
+mod webhook;
 
 use api::image::{FileRole, Manifest};
 
@@ -26,6 +27,7 @@ impl Site {
         machine::machines(self, &mut found);
         machine::rules(self, &mut found);
         cluster::clusters(self, &mut found);
+        webhook::webhooks(self, &mut found);
         found.in_order()
     }
 

@@ -16,7 +16,7 @@ use profile::{MachineFile, ProfileFile};
 use super::network::{Cidr, Range};
 use super::place::{Finding, Places, Severity, line_and_column};
 use super::quantity::{duration, size};
-use super::{Cluster, Network, Reservation, Rule, Server, Site, Unknown};
+use super::{Cluster, Network, Reservation, Rule, Server, Site, Unknown, Webhook};
 
 impl Site {
     /// Reads the text of a site file. The finding names the setting, its line and its column.
@@ -57,6 +57,8 @@ struct SiteFile {
     rule: Vec<Rule>,
     #[serde(default)]
     cluster: BTreeMap<String, Cluster>,
+    #[serde(default)]
+    webhook: Vec<Webhook>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +176,7 @@ impl SiteFile {
                 .into_iter()
                 .map(|(name, c)| (name.clone(), Cluster { name, ..c }))
                 .collect(),
+            webhooks: self.webhook,
             text: text.into(),
             path: None,
             places: Places::of(text),

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod reference;
+mod webhook;
 
 use std::path::Path;
 

@@ -7,6 +7,7 @@ mod text;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::UNIX_EPOCH;
 
 use axum::extract::State;
@@ -60,6 +61,7 @@ fn running(app: &App, live: &Live) -> Running {
         images_broken: i64::try_from(catalogue.broken.len()).unwrap_or(i64::MAX),
         wires: live.wires.iter().map(|(network, wire)| wire.seen(network)).collect(),
         responses: live.responses.seen(),
+        webhooks: live.webhooks.iter().map(|(name, count)| (name.clone(), count.load(Relaxed))).collect(),
         host: process::look(state),
     }
 }

@@ -106,6 +106,13 @@ approve = "untouched"
 [[rule]]
 profile = "standard"
 
+# Who is told of changes of state, by a signed POST.
+# [[webhook]]
+# name = "chat"
+# url = "https://hooks.example.org/metal"
+# secret_file = "/etc/metald/chat.key"   # one line: openssl rand -hex 32
+# states = ["failed"]              # all without it
+
 # A Kubernetes cluster, whose machines join it and leave it by themselves.
 # [cluster.prod]
 # kubernetes = "1.36"              # any 1.36.x that the image holds, or exactly 1.36.3

@@ -10,7 +10,7 @@ use crate::database::{Database, mac};
 
 /// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters,
 /// which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 11] = [
+const MAY_SCAN: [&str; 13] = [
     "SELECT machine, hostname, serial, profile, state, generation, installed, at, who FROM tombstone ORDER BY",
     "SELECT * FROM cluster ORDER BY name",
     "SELECT * FROM machine WHERE hostname = $1 OR id LIKE",
@@ -19,6 +19,8 @@ const MAY_SCAN: [&str; 11] = [
     "WITH RECURSIVE pool",
     "DELETE FROM boot_key WHERE hash",
     "SELECT state, COUNT(*) FROM machine",
+    "SELECT state, MIN(since) FROM machine",
+    "SELECT COUNT(CASE WHEN hold",
     "SELECT kind, COUNT(*) FROM task",
     "SELECT network, COUNT(*)",
     "SELECT CAST(COALESCE(SUM((SELECT MAX(attempt)",

@@ -15,6 +15,8 @@ pub struct Running {
     pub images_broken: i64,
     pub wires: Vec<WireSeen>,
     pub responses: Vec<(&'static str, u64)>,
+    /// (receiver, attempts since the last success).
+    pub webhooks: Vec<(String, u64)>,
     pub host: HostSeen,
 }
 
@@ -66,6 +68,10 @@ pub fn of_process(text: &mut String, seen: &Running) {
     gauge(text, "metald_images", "Images that are served.", [(vec![], seen.images)]);
     let help = "Folders in the images folder that are left out, as `metald check` says.";
     gauge(text, "metald_images_broken", help, [(vec![], seen.images_broken)]);
+    let failures =
+        seen.webhooks.iter().map(|(name, count)| (vec![("webhook", name.as_str())], number(*count)));
+    let help = "Attempts to tell a receiver since it last took something.";
+    gauge(text, "metald_webhook_failures", help, failures);
     let responses = seen.responses.iter().map(|(code, count)| (vec![("code", *code)], number(*count)));
     let help = "Answers over HTTP and HTTPS by the class of their status.";
     family(text, ("metald_http_responses_total", "counter"), help, responses);

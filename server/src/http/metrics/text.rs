@@ -175,6 +175,7 @@ mod tests {
                     ..WireSeen::default()
                 }],
                 responses: vec![("5xx", 4)],
+                webhooks: vec![("chat".into(), 3)],
                 host: HostSeen { state: Some((10, 100)), ..HostSeen::default() },
                 ..Running::default()
             },
@@ -194,6 +195,7 @@ mod tests {
             "metald_backup_timestamp_seconds 1795489200",
             "metald_state_free_bytes 10",
             "metald_http_responses_total{code=\"5xx\"} 4",
+            "metald_webhook_failures{webhook=\"chat\"} 3",
             "metald_dhcp_rival_servers{network=\"rack\"} 1",
             "metald_tftp_transfers_total{network=\"rack\",outcome=\"complete\"} 3",
             "# TYPE metald_boots_total counter\nmetald_boots_total 12",
