@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::agent::{LogBatch, LogLine, LogSource};
 use api::client::{Client, Error};
+use api::mask::mask;
 use api::routes::agent::LOG;
 
 use crate::clock;
@@ -29,14 +30,14 @@ struct Queue {
 
 impl Log {
     pub fn say(&self, text: impl AsRef<str>) {
-        let text = text.as_ref();
+        let text = mask(text.as_ref());
         // A console that cannot be written to is no reason to stop.
         let _ = writeln!(std::io::stderr(), "metal: {text}");
-        self.push(clock::now(), LogSource::Agent, text);
+        self.push(clock::now(), LogSource::Agent, &text);
     }
 
     pub fn push(&self, at: i64, source: LogSource, text: &str) {
-        let text = text.chars().take(LONGEST).collect();
+        let text = mask(text).chars().take(LONGEST).collect();
         let mut queue = self.lock();
         if queue.lines.len() >= KEPT {
             queue.lines.pop_front();
@@ -133,6 +134,15 @@ mod tests {
         assert_eq!(lines[1].at, 7);
         log.give_back(lines);
         assert_eq!(log.lock().lines.len(), KEPT);
+    }
+
+    #[test]
+    fn secrets_are_masked_whoever_said_them() {
+        let log = Log::default();
+        log.say("Using token: abcdef.0123456789abcdef");
+        log.push(0, LogSource::Kernel, "password=hunter2");
+        let said = log.said();
+        assert!(!said.contains("0123456789abcdef") && !said.contains("hunter2"), "{said}");
     }
 
     #[test]

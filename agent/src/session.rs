@@ -88,7 +88,7 @@ impl Session {
                 self.report_facts().await?;
                 *facts_due = Some(Instant::now() + FACTS_EVERY);
             }
-            let path = format!("{TASK}?wait={wait}");
+            let path = format!("{TASK}?wait={wait}&boot_id={}", self.boot_id);
             let started = Instant::now();
             let task: Option<Task> = self.client.call(Method::GET, &path, None::<&()>).await?;
             waiting.answered();

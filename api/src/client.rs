@@ -26,6 +26,7 @@ use crate::order::Order;
 use crate::routes::operator;
 use crate::site::{SiteApplied, SiteText};
 use crate::tombstone::Tombstone;
+use crate::user::{AuditEntry, AuditQuery, Issued, NewUser, User};
 use crate::who::{MergeInto, Rename, Split};
 use crate::wipe::{WipePreview, WipeWish};
 
@@ -344,6 +345,29 @@ impl Client {
 
     pub async fn adopt(&self, cluster: &str, access: &ClusterAccess) -> Result<Cluster, Error> {
         self.ask(&operator::cluster_verb(cluster, "adopt"), access).await
+    }
+
+    pub async fn users(&self) -> Result<Vec<User>, Error> {
+        self.get(operator::USERS).await
+    }
+
+    pub async fn user_add(&self, new: &NewUser) -> Result<Issued, Error> {
+        self.ask(operator::USERS, new).await
+    }
+
+    pub async fn user_revoke(&self, name: &str) -> Result<(), Error> {
+        self.call::<()>(Method::DELETE, &operator::user(name), None::<&()>).await.map(drop)
+    }
+
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Error> {
+        let parts = [
+            ("who", query.who.clone()),
+            ("subject", query.subject.clone()),
+            ("before", query.before.clone()),
+            ("limit", query.limit.map(|limit| limit.to_string())),
+        ];
+        let given = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        self.get(&format!("{}?{}", operator::AUDIT, given.collect::<Vec<_>>().join("&"))).await
     }
 
     pub async fn snapshot(&self, cluster: &str) -> Result<ClusterTaskView, Error> {

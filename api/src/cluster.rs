@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Hostname, MachineId, ParseError};
+use crate::user;
 
 /// Whether there is a cluster to join. Init is claimed once, and never inferred from absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -216,6 +217,15 @@ impl Access {
             Access::Viewer => "metal:viewer",
             Access::Operator => "metal:operator",
             Access::Admin => "metal:admin",
+        }
+    }
+
+    /// The least role of an operator who may mint it.
+    pub const fn role(self) -> user::Role {
+        match self {
+            Access::Viewer => user::Role::Viewer,
+            Access::Operator => user::Role::Operator,
+            Access::Admin => user::Role::Admin,
         }
     }
 }

@@ -5,7 +5,7 @@ pub mod agent {
     pub const ENROLL: &str = "/agent/v1/enroll";
     pub const HELLO: &str = "/agent/v1/hello";
     pub const FACTS: &str = "/agent/v1/facts";
-    /// GET, `?wait=SECONDS`: 200 with a task, or 204.
+    /// GET, `?wait=SECONDS&boot_id=ID`: 200 with a task, or 204.
     pub const TASK: &str = "/agent/v1/task";
     pub const CERTIFICATE: &str = "/agent/v1/certificate";
     pub const LOG: &str = "/agent/v1/log";
@@ -62,8 +62,17 @@ pub mod operator {
     pub const RESERVATIONS: &str = "/api/v1/reservations";
     /// GET: MachineEvents, the oldest first; an EventQuery says which.
     pub const HISTORY: &str = "/api/v1/history";
+    /// GET: Users; POST a NewUser: an Issued.
+    pub const USERS: &str = "/api/v1/users";
+    /// GET: AuditEntries, newest first; an AuditQuery narrows it.
+    pub const AUDIT: &str = "/api/v1/audit";
     /// Server-sent events: one `machine` event with a Machine for every change.
     pub const EVENTS: &str = "/api/v1/events";
+
+    /// DELETE: ends all tokens and sessions of that name.
+    pub fn user(name: &str) -> String {
+        format!("{USERS}/{name}")
+    }
 
     pub fn machine(reference: &str) -> String {
         format!("{MACHINES}/{reference}")

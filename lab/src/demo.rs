@@ -1,5 +1,5 @@
 //! The demonstration: two empty machines, one server, and nobody touching anything until both are Ready nodes of a
-//! Kubernetes cluster.
+//! Kubernetes cluster, but for the one yes that a control plane needs.
 
 mod line;
 mod output;
@@ -81,12 +81,16 @@ async fn play(options: &Options, output: &mut Output) -> Result<Demo> {
         machine.on()?;
     }
     output.say(&format!("power on; dashboard at https://{}", demo.dashboard.address));
+    let mut approved = false;
     loop {
         demo.server_lives()?;
         // The server answers late while two machines are emulated beside it: that is for the next pass.
         if let Ok(machines) = client.machines().await {
             let found = demo.find(&machines);
             output.show(&found, now());
+            if !approved && let Some(name) = waits_for_a_yes(&found) {
+                approved = approve(&client, output, name).await;
+            }
             if let Some(addresses) = all_active(&found) {
                 demo.addresses = addresses;
                 return Ok(demo);
@@ -97,6 +101,23 @@ async fn play(options: &Options, output: &mut Output) -> Result<Demo> {
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// The first machine, once it could be installed: no rule makes a control plane.
+fn waits_for_a_yes<'a>(found: &[(&'a str, Option<&Machine>)]) -> Option<&'a str> {
+    let (name, machine) = found.first()?;
+    machine.filter(|machine| machine.state == State::Available).map(|_| *name)
+}
+
+/// False when the server was not ready for it: that is for the next pass.
+async fn approve(client: &Client, output: &Output, name: &str) -> bool {
+    let said = client.verb(name, "approve").await.is_ok();
+    if said {
+        output.say(&format!(
+            "{name} becomes a control plane; here is the yes: metalctl machine approve {name}"
+        ));
+    }
+    said
 }
 
 /// With their addresses, or None while one is not there yet.

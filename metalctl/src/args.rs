@@ -5,6 +5,7 @@ pub mod machine;
 pub mod select;
 pub mod service;
 pub mod site;
+pub mod user;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 use self::cluster::ClusterVerb;
 use self::machine::MachineVerb;
 use self::site::{EventVerb, LeaseVerb, SiteVerb};
+use self::user::{AuditArgs, UserVerb};
 
 /// Sees and steers the machines of a metald server.
 #[derive(Debug, Parser)]
@@ -86,6 +88,13 @@ pub enum Noun {
         #[command(subcommand)]
         verb: LeaseVerb,
     },
+    /// Who may do what here
+    User {
+        #[command(subcommand)]
+        verb: UserVerb,
+    },
+    /// What was done here: who, what, from where, and what it changed
+    Audit(AuditArgs),
     /// Print the completion script of a shell
     Completions { shell: Shell },
     /// Write the manual, a page a verb
@@ -198,6 +207,10 @@ mod tests {
             "lease list",
             "lease reserve 52:54:00:12:34:56 10.77.0.20",
             "lease unreserve 52:54:00:12:34:56",
+            "user add anna --role operator --days 90 -o anna.token",
+            "user list --json",
+            "user revoke anna",
+            "audit --user anna --of node07 --limit 10",
             "completions bash",
             "man /tmp/man",
         ] {
@@ -226,6 +239,8 @@ mod tests {
             "machine assign node07",
             "machine rename node07 Node_08",
             "machine split node07 --mac node08",
+            "user add anna",
+            "user add anna --role root",
             "cluster reset prod --yes",
             "cluster kubeconfig prod --hours 25",
             "cluster adopt prod",

@@ -131,7 +131,7 @@ fn unmade(error: &rcgen::Error) -> Failure {
 }
 
 /// Complete or not at all, and never readable by others, whatever stood there before.
-fn write_private(file: &Path, text: &str) -> io::Result<()> {
+pub fn write_private(file: &Path, text: &str) -> io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}", std::process::id()));
     let fresh = file.with_file_name(name);

@@ -26,6 +26,7 @@ pub mod service;
 pub mod several;
 pub mod site;
 pub mod sse;
+pub mod user;
 pub mod watch;
 pub mod who;
 
@@ -60,6 +61,8 @@ async fn dispatch(args: Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
             clap_mangen::generate_to(Args::command(), &folder)?;
             Ok(Exit::Done)
         }
+        Noun::User { verb } => user::run(verb, &connection.client()?, io).await,
+        Noun::Audit(args) => user::audit(args, &connection.client()?, io).await,
         Noun::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "metalctl", &mut script);

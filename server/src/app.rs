@@ -218,6 +218,8 @@ pub enum Unready {
     NoProfile,
     #[error("the image `{0}` is not in the images folder: run `make images`, then `metald check`")]
     NoImage(String),
+    #[error("it becomes a control plane, which a person approves: `metalctl machine approve {0}`")]
+    ControlPlane(String),
     #[error("{0}")]
     Refused(Refusal),
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -77,6 +77,7 @@ impl Authority {
         }
         let read =
             |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+        keep_private(&key_path)?;
         let (pem, key) = (read(&pem_path)?, read(&key_path)?);
         let key =
             KeyPair::from_pem(&key).with_context(|| format!("{} is no private key", key_path.display()))?;
@@ -152,6 +153,19 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
     fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Takes a secret's file back from others who may read it, as after a restore with a careless copy.
+pub fn keep_private(path: &Path) -> Result<()> {
+    let look = || -> std::io::Result<()> {
+        let mode = fs::metadata(path)?.permissions().mode();
+        if mode & 0o077 == 0 {
+            return Ok(());
+        }
+        tracing::warn!("{} was open to other accounts; what it holds may be known to them", path.display());
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+    };
+    look().with_context(|| format!("cannot keep {} to its owner", path.display()))
+}
+
 /// A folder that only its owner enters; one that is there already stays as its owner left it.
 pub fn private_folder(path: &Path) -> Result<()> {
     let make = || {
@@ -175,8 +189,6 @@ fn der_of(pem: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -191,6 +203,16 @@ mod tests {
         fs::set_permissions(&state, fs::Permissions::from_mode(0o750)).unwrap();
         private_folder(&state).unwrap();
         assert_eq!(mode(&state), 0o750);
+    }
+
+    #[test]
+    fn a_key_that_others_could_read_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        Authority::open(folder.path(), "lab").unwrap();
+        let key = folder.path().join(CA_KEY);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        Authority::open(folder.path(), "lab").unwrap();
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use api::user::Role;
 use axum::middleware::from_fn_with_state;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -33,7 +34,7 @@ use crate::live::{Live, Wire};
 use crate::ports::Port;
 use crate::seal::Seal;
 use crate::store::lease::Addresses;
-use crate::store::{Result as Stored, Store};
+use crate::store::{NewToken, Result as Stored, Store};
 use crate::tftp::transfer::Limits;
 use crate::webhook::Pace;
 use crate::who::uuid_counts;
@@ -158,7 +159,9 @@ async fn first_token(store: &Store, state: &Path) -> Result<()> {
         write_private(&path, &format!("{token}\n"))?;
     }
     let token = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    store.token_add(hash(&token), "operator".into(), "token", clock::now(), None).await?;
+    let (hash, name) = (hash(&token), "operator".into());
+    let first = NewToken { hash, name, role: Role::Admin, kind: "token", expires: None };
+    store.token_add(first, clock::now()).await?;
     Ok(())
 }
 
@@ -254,11 +257,11 @@ async fn start_https(
     (addresses, acceptor): (Vec<Ipv4Addr>, TlsAcceptor),
     parts: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
+    let router = http::secure(app.clone()).layer(axum::Extension(live.clone()));
+    let router = router.layer(from_fn_with_state(live.clone(), live::count));
     for address in addresses {
         let listener = listen(Port::tcp("HTTPS", address, app.site.server.https_port)).await?;
-        let router = http::secure(app.clone()).layer(axum::Extension(live.clone()));
-        let router = router.layer(from_fn_with_state(live.clone(), live::count));
-        let acceptor = acceptor.clone();
+        let (acceptor, router) = (acceptor.clone(), router.clone());
         parts.spawn(async move {
             http::tls::serve(listener, acceptor, router).await;
             Ok(())

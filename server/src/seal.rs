@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::ca::write_private;
+use crate::ca::{keep_private, write_private};
 
 /// File of the state folder.
 pub const SECRET_KEY: &str = "secret.key";
@@ -25,6 +25,7 @@ impl Seal {
         if !path.exists() {
             write_private(&path, &format!("{}\n", hex::encode(fill::<32>(&random))))?;
         }
+        keep_private(&path)?;
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let key = hex::decode(text.trim()).ok().and_then(|bytes| UnboundKey::new(&AES_256_GCM, &bytes).ok());
@@ -100,6 +101,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         Seal::open(folder.path()).unwrap();
         let path = folder.path().join(SECRET_KEY);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        Seal::open(folder.path()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&path, "garbage").unwrap();
         assert!(Seal::open(folder.path()).is_err());

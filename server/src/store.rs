@@ -5,6 +5,7 @@
 
 mod apply;
 mod approval;
+mod audit;
 mod backup;
 mod boot_key;
 mod cluster;
@@ -24,6 +25,7 @@ mod node;
 mod plan;
 mod rescue;
 pub mod reservation;
+mod session;
 mod snapshot;
 mod task;
 mod token;
@@ -54,6 +56,7 @@ pub use cluster::{Claim, ClusterRow};
 pub use cluster_task::{ClusterTaskRow, NewClusterTask};
 pub use node::NodeRow;
 pub use task::{Finished, NewTask};
+pub use token::{Holder, NewToken};
 pub use webhook::{Mark, Told};
 
 #[derive(Debug, thiserror::Error)]

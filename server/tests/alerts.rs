@@ -1,6 +1,7 @@
 //! The alert rules, as Prometheus reads them: they parse, each fires when it should and not before, and a scrape is
 //! in the format that it expects.
 
+use api::user::Role;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,7 +17,7 @@ use server::http::secure;
 use server::images::Images;
 use server::live::{Live, Wire};
 use server::seal::Seal;
-use server::store::Store;
+use server::store::{NewToken, Store};
 use tower::ServiceExt;
 
 const TESTS: [&str; 2] = ["metald.tests.yml", "metald.days.tests.yml"];
@@ -71,7 +72,9 @@ async fn a_scrape_is_what_prometheus_expects() {
         seal: Arc::new(Seal::open(folder.path()).unwrap()),
         clusters: server::cluster::Clusters::default(),
     };
-    app.store.token_add(hash("t"), "prometheus".into(), "token", 1, None).await.unwrap();
+    let (hash, name) = (hash("t"), "prometheus".into());
+    let token = NewToken { hash, name, role: Role::Viewer, kind: "token", expires: None };
+    app.store.token_add(token, 1).await.unwrap();
     let wires = [("rack".to_string(), Wire::default())].into();
     let live = Arc::new(Live { wires, ..Live::default() });
     let router = secure(app).layer(axum::Extension(live.clone()));

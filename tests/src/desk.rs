@@ -14,14 +14,15 @@ use api::facts::Facts;
 use api::id::MachineId;
 use api::machine::{MachineDetail, Position};
 use api::state::Home;
+use api::user;
 use server::app::App;
 use server::ca::Authority;
 use server::config::Site;
 use server::http::{boot, secure, tls};
 use server::images::Images;
 use server::seal::Seal;
-use server::store::Store;
 use server::store::machine::Birth;
+use server::store::{NewToken, Store};
 use tempfile::TempDir;
 
 pub struct Desk {
@@ -95,7 +96,10 @@ impl Desk {
         fs::write(folder.path().join("operator.token"), format!("{TOKEN}\n"))?;
         let store = Store::open(&format!("sqlite://{}", folder.path().join("metald.db").display())).await?;
         store.cluster_declare(vec!["prod".into()], server::clock::now()).await?;
-        store.token_add(boot::hash(TOKEN), "operator".into(), "token", 0, None).await?;
+        let (hash, name) = (boot::hash(TOKEN), "operator".into());
+        store
+            .token_add(NewToken { hash, name, role: user::Role::Admin, kind: "token", expires: None }, 0)
+            .await?;
         let app = App {
             store: store.clone(),
             site: Arc::new(Site::read(&site).map_err(|finding| anyhow::anyhow!(finding.message))?),

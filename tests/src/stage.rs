@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use api::machine::{Machine, MachineDetail};
+use api::state::State;
 use lab::{Hardware, Rack, cluster};
 
-use crate::server::{Server, images, phases};
+use crate::server::{Server, images, phases, text};
 use crate::ssh::{copy, new_key, ssh};
 
 /// An install beside another machine's `kubeadm init`, under emulation.
@@ -70,6 +71,14 @@ impl Stage {
 
     pub fn control_plane(&mut self, number: u8) -> Result<Arc<lab::Machine>> {
         self.rack.add(cluster::control_plane(Hardware::bios(&format!("node{number:02}"), number)))
+    }
+
+    /// A person's yes to a control plane, which no rule says.
+    pub fn approve(&self, name: &str) -> Result<()> {
+        self.reaches(name, "available", |machine| machine.state == State::Available)?;
+        text(self.server.metalctl(&["machine", "approve", name, "--yes"])?)?;
+        self.says(&format!("{name} is approved"));
+        Ok(())
     }
 
     pub fn worker(&mut self, number: u8) -> Result<Arc<lab::Machine>> {

@@ -38,6 +38,7 @@ fn one_control_plane_becomes_several_and_one_again() -> Result<()> {
         "two control planes: more is too much for this host"
     });
     stage.control_plane(1)?.on()?;
+    stage.approve(FIRST)?;
     stage.reaches(FIRST, "joining", |machine| machine.state == State::Joining)?;
     stage.worker(2)?.on()?;
     for name in [FIRST, WORKER] {
@@ -84,6 +85,7 @@ fn can_carry_three(stage: &Stage) -> bool {
 fn grows(stage: &mut Stage, kube: &Kube, number: u8, name: &str) -> Result<()> {
     let members = voters(stage)?;
     stage.control_plane(number)?.on()?;
+    stage.approve(name)?;
     stage.server.wait(name, "active", GROWTH, |machine| machine.state == State::Active)?;
     ensure!(is_ready(&kube.node(name)?), "the API server calls {name} Ready");
     ensure!(voters(stage)? == members + 1, "etcd has one more voter");

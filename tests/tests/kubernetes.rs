@@ -43,6 +43,7 @@ fn machines_become_nodes_of_the_next_release() -> Result<()> {
     let mut stage = Stage::up("next", &folder, cluster::NEXT, MACHINES, cluster::TABLE)?;
     let (control, worker) = (stage.control_plane(1)?, stage.worker(2)?);
     control.on()?;
+    stage.approve(CONTROL)?;
     stage.reaches(CONTROL, "joining", |machine| machine.state == State::Joining)?;
     worker.on()?;
     for name in [CONTROL, WORKER] {
@@ -60,6 +61,7 @@ fn machines_become_nodes_and_leave_again() -> Result<()> {
     let mut stage = Stage::up("kube", &folder, cluster::RELEASE, MACHINES, cluster::TABLE)?;
     let (control, worker) = (stage.control_plane(1)?, stage.worker(2)?);
     control.on()?;
+    stage.approve(CONTROL)?;
     stage.reaches(CONTROL, "joining", |machine| machine.state == State::Joining)?;
     worker.on()?;
     // Its own disk waits until there is a false CA to meet.

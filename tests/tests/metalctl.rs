@@ -1,6 +1,7 @@
 //! `metalctl` as an operator types it, against a server: what goes to which stream, and the exit codes.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStderr, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -182,6 +183,34 @@ async fn a_rolling_run_stops_at_a_failure_and_goes_on() -> Result<()> {
     }
     let gone = going.end()?;
     ensure!(gone.code == 0 && gone.out == "worker: 2 of 2 done\n", "{gone:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_looks_and_the_log_has_who_did_what() -> Result<()> {
+    let desk = Desk::open().await?;
+    desk.born("node07", 7).await?;
+    let file = desk.folder.path().join("anna.token");
+    let added = run(&desk, &format!("user add anna --role viewer --days 7 -o {}", file.display()))?;
+    ensure!(added.code == 0 && added.out.is_empty() && added.err.contains("anna is viewer"), "{added:?}");
+    ensure!(std::fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600, "for its owner alone");
+    let anna = |line: &str| run(&desk, &format!("--token-file {} {line}", file.display()));
+    ensure!(anna("machine show node07")?.code == 0);
+    let refused = anna("machine hold node07")?;
+    ensure!(refused.code == 1 && refused.err.contains("this needs operator"), "{refused:?}");
+    ensure!(anna("audit")?.code == 1);
+    ensure!(run(&desk, "machine hold node07")?.code == 0);
+
+    let log = run(&desk, "audit --of node07")?;
+    let lines: Vec<&str> = log.out.lines().collect();
+    ensure!(lines.len() == 3 && lines[0].starts_with("WHEN "), "{log:?}");
+    ensure!(lines[1].contains("  operator  admin ") && lines[1].ends_with("  hold: false → true"), "{log:?}");
+    ensure!(lines[2].contains("  anna ") && lines[2].contains("  127.0.0.1  403 "), "{log:?}");
+    ensure!(run(&desk, "audit --user anna")?.out.lines().count() == 2);
+    let users = run(&desk, "user list")?;
+    ensure!(users.out.lines().nth(1).is_some_and(|line| line.starts_with("anna  ")), "{users:?}");
+    ensure!(run(&desk, "user revoke anna")?.code == 0);
+    ensure!(anna("machine list")?.code == 1 && run(&desk, "user revoke anna")?.code == 4);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use api::mask::mask;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -93,7 +94,7 @@ fn note(line: &str, said: &mut VecDeque<String>, phase: &mut String, report: &Re
     if line.trim().is_empty() {
         return;
     }
-    let line = lines::mask(line);
+    let line = mask(line);
     if let Some(name) = lines::phase(&line).filter(|name| name != phase) {
         *phase = name.into();
         report.phase(name, 0);
@@ -109,7 +110,7 @@ fn note(line: &str, said: &mut VecDeque<String>, phase: &mut String, report: &Re
 async fn kubelet_words() -> Vec<String> {
     let arguments = ["-u", "kubelet", "-n", "60", "-o", "cat", "--no-pager"];
     let log = super::blocking(move || command::run("journalctl", arguments)).await.unwrap_or_default();
-    classify::kubelet_words(&lines::mask(&log))
+    classify::kubelet_words(&mask(&log))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod show;
 pub mod table;
 pub mod tombstone;
 pub mod trace;
+pub mod user;
 pub mod why;
 pub mod wipe;
 pub mod words;

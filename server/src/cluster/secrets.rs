@@ -83,7 +83,7 @@ pub async fn upload(app: &App, node: &NodeRow, join_task: &str, now: i64) -> Res
             )));
         }
     };
-    match steps::open(app, &node.cluster, &task.body)? {
+    match steps::open(app, &task)? {
         // The one that it was done with, and not the one above.
         ClusterStep::UploadCertificates { certificate_key } => Ok(Upload::Ready { certificate_key }),
         _ => Ok(Upload::Waits("the task that should upload the certificates is of another kind".into())),

@@ -25,13 +25,14 @@ pub struct Step {
 /// Puts the step into the queue, unless its key is there; returns the task's id.
 pub async fn ask(app: &App, cluster: &str, step: Step, now: i64) -> Result<String> {
     let text = serde_json::to_vec(&step.step).map_err(|error| Error::Sealed(error.into()))?;
+    let body = app.seal.seal(&body_place(cluster, &step.key), &text);
     let new = NewClusterTask {
         cluster: cluster.into(),
         key: step.key,
         step_kind: step.step.kind(),
         subject: step.subject,
         executor: step.executor,
-        body: app.seal.seal(&body_place(cluster), &text),
+        body,
         deadline: now + i64::try_from(step.patience.as_micros()).unwrap_or(i64::MAX / 2),
     };
     Ok(app.store.cluster_task_add(new, now).await?)
@@ -76,20 +77,20 @@ const PAUSE: i64 = 30_000_000;
 const TRIES: i64 = 20;
 
 /// The step behind a task's sealed body.
-pub fn open(app: &App, cluster: &str, body: &str) -> Result<ClusterStep> {
-    let text = app.seal.unseal(&body_place(cluster), body).map_err(Error::Sealed)?;
+pub fn open(app: &App, task: &ClusterTaskRow) -> Result<ClusterStep> {
+    let text = app.seal.unseal(&body_place(&task.cluster, &task.key), &task.body).map_err(Error::Sealed)?;
     serde_json::from_slice(&text).map_err(|error| Error::Sealed(error.into()))
 }
 
-pub fn seal_result(app: &App, cluster: &str, result: &ClusterResult) -> Result<String> {
+pub fn seal_result(app: &App, task: &ClusterTaskRow, result: &ClusterResult) -> Result<String> {
     let text = serde_json::to_vec(result).map_err(|error| Error::Sealed(error.into()))?;
-    Ok(app.seal.seal(&result_place(cluster), &text))
+    Ok(app.seal.seal(&result_place(&task.cluster, &task.key), &text))
 }
 
 /// What a task brought; None for a step without a result.
 pub fn result(app: &App, task: &ClusterTaskRow) -> Result<Option<ClusterResult>> {
     let Some(sealed) = &task.result else { return Ok(None) };
-    let text = app.seal.unseal(&result_place(&task.cluster), sealed).map_err(Error::Sealed)?;
+    let text = app.seal.unseal(&result_place(&task.cluster, &task.key), sealed).map_err(Error::Sealed)?;
     serde_json::from_slice(&text).map(Some).map_err(|error| Error::Sealed(error.into()))
 }
 
@@ -116,10 +117,11 @@ pub async fn wait(
     )))
 }
 
-fn body_place(cluster: &str) -> String {
-    format!("cluster_task.body/{cluster}")
+/// With the task's key in it: a sealed cell that somebody copies to another task does not open there.
+fn body_place(cluster: &str, key: &str) -> String {
+    format!("cluster_task.body/{cluster}/{key}")
 }
 
-fn result_place(cluster: &str) -> String {
-    format!("cluster_task.result/{cluster}")
+fn result_place(cluster: &str, key: &str) -> String {
+    format!("cluster_task.result/{cluster}/{key}")
 }

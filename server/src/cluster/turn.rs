@@ -39,6 +39,13 @@ pub async fn turn(app: &App, row: &Row, life: &Life, now: i64) -> std::result::R
         return Ok(Turn::Wait("waits for a lease of its own".into()));
     };
     let name = &candidate.cluster.name;
+    // The site file may have made a control plane of a worker that no person ever looked at.
+    if candidate.role == Role::ControlPlane && app.store.install_by_rule(&candidate.id).await? {
+        return Ok(Turn::Wait(format!(
+            "it was installed by a rule, and a control plane needs a person's approval: `metalctl machine reprovision {}`",
+            row.name()
+        )));
+    }
     let init = match candidate.role {
         Role::Worker => match worker_waits(app, name).await? {
             Some(wait) => return Ok(Turn::Wait(wait)),

@@ -2,14 +2,17 @@
 //! and reaches that machine's row only.
 
 mod cluster;
+mod live;
 mod work;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::agent::{Certificate, CertificateRequest, Enroll, Enrolled, Hello, HelloAnswer, LogBatch};
+use api::agent::{Certificate, CertificateRequest, Enroll, Enrolled, Hello, HelloAnswer, LogBatch, LogLine};
 use api::event::Event;
 use api::facts::Facts;
 use api::id::MachineId;
+use api::mask::mask;
 use api::routes::agent as routes;
 use api::state::{Home, State as LifeState};
 use api::task::{Outcome, Progress, RebootTo, Task, Work};
@@ -24,11 +27,13 @@ use serde::Deserialize;
 
 use super::boot::hash;
 use super::error::Failure;
+use super::limits::{Door, Limits};
 use super::tls::Peer;
 use crate::app::App;
 use crate::ca::AgentName;
 use crate::clock;
 use crate::lifecycle::next::Step;
+use crate::lifecycle::want::rests;
 use crate::store::machine::Birth;
 use crate::who::Verdict;
 use crate::who::changes::changes;
@@ -56,25 +61,33 @@ impl Agent {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Agent {
+impl FromRequestParts<App> for Agent {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Agent, Failure> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Agent, Failure> {
         let peer = parts.extensions.get::<Peer>();
         let agent = peer.and_then(|peer| peer.agent.clone());
-        agent
-            .map(Agent)
-            .ok_or_else(|| Failure::new(StatusCode::UNAUTHORIZED, "a machine's certificate is needed here"))
+        let agent = agent.map(Agent).ok_or_else(|| {
+            Failure::new(StatusCode::UNAUTHORIZED, "a machine's certificate is needed here")
+        })?;
+        // A certificate of the disk names no boot: its agent says it itself.
+        if agent.0.home == Home::Ram {
+            live::speaks(app, &agent.machine(), &agent.0.boot_id).await?;
+        }
+        Ok(agent)
     }
 }
 
 async fn enroll(
     State(app): State<App>,
     Extension(peer): Extension<Peer>,
+    Extension(limits): Extension<Arc<Limits>>,
     Json(ask): Json<Enroll>,
 ) -> Result<Json<Enrolled>, Failure> {
     let now = clock::now();
+    limits.open(Door::Enroll, peer.address.ip(), now)?;
     let machine = app.store.boot_key_use(hash(&ask.boot_key), now).await?.ok_or_else(|| {
+        limits.wrong(Door::Enroll, peer.address.ip(), now);
         tracing::warn!(peer = %peer.address, "a boot key was refused");
         Failure::with_hint(
             StatusCode::UNAUTHORIZED,
@@ -105,6 +118,7 @@ async fn hello(
     if hello.home != agent.0.home || (hello.home == Home::Ram && hello.boot_id != agent.0.boot_id) {
         return Err(Failure::new(StatusCode::FORBIDDEN, "the certificate is another home's"));
     }
+    live::begins(&app, &machine, &hello.boot_id).await?;
     // What the certificate says counts: an identity file can be copied to another disk.
     let generation = agent.0.generation;
     let row = app.store.machine(&machine).await?;
@@ -170,6 +184,9 @@ struct Patience {
     /// Seconds.
     #[serde(default)]
     wait: u64,
+    /// Of the system that asks.
+    #[serde(default)]
+    boot_id: String,
 }
 
 /// Long poll: answers as soon as there is work, or with 204 when the caller's patience ends.
@@ -184,6 +201,7 @@ async fn task(
     let mut changes = app.store.changes();
     let machine = agent.machine();
     let end = tokio::time::Instant::now() + Duration::from_secs(patience.wait.min(50));
+    live::speaks(&app, &machine, &patience.boot_id).await?;
     app.store.machine_seen_at(&machine, clock::now()).await?;
     loop {
         if let Some(task) = work::next_task(&app, &agent).await? {
@@ -220,6 +238,10 @@ async fn outcome(
     if boots_again(&app, &agent).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
+    let outcome = match outcome {
+        Outcome::Done => Outcome::Done,
+        Outcome::Failed { reason } => Outcome::Failed { reason: mask(&reason) },
+    };
     match app.store.task_finish(&agent.machine(), &id, outcome, clock::now()).await? {
         Some(_) => Ok(StatusCode::NO_CONTENT),
         None => Err(no_longer_wanted()),
@@ -251,6 +273,9 @@ async fn certificate(
 ) -> Result<Json<Certificate>, Failure> {
     let now = clock::now();
     let life = app.store.machine(&agent.machine()).await?.life()?;
+    if rests(&life) {
+        return Err(no_longer_wanted());
+    }
     let installs = agent.0.home == Home::Ram && life.state == LifeState::Installing;
     let renews = agent.0.home == Home::Disk && agent.0.generation == life.generation;
     if ask.generation != life.generation || !(installs || renews) {
@@ -280,8 +305,11 @@ async fn log(
     agent: Agent,
     Json(batch): Json<LogBatch>,
 ) -> Result<StatusCode, Failure> {
-    if !boots_again(&app, &agent).await? {
-        app.store.log_add(&agent.machine(), batch.lines).await?;
+    if boots_again(&app, &agent).await? {
+        return Ok(StatusCode::NO_CONTENT);
     }
+    // The agent has done so too, unless it is an older one.
+    let masked = batch.lines.into_iter().map(|line| LogLine { text: mask(&line.text), ..line });
+    app.store.log_add(&agent.machine(), masked.collect()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

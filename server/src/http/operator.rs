@@ -5,8 +5,10 @@ pub mod cluster;
 mod identity;
 mod inventory;
 mod order;
+mod users;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use api::event::Event;
 use api::image::Manifest;
@@ -15,8 +17,8 @@ use api::order::Order;
 use api::routes::operator as routes;
 use api::state::State as LifeState;
 use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseStream};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -24,9 +26,10 @@ use futures::Stream;
 use futures::stream::unfold;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
 
-use super::boot::hash;
 use super::error::Failure;
+use super::guard::Caller;
 use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::may_leave;
@@ -54,25 +57,17 @@ pub fn routes() -> Router<App> {
         .merge(inventory::routes())
         .merge(identity::routes())
         .merge(catalogue::routes())
+        .merge(users::routes())
 }
 
 /// Whoever holds the token.
 pub struct Operator(pub String);
 
-impl FromRequestParts<App> for Operator {
+impl<S: Send + Sync> FromRequestParts<S> for Operator {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Operator, Failure> {
-        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer "));
-        let name = match token {
-            Some(token) => app.store.token_name(&hash(token), "token", clock::now()).await?,
-            None => None,
-        };
-        name.map(Operator).ok_or_else(|| {
-            let hint = "on the server's machine the first token is in operator.token in its state folder";
-            Failure::with_hint(StatusCode::UNAUTHORIZED, "an operator's token is needed", hint)
-        })
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Operator, Failure> {
+        Ok(Operator(Caller::from_request_parts(parts, state).await?.name))
     }
 }
 
@@ -254,6 +249,9 @@ async fn images(State(app): State<App>, _: Operator) -> Json<Vec<Manifest>> {
     Json(app.images.current().all().cloned().collect())
 }
 
+/// A stream ends now and then, and whose token was revoked does not get another one.
+const LIFE: Duration = Duration::from_secs(15 * 60);
+
 /// A `machine` event for every change; `resync` when this listener must read the list anew: it was too slow, or a
 /// machine was deleted.
 async fn events(
@@ -261,9 +259,11 @@ async fn events(
     _: Operator,
 ) -> SseStream<impl Stream<Item = Result<Sse, Infallible>>> {
     let changes = app.store.changes();
-    let stream = unfold((app, changes), async |(app, mut changes)| {
+    let end = Instant::now() + LIFE;
+    let stream = unfold((app, changes, end), async |(app, mut changes, end)| {
         let event = loop {
-            match changes.recv().await {
+            let Ok(change) = timeout_at(end, changes.recv()).await else { return None };
+            match change {
                 Ok(id) => match app.view(&id).await {
                     Ok(machine) => match Sse::default().event("machine").json_data(machine) {
                         Ok(event) => break event,
@@ -277,7 +277,7 @@ async fn events(
                 Err(RecvError::Closed) => return None,
             }
         };
-        Some((Ok(event), (app, changes)))
+        Some((Ok(event), (app, changes, end)))
     });
     SseStream::new(stream).keep_alive(KeepAlive::default())
 }

@@ -2,7 +2,7 @@
 //! here are the routes, the session and the checks of what a form sends.
 
 mod live;
-mod session;
+pub(super) mod session;
 
 use api::machine::Allowed;
 use axum::Router;
@@ -41,7 +41,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// An error as a page. Everything that goes wrong here is told to a person.
-struct Trouble(Failure);
+pub(super) struct Trouble(Failure);
 
 impl<E: Into<Failure>> From<E> for Trouble {
     fn from(error: E) -> Trouble {

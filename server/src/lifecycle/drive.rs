@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use api::cluster::Role;
 use api::event::Event;
 use api::id::MachineId;
 use api::state::{Errand, Home, Life, State};
@@ -160,10 +161,20 @@ async fn allow(app: &App, row: &Row, life: &Life) -> Result<()> {
     if !by_rule || !facts_are_fresh(app, row).await? {
         return Ok(());
     }
+    // Whoever can pretend to be this machine on the boot network would get all of the cluster.
+    if is_control_plane(app, row) {
+        return note(app, row, &Unready::ControlPlane(row.name().into())).await;
+    }
     match app.freeze(row, life.generation + 1, Authorisation::Rule).await? {
         Ok(_) => submit(app, row, Event::Allowed).await,
         Err(unready) => note(app, row, &unready).await,
     }
+}
+
+fn is_control_plane(app: &App, row: &Row) -> bool {
+    app.profile(row).is_some_and(|profile| {
+        profile.cluster.is_some() && app.site.role(profile, row.hostname.as_deref()) == Role::ControlPlane
+    })
 }
 
 /// A name of the profile's pattern that nobody has. It belongs to the machine from then on.

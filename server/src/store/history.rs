@@ -1,5 +1,6 @@
 //! The table `history`: every event of a machine, the refused ones too.
 
+use api::event::Event;
 use api::id::MachineId;
 use api::machine::{HistoryEntry, MachineEvent};
 
@@ -46,6 +47,15 @@ impl Store {
         let rows: Vec<OfAll> = on!(self.read(), p => sqlx::query_as(sql).bind(&row.id).bind(limit).bind(&row.hostname)
             .fetch_all(p).await)?;
         rows.into_iter().map(of_all).collect()
+    }
+
+    /// Whether the install that is running, or was the last, was begun by a rule and by no person.
+    pub async fn install_by_rule(&self, machine: &MachineId) -> Result<bool> {
+        let sql = "SELECT event FROM history WHERE machine = $1 AND to_state = 'partitioning' \
+                   AND from_state IN ('available', 'inspecting') ORDER BY number DESC LIMIT 1";
+        let event: Option<(String,)> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).fetch_optional(p).await)?;
+        Ok(event.is_some_and(|(event,)| event == Event::Allowed.name()))
     }
 
     /// Puts on record what is no event of the machine's life: its state stays.

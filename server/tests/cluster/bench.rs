@@ -70,6 +70,11 @@ impl Bench {
 
     /// A machine whose installed agent says hello: it joins.
     pub async fn joining(&self, number: u8, profile: &str) -> MachineId {
+        self.joining_by(number, profile, Event::Approved { erase_foreign: false }).await
+    }
+
+    /// The same, where this began its install.
+    pub async fn joining_by(&self, number: u8, profile: &str, yes: Event) -> MachineId {
         let (mac, now) = (Mac([0x52, 0x54, 0, 0x77, 0, number]), server::clock::now());
         let id = MachineId(format!("machine-{number}"));
         let birth = Birth {
@@ -90,7 +95,7 @@ impl Bench {
             Event::Assigned { clustered: true },
             hello(Home::Ram, 0),
             Event::FactsReported,
-            Event::Approved { erase_foreign: false },
+            yes,
             Event::LayoutVerified { generation: 1 },
             Event::Installed { generation: 1 },
             hello(Home::Disk, 1),

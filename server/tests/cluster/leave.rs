@@ -262,12 +262,13 @@ fn members(names: &[&str]) -> Vec<EtcdMember> {
 async fn serve(bench: &Bench, executor: &MachineId, etcd: &mut Vec<EtcdMember>, done: &mut Vec<String>) {
     let now = server::clock::now();
     let store = &bench.app.store;
-    let Some((id, body)) = store.cluster_task_offer("prod", executor, now).await.unwrap() else { return };
-    let step = steps::open(&bench.app, "prod", &body).unwrap();
+    let Some((id, _)) = store.cluster_task_offer("prod", executor, now).await.unwrap() else { return };
+    let task = store.cluster_task(&id).await.unwrap().unwrap();
+    let step = steps::open(&bench.app, &task).unwrap();
     match &step {
         ClusterStep::Members => {
             let result = ClusterResult::Members { members: etcd.clone() };
-            let sealed = steps::seal_result(&bench.app, "prod", &result).unwrap();
+            let sealed = steps::seal_result(&bench.app, &task, &result).unwrap();
             assert!(store.cluster_task_result(executor, &id, sealed).await.unwrap());
         }
         ClusterStep::RemoveMember { name } => etcd.retain(|member| member.name != *name),

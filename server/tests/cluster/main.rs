@@ -5,6 +5,7 @@ mod api_server;
 mod approve;
 mod balancer;
 mod bench;
+mod control;
 mod documents;
 mod golden;
 mod join;

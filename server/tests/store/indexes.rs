@@ -8,11 +8,12 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::database::{Database, mac};
 
-/// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters,
-/// which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 13] = [
+/// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters
+/// and users, which are few, and the boot keys, which are as many as machines that boot right now.
+const MAY_SCAN: [&str; 14] = [
     "SELECT machine, hostname, serial, profile, state, generation, installed, at, who FROM tombstone ORDER BY",
     "SELECT * FROM cluster ORDER BY name",
+    "SELECT name, role, created, expires FROM token",
     "SELECT * FROM machine WHERE hostname = $1 OR id LIKE",
     "SELECT COUNT(*) FROM machine WHERE profile",
     "UPDATE lease SET pooled = FALSE WHERE pooled",

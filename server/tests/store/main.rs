@@ -100,6 +100,8 @@ on_both!(
     rows::a_frozen_plan_stays,
     rows::the_newest_facts_are_kept,
     rows::a_token_is_known_until_it_ends,
+    rows::a_user_has_one_token_until_it_is_revoked,
+    rows::the_audit_log_keeps_what_began_and_how_it_ended,
     tasks::a_task_is_handed_out_until_it_ends,
     tasks::an_end_and_what_it_means_are_one_write,
     tasks::what_is_no_longer_wanted_is_not_handed_out,

@@ -4,7 +4,9 @@ use api::facts::{BootMode, Facts, Firmware, Memory, Product};
 use api::id::MachineId;
 use api::plan::{Plan, PlannedDisk, PlannedImage};
 use api::state::Home;
-use server::store::{Error, Store};
+use api::user::{AuditEntry, AuditQuery, Role, User};
+use serde_json::json;
+use server::store::{Error, Holder, NewToken, Store};
 
 use crate::database::Database;
 
@@ -91,12 +93,18 @@ pub async fn the_newest_facts_are_kept(database: Database) {
     assert!(matches!(nobody, Err(Error::Database(_))), "facts belong to a machine");
 }
 
+fn token(hash: &str, name: &str, kind: &'static str, expires: Option<i64>) -> NewToken {
+    NewToken { hash: hash.into(), name: name.into(), role: Role::Viewer, kind, expires }
+}
+
 pub async fn a_token_is_known_until_it_ends(database: Database) {
     let store = &database.store;
-    let name = async |hash: &str, kind, now| store.token_name(hash, kind, now).await.unwrap();
-    store.token_add("t".into(), "anna".into(), "token", 1, None).await.unwrap();
-    store.token_add("s".into(), "bert".into(), "session", 1, Some(100)).await.unwrap();
-    store.token_add("t".into(), "mallory".into(), "token", 2, None).await.unwrap();
+    let name = async |hash: &str, kind, now| {
+        store.token_holder(hash, kind, now).await.unwrap().map(|holder| holder.name)
+    };
+    store.token_add(token("t", "anna", "token", None), 1).await.unwrap();
+    store.token_add(token("s", "bert", "session", Some(100)), 1).await.unwrap();
+    store.token_add(token("t", "mallory", "token", None), 2).await.unwrap();
     assert_eq!(name("t", "token", i64::MAX).await.as_deref(), Some("anna"), "the first stands");
     assert_eq!(name("t", "session", 5).await, None, "a token is no session");
     assert_eq!(name("s", "session", 99).await.as_deref(), Some("bert"));
@@ -104,4 +112,58 @@ pub async fn a_token_is_known_until_it_ends(database: Database) {
     assert_eq!(name("x", "token", 5).await, None);
     store.token_remove("t".into()).await.unwrap();
     assert_eq!(name("t", "token", 5).await, None);
+}
+
+pub async fn a_user_has_one_token_until_it_is_revoked(database: Database) {
+    let store = &database.store;
+    assert!(store.user_add(token("t", "anna", "token", Some(50)), 1).await.unwrap());
+    assert!(!store.user_add(token("u", "anna", "token", None), 2).await.unwrap(), "the name is taken");
+    assert_eq!(store.token_holder("u", "token", 3).await.unwrap(), None);
+    store.token_add(token("s", "anna", "session", Some(40)), 3).await.unwrap();
+    let users = store.users(4).await.unwrap();
+    let anna = User { name: "anna".into(), role: Role::Viewer, created: 1, expires: Some(50) };
+    assert_eq!(users, [anna], "a session is no user");
+    assert!(store.users(50).await.unwrap().is_empty(), "a token that has ended is none");
+    assert!(store.user_revoke("anna").await.unwrap());
+    assert!(!store.user_revoke("anna").await.unwrap());
+    for (hash, kind) in [("t", "token"), ("s", "session")] {
+        assert_eq!(store.token_holder(hash, kind, 5).await.unwrap(), None, "its {kind} is over, too");
+    }
+    assert!(store.user_add(token("t", "anna", "token", None), 6).await.unwrap());
+    let holder = store.token_holder("t", "token", 7).await.unwrap().unwrap();
+    assert_eq!(holder, Holder { name: "anna".into(), role: Role::Viewer, expires: None });
+}
+
+pub async fn the_audit_log_keeps_what_began_and_how_it_ended(database: Database) {
+    let store = &database.store;
+    for (number, who) in [(1, "anna"), (2, "bert"), (3, "anna")] {
+        let entry = AuditEntry {
+            id: format!("0{number}"),
+            at: number,
+            who: who.into(),
+            role: Role::Operator,
+            address: "192.0.2.7".into(),
+            call: "POST /api/v1/machines/node07/hold".into(),
+            subject: if number == 3 { "m2".into() } else { "m1".into() },
+            status: None,
+            before: Some(json!({"hold": false})),
+            after: None,
+        };
+        store.audit_begin(entry).await.unwrap();
+    }
+    store.audit_end("02".into(), 200, Some(json!({"hold": true}))).await.unwrap();
+    let ids = async |query: AuditQuery| -> Vec<String> {
+        store.audit(&query).await.unwrap().into_iter().map(|entry| entry.id).collect()
+    };
+    let (anna, m1) = (Some("anna".to_string()), Some("m1".to_string()));
+    assert_eq!(ids(AuditQuery::default()).await, ["03", "02", "01"]);
+    assert_eq!(ids(AuditQuery { limit: Some(1), ..AuditQuery::default() }).await, ["03"]);
+    assert_eq!(ids(AuditQuery { before: Some("02".into()), ..AuditQuery::default() }).await, ["01"]);
+    assert_eq!(ids(AuditQuery { who: anna.clone(), ..AuditQuery::default() }).await, ["03", "01"]);
+    assert_eq!(ids(AuditQuery { subject: m1.clone(), ..AuditQuery::default() }).await, ["02", "01"]);
+    assert_eq!(ids(AuditQuery { who: anna, subject: m1, ..AuditQuery::default() }).await, ["01"]);
+    let entries = store.audit(&AuditQuery::default()).await.unwrap();
+    assert_eq!((entries[1].status, &entries[1].after), (Some(200), &Some(json!({"hold": true}))));
+    assert_eq!((entries[0].status, &entries[0].after), (None, &None), "nobody knows how this one ended");
+    assert_eq!(entries[0].before, Some(json!({"hold": false})));
 }

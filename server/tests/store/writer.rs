@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use server::store::{Conn, Error, Result, Side, Store};
+use api::user::Role;
+use server::store::{Conn, Error, NewToken, Result, Side, Store};
 
 use crate::database::Database;
 
@@ -43,12 +44,15 @@ pub async fn a_failed_write_undoes_only_itself(database: Database) {
     assert_eq!(tokens(&database).await, 2);
 }
 
+fn token(hash: &str) -> NewToken {
+    NewToken { hash: hash.into(), name: "n".into(), role: Role::Viewer, kind: "token", expires: None }
+}
+
 pub async fn a_panic_ends_one_write(database: Database) {
     let store = &database.store;
     for _ in 0..20 {
         let broken = store.write(|conn| Box::pin(put_and_break(conn)));
-        let (broken, fine) =
-            tokio::join!(broken, store.token_add("kept".into(), "n".into(), "token", 0, None));
+        let (broken, fine) = tokio::join!(broken, store.token_add(token("kept"), 0));
         assert!(matches!(broken, Err(Error::Panicked)));
         assert!(fine.is_ok());
     }
@@ -104,7 +108,7 @@ async fn writes_that_wait_share_a_commit() {
     let mut writes = tokio::task::JoinSet::new();
     for number in 0..500 {
         let store = database.store.clone();
-        writes.spawn(async move { store.token_add(number.to_string(), "n".into(), "token", 0, None).await });
+        writes.spawn(async move { store.token_add(token(&number.to_string()), 0).await });
     }
     while let Some(write) = writes.join_next().await {
         write.unwrap().unwrap();

@@ -126,7 +126,7 @@ async fn result(
     Json(result): Json<ClusterResult>,
 ) -> Result<StatusCode, Failure> {
     let task = running(&app, &agent, &id).await?;
-    let sealed = steps::seal_result(&app, &task.cluster, &result)?;
+    let sealed = steps::seal_result(&app, &task, &result)?;
     match app.store.cluster_task_result(&agent.machine(), &id, sealed).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(super::no_longer_wanted()),

@@ -91,8 +91,9 @@ async fn cluster_task(app: &App, agent: &Agent, row: &Row, life: &Life) -> Resul
         return Ok(None);
     }
     let offered = app.store.cluster_task_offer(&cluster.name, &row.id(), clock::now()).await?;
-    let Some((id, body)) = offered else { return Ok(None) };
-    let step = Box::new(steps::open(app, &cluster.name, &body)?);
+    let Some((id, _)) = offered else { return Ok(None) };
+    let Some(task) = app.store.cluster_task(&id).await? else { return Ok(None) };
+    let step = Box::new(steps::open(app, &task)?);
     Ok(Some(Task { id, generation: life.generation, work: Work::Cluster { step } }))
 }
 

@@ -8,12 +8,15 @@ use api::routes::operator as routes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use serde_json::json;
 
 use super::Operator;
 use crate::app::App;
 use crate::cluster;
+use crate::http::audit::After;
 use crate::http::error::Failure;
+use crate::http::guard::Caller;
 
 pub fn routes() -> Router<App> {
     let of = |what: &str| format!("{}/{{name}}{what}", routes::CLUSTERS);
@@ -56,13 +59,20 @@ async fn show(
 
 async fn kubeconfig(
     State(app): State<App>,
-    Operator(who): Operator,
+    caller: Caller,
     Path(name): Path<String>,
     Json(request): Json<KubeconfigRequest>,
-) -> Result<Json<KubeconfigAnswer>, Failure> {
+) -> Result<(Extension<After>, Json<KubeconfigAnswer>), Failure> {
     let KubeconfigRequest { access, hours, .. } = request;
+    let who = caller.name;
+    if caller.role < access.role() {
+        let error = format!("{who} has the role {}: that is not enough for {}", caller.role, access.group());
+        let hint = format!("--access {} mints what that role may have", caller.role);
+        return Err(Failure::with_hint(StatusCode::FORBIDDEN, error, hint));
+    }
     tracing::info!(operator = who, cluster = name, group = access.group(), hours, "a kubeconfig is minted");
-    Ok(Json(cluster::kubeconfig(&app, &name, &user(&who), request).await?))
+    let minted = cluster::kubeconfig(&app, &name, &user(&who), request).await?;
+    Ok((Extension(After(json!({"group": access.group(), "hours": hours}))), Json(minted)))
 }
 
 async fn reset(

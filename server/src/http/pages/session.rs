@@ -1,17 +1,27 @@
 //! Who looks at a page: a token once, then a cookie that no script can read and no other site can send.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use api::user::AuditEntry;
+use axum::Extension;
 use axum::extract::{Form, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use uuid::Uuid;
 use web::Visitor;
 
 use super::super::boot::{hash, secret};
 use super::super::error::Failure;
+use super::super::guard::Caller;
+use super::super::limits::{Door, Limits};
+use super::super::tls::Peer;
 use super::Trouble;
 use crate::app::App;
 use crate::clock;
+use crate::store::{self, Holder, NewToken};
 
 /// The prefix makes browsers insist on `Secure`, `Path=/` and this very host.
 const COOKIE: &str = "__Host-metald";
@@ -26,13 +36,11 @@ pub struct Session {
 impl FromRequestParts<App> for Session {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Session, Response> {
-        let to_login = || Redirect::to("/login").into_response();
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Session, Response> {
+        let caller = parts.extensions.get::<Caller>().ok_or_else(to_login)?;
         let secret = cookie(&parts.headers).ok_or_else(to_login)?;
-        let key = hash(secret);
-        let name = app.store.token_name(&key, "session", clock::now()).await;
-        let operator = name.map_err(|error| Trouble(error.into()).into_response())?.ok_or_else(to_login)?;
-        Ok(Session { visitor: Visitor { operator, csrf: hash(&format!("form {secret}")) }, key })
+        let visitor = Visitor { operator: caller.name.clone(), csrf: hash(&format!("form {secret}")) };
+        Ok(Session { visitor, key: hash(secret) })
     }
 }
 
@@ -47,6 +55,18 @@ impl Session {
     }
 }
 
+pub fn to_login() -> Response {
+    Redirect::to("/login").into_response()
+}
+
+/// Whose session a request's cookie is.
+pub async fn by_cookie(app: &App, headers: &HeaderMap) -> store::Result<Option<Holder>> {
+    match cookie(headers) {
+        Some(secret) => app.store.token_holder(&hash(secret), "session", clock::now()).await,
+        None => Ok(None),
+    }
+}
+
 pub async fn form() -> Result<Html<String>, Trouble> {
     Ok(Html(web::login_page(None, clock::now())?))
 }
@@ -56,15 +76,45 @@ pub struct Login {
     token: String,
 }
 
-pub async fn log_in(State(app): State<App>, Form(login): Form<Login>) -> Result<Response, Trouble> {
+pub async fn log_in(
+    State(app): State<App>,
+    Extension(peer): Extension<Peer>,
+    Extension(limits): Extension<Arc<Limits>>,
+    Form(login): Form<Login>,
+) -> Result<Response, Trouble> {
     let now = clock::now();
-    let Some(name) = app.store.token_name(&hash(&login.token), "token", now).await? else {
+    let address = peer.address.ip().to_canonical();
+    limits.open(Door::Login, address, now)?;
+    let Some(holder) = app.store.token_holder(&hash(&login.token), "token", now).await? else {
+        limits.wrong(Door::Login, address, now);
+        tracing::warn!(%address, "a login with an unknown token");
         let page = web::login_page(Some("No operator has that token"), now)?;
         return Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response());
     };
+    app.store.audit_begin(entry(&holder, address, now)).await?;
     let secret = secret()?;
-    app.store.token_add(hash(&secret), name, "session", now, Some(now + SECONDS * 1_000_000)).await?;
+    let end = now + SECONDS * 1_000_000;
+    // A session does not outlive its token.
+    let expires = Some(holder.expires.map_or(end, |expires| expires.min(end)));
+    let session =
+        NewToken { hash: hash(&secret), name: holder.name, role: holder.role, kind: "session", expires };
+    app.store.token_add(session, now).await?;
     Ok((set_cookie(&secret, SECONDS), Redirect::to("/")).into_response())
+}
+
+fn entry(holder: &Holder, address: IpAddr, now: i64) -> AuditEntry {
+    AuditEntry {
+        id: Uuid::now_v7().to_string(),
+        at: now,
+        who: holder.name.clone(),
+        role: holder.role,
+        address: address.to_string(),
+        call: "POST /login".into(),
+        subject: String::new(),
+        status: Some(StatusCode::SEE_OTHER.as_u16()),
+        before: None,
+        after: None,
+    }
 }
 
 #[derive(Deserialize)]

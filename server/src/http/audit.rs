@@ -1,0 +1,152 @@
+//! The audit log: an entry for each call that changes something, with its subject before and after; and the route
+//! that shows it.
+
+use api::id::MachineId;
+use api::routes::operator as routes;
+use api::user::{AuditEntry, AuditQuery};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::error::Failure;
+use super::guard::Caller;
+use crate::app::App;
+use crate::clock;
+use crate::store::{self, Error, Result};
+
+pub fn routes() -> Router<App> {
+    Router::new().route(routes::AUDIT, get(list))
+}
+
+/// In a response's extensions: what the subject is now, where a handler knows it better than a look at the row.
+#[derive(Clone)]
+pub struct After(pub Value);
+
+/// An entry that has begun.
+pub struct Record {
+    id: String,
+    subject: Subject,
+}
+
+/// What a call is about.
+enum Subject {
+    Machine(MachineId),
+    Cluster(String),
+    User(String),
+    /// Something else, or nothing of that name.
+    Other(String),
+}
+
+impl Record {
+    /// `path` as the router matched it, and the name in it.
+    pub async fn begin(
+        app: &App,
+        caller: &Caller,
+        call: String,
+        (path, name): (&str, Option<String>),
+    ) -> Result<Record> {
+        let subject = subject(app, path, name.unwrap_or_default()).await?;
+        let before = look(app, &subject).await?;
+        let id = Uuid::now_v7().to_string();
+        app.store
+            .audit_begin(AuditEntry {
+                id: id.clone(),
+                at: clock::now(),
+                who: caller.name.clone(),
+                role: caller.role,
+                address: caller.address.to_string(),
+                call,
+                subject: subject.name(),
+                status: None,
+                before,
+                after: None,
+            })
+            .await?;
+        Ok(Record { id, subject })
+    }
+
+    /// The action is done and answered for: an entry that cannot be completed stays without its end.
+    pub async fn end(self, app: &App, status: StatusCode, told: Option<After>) {
+        let after = match told {
+            Some(After(told)) => Ok(Some(told)),
+            None => look(app, &self.subject).await,
+        };
+        let kept = match after {
+            Ok(after) => app.store.audit_end(self.id, status.as_u16(), after).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::error!(%error, "the end of an action is not in the audit log");
+        }
+    }
+}
+
+impl Subject {
+    fn name(&self) -> String {
+        match self {
+            Subject::Machine(id) => id.0.clone(),
+            Subject::Cluster(name) | Subject::User(name) | Subject::Other(name) => name.clone(),
+        }
+    }
+}
+
+async fn subject(app: &App, path: &str, name: String) -> Result<Subject> {
+    if path.contains("/machines/{reference}") {
+        return match app.store.machine_find(&name).await {
+            Ok(row) => Ok(Subject::Machine(row.id())),
+            Err(Error::NoMachine(_) | Error::Ambiguous { .. }) => Ok(Subject::Other(name)),
+            Err(error) => Err(error),
+        };
+    }
+    Ok(match path {
+        path if path.contains("/clusters/{name}") => Subject::Cluster(name),
+        path if path.contains("/users/{name}") => Subject::User(name),
+        _ => Subject::Other(name),
+    })
+}
+
+/// The subject as it is now, as far as operators change it; None when it is not there.
+async fn look(app: &App, subject: &Subject) -> Result<Option<Value>> {
+    match subject {
+        Subject::Machine(id) => match app.store.machine(id).await {
+            Ok(row) => {
+                let mut life = serde_json::to_value(row.life()?).unwrap_or_default();
+                life["profile"] = json!(row.profile);
+                life["hostname"] = json!(row.hostname);
+                Ok(Some(life))
+            }
+            Err(Error::NoMachine(_)) => Ok(None),
+            Err(error) => Err(error),
+        },
+        Subject::Cluster(name) => {
+            let row = app.store.cluster(name).await?;
+            Ok(row
+                .map(|row| json!({"state": row.state, "machine": row.machine, "generation": row.generation})))
+        }
+        Subject::User(name) => {
+            let users = app.store.users(clock::now()).await?;
+            let user = users.iter().find(|user| user.name == *name);
+            Ok(user.map(|user| json!({"role": user.role, "expires": user.expires})))
+        }
+        Subject::Other(_) => Ok(None),
+    }
+}
+
+/// `subject` may be any reference to a machine.
+async fn list(
+    State(app): State<App>,
+    Query(mut query): Query<AuditQuery>,
+) -> std::result::Result<Json<Vec<AuditEntry>>, Failure> {
+    if let Some(reference) = &query.subject {
+        match app.store.machine_find(reference).await {
+            Ok(row) => query.subject = Some(row.id),
+            // The log outlives machines, and not every subject is one.
+            Err(store::Error::NoMachine(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Json(app.store.audit(&query).await?))
+}

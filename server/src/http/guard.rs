@@ -1,0 +1,188 @@
+//! In front of every route of operators and browsers: who calls, whether their role is enough, and for what changes
+//! something, an entry in the audit log before it begins.
+
+use std::net::IpAddr;
+
+use api::user::Role;
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::audit::{After, Record};
+use super::boot::hash;
+use super::error::Failure;
+use super::pages::{Trouble, session};
+use super::roles::{Least, least, with_query};
+use super::tls::Peer;
+use crate::app::App;
+use crate::clock;
+use crate::store::{self, Holder};
+
+/// Who calls, as their token or session says. In the extensions of every request that came this far.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub name: String,
+    pub role: Role,
+    pub address: IpAddr,
+    /// When the token or session ends.
+    pub expires: Option<i64>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Failure> {
+        parts.extensions.get::<Caller>().cloned().ok_or_else(no_token)
+    }
+}
+
+/// Programs show a token, browsers a cookie, and neither counts in the other's place: a cookie travels by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Program,
+    Browser,
+}
+
+pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_string();
+    let audience = match path.starts_with("/api/") || path == api::routes::METRICS {
+        true => Audience::Program,
+        false => Audience::Browser,
+    };
+    let params = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
+    let param = |name: &str| {
+        let found = params.iter().flatten().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.to_string())
+    };
+    let needed = least(parts.method.as_str(), &path, param("verb").as_deref());
+    let needed = with_query(needed, parts.method.as_str(), parts.uri.query());
+    let caller = match admit(&app, &parts, audience, needed).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    let Some(caller) = caller else { return next.run(Request::from_parts(parts, body)).await };
+    let record = match changes(&parts.method) {
+        true => {
+            let call = format!("{} {}", parts.method, parts.uri);
+            let subject = (path.as_str(), param("reference").or(param("name")).or(param("mac")));
+            match Record::begin(&app, &caller, call, subject).await {
+                Ok(record) => Some(record),
+                Err(error) => return refuse(audience, error.into()),
+            }
+        }
+        false => None,
+    };
+    let response = match suffices(&caller, needed) {
+        Ok(()) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(refusal) => refuse(audience, refusal),
+    };
+    if let Some(record) = record {
+        // The answer itself cannot be lent to another task: its body may be a stream.
+        let (status, told) = (response.status(), response.extensions().get::<After>().cloned());
+        record.end(&app, status, told).await;
+    }
+    response
+}
+
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// The caller of a route that needs one, whatever the role.
+async fn admit(
+    app: &App,
+    parts: &Parts,
+    audience: Audience,
+    needed: Least,
+) -> Result<Option<Caller>, Response> {
+    if audience == Audience::Browser && changes(&parts.method) && !own_origin(&parts.headers) {
+        return Err(refuse(audience, Failure::new(StatusCode::FORBIDDEN, "this form is another site's")));
+    }
+    if needed == Least::Anyone {
+        return Ok(None);
+    }
+    let holder = match audience {
+        Audience::Program => by_token(app, &parts.headers).await,
+        Audience::Browser => session::by_cookie(app, &parts.headers).await,
+    };
+    let address = parts.extensions.get::<Peer>().map_or(IpAddr::from([0; 4]), |peer| peer.address.ip());
+    match (holder, audience) {
+        (Err(error), _) => Err(refuse(audience, error.into())),
+        (Ok(Some(Holder { name, role, expires })), _) => {
+            Ok(Some(Caller { name, role, address: address.to_canonical(), expires }))
+        }
+        (Ok(None), Audience::Program) => Err(no_token().into_response()),
+        (Ok(None), Audience::Browser) => Err(session::to_login()),
+    }
+}
+
+fn suffices(caller: &Caller, needed: Least) -> Result<(), Failure> {
+    match needed {
+        Least::With(role) if caller.role < role => {
+            let error = format!("{} has the role {}, and this needs {role}", caller.name, caller.role);
+            let hint = "an admin gives roles: `metalctl user add`";
+            Err(Failure::with_hint(StatusCode::FORBIDDEN, error, hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn by_token(app: &App, headers: &HeaderMap) -> store::Result<Option<Holder>> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match header.and_then(|value| value.strip_prefix("Bearer ")) {
+        Some(token) => app.store.token_holder(&hash(token), "token", clock::now()).await,
+        None => Ok(None),
+    }
+}
+
+/// A browser says where a form comes from. What is not a browser says nothing, and no cookie of a person travels with it.
+fn own_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let (origin, host) = (text("origin"), text("host").unwrap_or_default());
+    site && origin.is_none_or(|origin| origin.strip_prefix("https://") == Some(host))
+}
+
+fn no_token() -> Failure {
+    let hint = "on the server's machine the first token is in operator.token in its state folder";
+    Failure::with_hint(StatusCode::UNAUTHORIZED, "an operator's token is needed", hint)
+}
+
+fn refuse(audience: Audience, failure: Failure) -> Response {
+    match audience {
+        Audience::Program => failure.into_response(),
+        Audience::Browser => Trouble::from(failure).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_comes_from_here() {
+        let check = |fields: &[(&'static str, &str)], own: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "10.77.0.1:8443".parse().unwrap());
+            for (name, value) in fields {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(own_origin(&headers), own, "{fields:?}");
+        };
+        check(&[], true);
+        check(&[("origin", "https://10.77.0.1:8443"), ("sec-fetch-site", "same-origin")], true);
+        check(&[("origin", "https://10.77.0.1:8443")], true);
+        check(&[("origin", "https://10.77.0.1")], false);
+        check(&[("origin", "http://10.77.0.1:8443")], false);
+        check(&[("origin", "https://evil.example")], false);
+        check(&[("origin", "null")], false);
+        check(&[("sec-fetch-site", "cross-site")], false);
+        check(&[("sec-fetch-site", "same-site")], false);
+    }
+}

@@ -1,0 +1,121 @@
+//! The least role for each route of operators and browsers. A test holds this table to the routes there are; a route
+//! that nobody has written down here is for admins.
+
+use api::user::Role;
+
+use Least::{Anyone, With};
+use Role::{Admin, Operator, Viewer};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Least {
+    /// Without a login.
+    Anyone,
+    With(Role),
+}
+
+/// Method, path and least role. A row whose path names a verb in the place of `{verb}` wins over the one that does not.
+pub const LEAST: &[(&str, &str, Least)] = &[
+    ("GET", "/api/v1/machines", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/erasure", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/wipe-preview", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/logs", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/why", With(Viewer)),
+    ("POST", "/api/v1/machines/{reference}/{verb}", With(Operator)),
+    // Nothing brings these back.
+    ("POST", "/api/v1/machines/{reference}/retire", With(Admin)),
+    ("POST", "/api/v1/machines/{reference}/delete", With(Admin)),
+    ("POST", "/api/v1/machines/{reference}/merge", With(Admin)),
+    ("POST", "/api/v1/machines/{reference}/split", With(Admin)),
+    ("POST", "/api/v1/machines/{reference}/labels", With(Operator)),
+    ("POST", "/api/v1/machines/{reference}/rename", With(Operator)),
+    ("POST", "/api/v1/import", With(Operator)),
+    ("GET", "/api/v1/history", With(Viewer)),
+    ("GET", "/api/v1/leases", With(Viewer)),
+    ("GET", "/api/v1/reservations", With(Viewer)),
+    ("POST", "/api/v1/reservations", With(Operator)),
+    ("DELETE", "/api/v1/reservations/{mac}", With(Operator)),
+    ("GET", "/api/v1/tombstones", With(Viewer)),
+    ("GET", "/api/v1/profiles", With(Viewer)),
+    ("GET", "/api/v1/profiles/{name}", With(Viewer)),
+    ("GET", "/api/v1/images", With(Viewer)),
+    ("GET", "/api/v1/images/{name}", With(Viewer)),
+    ("POST", "/api/v1/images/{name}/verify", With(Operator)),
+    // What is in an image runs as root on every machine that it is installed on.
+    ("PUT", "/api/v1/images/{name}/files/{file}", With(Admin)),
+    ("POST", "/api/v1/images/{name}/import", With(Admin)),
+    ("DELETE", "/api/v1/images/{name}", With(Admin)),
+    ("GET", "/api/v1/site", With(Viewer)),
+    ("PUT", "/api/v1/site", With(Admin)),
+    ("GET", "/api/v1/events", With(Viewer)),
+    ("GET", "/api/v1/identity", With(Viewer)),
+    ("GET", "/api/v1/clusters", With(Viewer)),
+    ("GET", "/api/v1/clusters/{name}", With(Viewer)),
+    // Nobody mints more than what they are: the handler looks at what is asked for.
+    ("POST", "/api/v1/clusters/{name}/kubeconfig", With(Viewer)),
+    ("POST", "/api/v1/clusters/{name}/snapshot", With(Operator)),
+    ("POST", "/api/v1/clusters/{name}/reset", With(Admin)),
+    ("GET", "/api/v1/clusters/{name}/adopt", With(Admin)),
+    ("POST", "/api/v1/clusters/{name}/adopt", With(Admin)),
+    ("GET", "/api/v1/users", With(Admin)),
+    ("POST", "/api/v1/users", With(Admin)),
+    ("DELETE", "/api/v1/users/{name}", With(Admin)),
+    ("GET", "/api/v1/audit", With(Operator)),
+    ("GET", "/metrics", With(Viewer)),
+    ("GET", "/", With(Viewer)),
+    ("GET", "/login", Anyone),
+    ("POST", "/login", Anyone),
+    ("POST", "/logout", With(Viewer)),
+    ("GET", "/clusters/{name}", With(Viewer)),
+    ("GET", "/machines/{reference}", With(Viewer)),
+    ("GET", "/machines/{reference}/{verb}", With(Operator)),
+    ("POST", "/machines/{reference}/{verb}", With(Operator)),
+    ("GET", "/live", With(Viewer)),
+    ("GET", "/static/{file}", Anyone),
+];
+
+/// `path` as the router matched it; `verb` is what stands in the place of its `{verb}`.
+pub fn least(method: &str, path: &str, verb: Option<&str>) -> Least {
+    let method = if method == "HEAD" { "GET" } else { method };
+    let row = |path: &str| LEAST.iter().find(|(m, p, _)| *m == method && *p == path).map(|row| row.2);
+    let named = verb.and_then(|verb| row(&path.replace("{verb}", verb)));
+    named.or_else(|| row(path)).unwrap_or(With(Admin))
+}
+
+/// What somebody else has installed is given up by an admin only.
+pub fn with_query(least: Least, method: &str, query: Option<&str>) -> Least {
+    let asks = |query: &str| query.split('&').any(|pair| pair == "erase_foreign=true");
+    match method == "POST" && query.is_some_and(asks) {
+        true => least.max(With(Admin)),
+        false => least,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_verb_wins_and_what_is_not_listed_is_for_admins() {
+        let path = "/api/v1/machines/{reference}/{verb}";
+        assert_eq!(least("POST", path, Some("hold")), With(Operator));
+        assert_eq!(least("POST", path, Some("delete")), With(Admin));
+        assert_eq!(least("HEAD", "/api/v1/machines", None), With(Viewer));
+        assert_eq!(least("GET", "/api/v1/secrets", None), With(Admin));
+        assert_eq!(least("PUT", "/api/v1/machines", None), With(Admin));
+        assert_eq!(least("POST", path, Some("../users")), With(Operator), "a verb is no path");
+    }
+
+    #[test]
+    fn foreign_installs_are_an_admins() {
+        let least = With(Operator);
+        assert_eq!(with_query(least, "POST", Some("erase_foreign=true&force=false")), With(Admin));
+        assert_eq!(with_query(least, "POST", Some("erase_foreign=false")), least);
+        assert_eq!(
+            with_query(With(Viewer), "GET", Some("erase_foreign=true")),
+            With(Viewer),
+            "it only shows"
+        );
+        assert_eq!(with_query(least, "POST", None), least);
+    }
+}
