@@ -23,12 +23,12 @@ impl Store {
         .await
     }
 
-    /// Whether a later boot than this one has said hello: a machine runs one system at a time.
-    pub async fn session_is_over(&self, machine: &MachineId, boot_id: &str) -> Result<bool> {
-        let sql = "SELECT COUNT(*) FROM session JOIN machine ON machine.id = session.machine \
-                   WHERE session.machine = $1 AND session.boot_id = $2 AND machine.boot_id <> $2";
-        let (over,): (i64,) =
-            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(boot_id).fetch_one(p).await)?;
-        Ok(over > 0)
+    /// The boot that said its first hello after this one's: a machine runs one system at a time. The order is that of the
+    /// first hellos, so that one whose answer was lost, or that a killed server had half heard, may be said again.
+    pub async fn session_after(&self, machine: &MachineId, boot_id: &str) -> Result<Option<String>> {
+        let sql = "SELECT later.boot_id FROM session mine JOIN session later ON later.machine = mine.machine \
+                   AND later.at > mine.at WHERE mine.machine = $1 AND mine.boot_id = $2 ORDER BY later.at DESC LIMIT 1";
+        let later: Option<(String,)> = on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(boot_id).fetch_optional(p).await)?;
+        Ok(later.map(|(boot_id,)| boot_id))
     }
 }

@@ -46,6 +46,16 @@ async fn a_machine_that_boots_again_is_still_itself() {
 }
 
 #[tokio::test]
+async fn a_hello_that_a_killed_server_had_half_heard_is_said_again() {
+    let bench = Bench::new("enroll").await;
+    let machine = bench.machine().await;
+    assert_eq!(hello(&bench, &machine, Home::Ram, "b1").await, StatusCode::OK);
+    bench.app.store.session_began(&machine, "b2", server::clock::now()).await.unwrap();
+    assert_eq!(hello(&bench, &machine, Home::Ram, "b2").await, StatusCode::OK);
+    assert!(!held(&bench, &machine).await);
+}
+
+#[tokio::test]
 async fn two_that_live_in_ram_are_both_stopped() {
     let bench = Bench::new("enroll").await;
     let machine = bench.machine().await;

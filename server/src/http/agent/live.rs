@@ -20,13 +20,10 @@ pub async fn begins(app: &App, machine: &MachineId, boot_id: &str) -> Result<(),
 
 /// An agent of this boot says anything at all.
 pub async fn speaks(app: &App, machine: &MachineId, boot_id: &str) -> Result<(), Failure> {
-    if !app.store.session_is_over(machine, boot_id).await? {
-        return Ok(());
-    }
+    let Some(later) = app.store.session_after(machine, boot_id).await? else { return Ok(()) };
     let row = app.store.machine(machine).await?;
     let why = format!(
-        "two systems speak in its name: that of boot {boot_id} is alive beside that of boot {}, which came later",
-        row.boot_id
+        "two systems speak in its name: that of boot {boot_id} is alive beside that of boot {later}, which came later"
     );
     if !row.hold {
         tracing::warn!(machine = row.name(), why, "both are stopped");
