@@ -168,8 +168,8 @@ mod tests {
         assert_eq!(taken[0].0, port);
         assert!(!taken[0].1.contains("gone"), "{taken:?}");
         assert!(connect(&format!("127.0.0.1:{port}")).is_ok());
-        drop(listener);
-        assert!(connect(&format!("127.0.0.1:{port}")).unwrap_err().to_string().contains("refused"));
+        // Not the port of a listener that was just closed: a child of another test may hold its socket for a moment.
+        assert!(connect("127.0.0.1:1").unwrap_err().to_string().contains("refused"));
     }
 
     #[test]
