@@ -23,8 +23,8 @@ schedule_on_control_planes = true
 
 [cluster.lab.kubeadm.cluster_configuration]
 etcd.local.extraArgs = [
-    { name = "heartbeat-interval", value = "500" },
-    { name = "election-timeout", value = "5000" },
+    { name = "heartbeat-interval", value = "1000" },
+    { name = "election-timeout", value = "10000" },
 ]
 controllerManager.extraArgs = [
     { name = "leader-elect-lease-duration", value = "60s" },
@@ -54,7 +54,7 @@ controlPlaneComponentHealthCheck = "15m"
 kubeletHealthCheck = "10m"
 kubernetesAPICall = "5m"
 etcdAPICall = "5m"
-tlsBootstrap = "10m"
+tlsBootstrap = "15m"
 
 [cluster.lab.kubeadm.patches]
 "kube-apiserver+strategic.json" = '''
@@ -68,12 +68,14 @@ tlsBootstrap = "10m"
   "livenessProbe": {"periodSeconds": 60}, "readinessProbe": {"periodSeconds": 30}}]}}'''
 "etcd+strategic.json" = '''
 {"spec": {"containers": [{"name": "etcd", "env": [{"name": "GOGC", "value": "400"}],
+  "resources": {"requests": {"cpu": "500m"}},
   "livenessProbe": {"periodSeconds": 60}, "readinessProbe": {"periodSeconds": 30}}]}}'''
 "#;
 
 /// Of the profiles. Under emulation the kernel holds the TSC for unsteady, and each look at the clock then leaves the
-/// guest; Kubernetes looks at it all the time. And there are no neighbours here to be guarded against.
-pub const KERNEL_ARGUMENTS: &str = r#"["tsc=reliable", "clocksource=tsc", "mitigations=off"]"#;
+/// guest; Kubernetes looks at it all the time, and asks to be woken between the ticks. And there are no neighbours
+/// here to be guarded against.
+pub const KERNEL_ARGUMENTS: &str = r#"["tsc=reliable", "clocksource=tsc", "highres=off", "mitigations=off"]"#;
 
 /// What `kubeadm init` asks for at least is two processors; the memory is what its components fill.
 pub fn control_plane(hardware: Hardware) -> Hardware {

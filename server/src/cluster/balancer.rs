@@ -75,9 +75,6 @@ fn file(path: &str, text: String) -> NodeFile {
 fn haproxy(cluster: &Cluster, me: &Member, others: &[Member]) -> String {
     let mut members: Vec<&Member> = others.iter().chain([me]).collect();
     members.sort_by(|a, b| a.node.cmp(&b.node));
-    // A connection to an API server that has gone is of no use while another one answers. With a single
-    // server it may be all there is.
-    let shutdown = if members.len() > 1 { " on-marked-down shutdown-sessions" } else { "" };
     let mut text = format!(
         "global
     log /dev/log local0 warning
@@ -88,11 +85,17 @@ fn haproxy(cluster: &Cluster, me: &Member, others: &[Member]) -> String {
 defaults
     mode tcp
     log global
+    timeout connect 5s
+    timeout check 10s
+    # A server that was just added counts as up until its first checks: who is led there in vain is led on.
+    option redispatch
+    # Watches and terminals are quiet for long; what is dead is found by TCP's keep-alive. One that is merely not
+    # ready ends its connections itself: to cut them all would send a storm to the others.
     option clitcpka
     option srvtcpka
-    timeout connect 5s
-    timeout check 5s
-    # Watches and terminals are quiet for long; what is dead is found by TCP's keep-alive.
+    srvtcpka-idle 10s
+    srvtcpka-intvl 5s
+    srvtcpka-cnt 3
     timeout client 4h
     timeout server 4h
 
@@ -113,7 +116,7 @@ backend api-servers
     option httpchk GET /readyz
     http-check expect status 200
     # The check tells nobody anything, so it need not know whom it asks; clients verify the server themselves.
-    default-server check check-ssl verify none inter 3s fastinter 1s fall 3 rise 1{shutdown}
+    default-server check check-ssl verify none inter 3s fastinter 1s fall 3 rise 1 slowstart 60s
 ",
         port = cluster.endpoint.port
     );
