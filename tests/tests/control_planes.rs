@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use api::cluster::ClusterDetail;
 use api::state::State;
 use lab::{Accel, cluster};
@@ -165,7 +165,14 @@ fn expiry(stage: &Stage, name: &str) -> Result<i64> {
 
 fn leaves(stage: &Stage, kube: &Kube, name: &str) -> Result<()> {
     let members = voters(stage)?;
-    text(stage.server.metalctl(&["machine", "reprovision", name, "--yes"])?)?;
+    let reprovision = |_: &Kube| {
+        let said = text(stage.server.metalctl(&["machine", "reprovision", name, "--yes"])?);
+        Ok(said.map_err(|error| error.to_string()))
+    };
+    // Its etcd has just started with its new certificates.
+    let busy = |said: &String| said.contains("nobody says whether etcd can spare it");
+    kube.until("an answer", LINE, reprovision, |said| !said.as_ref().is_err_and(busy))?
+        .map_err(|no| anyhow!(no))?;
     stage.server.wait(name, "let go", GROWTH, |machine| machine.state == State::Inspecting)?;
     stage.rack.machine(name)?.cut()?;
     ensure!(kube.node(name)?.is_null(), "its Node is gone");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use api::state::State;
-use lab::cluster;
+use lab::{BootOrder, cluster};
 use serde_json::{Value, json};
 use tests::kube::{Kube, is_ready};
 use tests::server::{evidence, text};
@@ -95,6 +95,7 @@ fn machines_become_nodes_and_leave_again() -> Result<()> {
     stage.says(&format!("{asked} requests in {} s, none lost", serving.elapsed().as_secs()));
     stage.figures(&[CONTROL, WORKER])?;
     leaves_without_power(&stage, &kube, &worker)?;
+    comes_back_in_vain(&stage, &kube, &worker)?;
     is_forgotten_and_adopted(&stage, &kube)
 }
 
@@ -223,6 +224,22 @@ fn leaves_without_power(stage: &Stage, kube: &Kube, worker: &lab::Machine) -> Re
     let nodes = |kube: &Kube| pods_by_node(kube, PROBE);
     kube.until("both replicas on one", SOON, nodes, |nodes| *nodes == [CONTROL, CONTROL])?;
     stage.says(&format!("{WORKER} left without power, and its pods are elsewhere"));
+    Ok(())
+}
+
+/// Somebody plugs the old chassis in, and its firmware starts the system that the cluster has let go of.
+fn comes_back_in_vain(stage: &Stage, kube: &Kube, worker: &lab::Machine) -> Result<()> {
+    worker.refit(|hardware| hardware.boot = BootOrder::DiskFirst)?;
+    worker.on()?;
+    let history = |_: &Kube| Ok(stage.detail(WORKER)?.history);
+    kube.until("seen as returned", LINE, history, |history| history.iter().any(|e| e.event == "returned"))?;
+    let keeps_out = |node: &Value| node.is_null() || node["spec"]["unschedulable"] == true;
+    kube.until("kept out", SOON, |kube| kube.node(WORKER), keeps_out)?;
+    worker.cut()?;
+    worker.refit(|hardware| hardware.boot = BootOrder::NetworkFirst)?;
+    worker.on()?;
+    kube.until("its Node gone", LINE, |kube| kube.node(WORKER), Value::is_null)?;
+    stage.says("the old chassis came back, was kept out and sent through the network");
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use crate::clock;
 use crate::lifecycle::next::{Step, next};
 use crate::store::machine::Row;
 
-/// An operator waits so long for a control plane to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// An operator waits so long for a control plane to answer: it may just be starting etcd with new certificates.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A list this young is as good as a new one, in microseconds.
 const FRESH: i64 = 15_000_000;
 
@@ -44,7 +44,11 @@ pub async fn may_leave(
         return Err(refuse(last(&node.cluster)));
     }
     let members = members(app, &node.cluster).await.map_err(|error| {
-        let hint = format!("`metalctl cluster reset {}` gives the cluster up", node.cluster);
+        let name = &node.cluster;
+        let hint = format!(
+            "try again when `metalctl cluster health {name}` finds it well; \
+             where it never will be, `metalctl cluster reset {name}` gives the cluster up"
+        );
         refuse(format!("nobody says whether etcd can spare it ({error}); {hint}"))
     })?;
     let what = if powered_off { Interruption::RemoveDead } else { Interruption::Remove };
