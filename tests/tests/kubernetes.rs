@@ -95,7 +95,19 @@ fn machines_become_nodes_and_leave_again() -> Result<()> {
     stage.says(&format!("{asked} requests in {} s, none lost", serving.elapsed().as_secs()));
     stage.figures(&[CONTROL, WORKER])?;
     leaves_without_power(&stage, &kube, &worker)?;
-    comes_back_in_vain(&stage, &kube, &worker)?;
+    comes_back_in_vain(&stage, &kube, &worker)
+}
+
+/// Its server knows nothing of a cluster that was made by hand, until an administrator shows it in.
+#[test]
+#[ignore = "ten minutes: make test-long runs it"]
+fn a_cluster_is_forgotten_and_adopted() -> Result<()> {
+    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "kubernetes-adopt")?;
+    let mut stage = Stage::up("adopt", &folder, cluster::RELEASE, MACHINES, cluster::TABLE)?;
+    stage.control_plane(1)?.on()?;
+    stage.approve(CONTROL)?;
+    stage.reaches(CONTROL, "active", |machine| machine.state == State::Active)?;
+    let kube = Kube::open(&stage.rack, &stage.server, cluster::NAME)?;
     is_forgotten_and_adopted(&stage, &kube)
 }
 
@@ -243,17 +255,17 @@ fn comes_back_in_vain(stage: &Stage, kube: &Kube, worker: &lab::Machine) -> Resu
     Ok(())
 }
 
-/// Its server knows nothing of a cluster that was made by hand, until an administrator shows it in.
 fn is_forgotten_and_adopted(stage: &Stage, kube: &Kube) -> Result<()> {
     let name = cluster::NAME;
     text(stage.server.metalctl(&["cluster", "reset", name, "--yes", "--name", name])?)?;
-    kube.apply("grant", &text(stage.server.metalctl(&["cluster", "adopt", name])?)?)?;
+    let grant = text(stage.server.metalctl(&["cluster", "adopt", name, "--print-manifest"])?)?;
+    kube.apply("grant", &grant)?;
     let get = ["-n", "metal-system", "get", "secret", "metald-token", "--ignore-not-found"];
     let filled = |secret: &Value| !secret["data"]["token"].is_null();
     let secret = kube.until("a token for the server", SOON, |kube| kube.json(&get), filled)?;
     let file = stage.rack.folder.join("metald-token.json");
     std::fs::write(&file, secret.to_string())?;
-    text(stage.server.metalctl(&["cluster", "adopt", name, &file.display().to_string()])?)?;
+    text(stage.server.metalctl(&["cluster", "adopt", name, "--file", &file.display().to_string()])?)?;
     std::fs::remove_file(&file)?;
     let client = stage.server.client()?;
     let nodes = |_: &Kube| Ok(stage.server.ask(client.cluster(name))?.nodes);
