@@ -2,6 +2,7 @@
 //! the feature `client`, the HTTP client. No IO but the client's.
 
 pub mod agent;
+pub mod bmc;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod cluster;

@@ -4,6 +4,7 @@
 pub mod app;
 mod apply;
 pub mod backup;
+pub mod bmc;
 pub mod boot;
 pub mod ca;
 pub mod check;

@@ -1,0 +1,26 @@
+//! Power and boot target of machines, as the lifecycle wants them: what every driver can be asked for.
+
+use std::future::Future;
+
+use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+
+/// What carries the server's wishes to one machine. A driver does what it is told once and says what came of it;
+/// patience, queues and verification are the caller's, the same for all.
+pub trait Driver: Send + Sync {
+    fn power(&self) -> impl Future<Output = Result<Power, Fault>> + Send;
+    /// Ok means that the BMC took the request, not that it has happened.
+    fn act(&self, action: PowerAction) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// For the next start only; a driver reads it back where it can.
+    fn boot_once(
+        &self,
+        target: BootOnce,
+        mode: FirmwareMode,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Takes an override back that firmware kept.
+    fn clear_boot(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn identify(&self, lit: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn sensors(&self) -> impl Future<Output = Result<Vec<Sensor>, Fault>> + Send;
+    fn log(&self) -> impl Future<Output = Result<Vec<LogEntry>, Fault>> + Send;
+    /// Restarts the BMC itself, never the machine.
+    fn reset_bmc(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+}
