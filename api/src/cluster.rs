@@ -105,6 +105,9 @@ pub struct Cluster {
 pub struct ClusterDetail {
     pub cluster: Cluster,
     pub nodes: Vec<Node>,
+    /// Nodes that are no machines of this site, as a cluster that was adopted may have.
+    #[serde(default)]
+    pub others: Vec<OtherNode>,
     /// Newest first.
     pub tasks: Vec<ClusterTaskView>,
     /// Newest first.
@@ -132,6 +135,19 @@ pub struct Node {
     pub certificates: Vec<CertificateExpiry>,
     /// While it leaves: what is waited for.
     pub leaving: Option<String>,
+}
+
+/// A node that nobody here installed: it is shown, and never touched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherNode {
+    pub name: String,
+    pub role: Role,
+    pub ready: bool,
+    /// Why it is not Ready, in the words of the API server; empty when it is.
+    pub reason: String,
+    /// Of the kubelet, such as `v1.36.3`.
+    pub version: String,
+    pub address: String,
 }
 
 impl Node {

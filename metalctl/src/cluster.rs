@@ -61,11 +61,11 @@ async fn nodes(client: &Client, io: &mut Io<'_>, cluster: &str) -> Result<Exit, 
     let detail = client.cluster(&path_segment(cluster)?).await?;
     if io.json {
         io.json(&detail.nodes)?;
-    } else if detail.nodes.is_empty() {
+    } else if detail.nodes.is_empty() && detail.others.is_empty() {
         io.say("No nodes yet: a machine is one as soon as its join begins")?;
     } else {
         let machines = client.machines().await?;
-        io.data(&screen::nodes(&detail.nodes, &machines, now(), io.paint()))?;
+        io.data(&screen::nodes(&detail, &machines, now(), io.paint()))?;
     }
     Ok(Exit::Done)
 }

@@ -73,8 +73,8 @@ fn clusters() {
     golden("clusters.txt", &cluster::list(&answer::<Vec<Cluster>>("clusters.json"), NOW, PLAIN));
     let (mut prod, rack): (ClusterDetail, Vec<Machine>) = (answer("cluster.json"), answer("rack.json"));
     golden("cluster.txt", &cluster::show(&prod, &rack, NOW, PLAIN));
-    golden("cluster-nodes.txt", &cluster::nodes(&prod.nodes, &rack, NOW, PLAIN));
-    golden("cluster-nodes-colour.txt", &cluster::nodes(&prod.nodes, &rack, NOW, Paint { colour: true }));
+    golden("cluster-nodes.txt", &cluster::nodes(&prod, &rack, NOW, PLAIN));
+    golden("cluster-nodes-colour.txt", &cluster::nodes(&prod, &rack, NOW, Paint { colour: true }));
     golden("cluster-reset.txt", &cluster::reset(&prod, PLAIN));
     golden("cluster-health.txt", &cluster::problems(&prod, NOW).join("\n"));
     prod.cluster.problems.clear();

@@ -105,8 +105,10 @@ pub async fn detail(app: &App, name: &str) -> store::Result<Option<ClusterDetail
     let Some(row) = app.store.cluster(name).await? else { return Ok(None) };
     let nodes = nodes(app, name).await?;
     let tasks = app.store.cluster_tasks(name, TASKS).await?;
+    let cluster = view(app, declared, &row, &nodes)?;
     Ok(Some(ClusterDetail {
-        cluster: view(app, declared, &row, &nodes)?,
+        others: if cluster.state == ClusterState::Up { app.clusters.others(name) } else { Vec::new() },
+        cluster,
         nodes,
         tasks: tasks.iter().map(|task| task.view()).collect(),
         snapshots: app.store.snapshots(name).await?,

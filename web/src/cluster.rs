@@ -1,6 +1,6 @@
 //! A cluster: whether it stands, its nodes, what was done for it and what is kept of it.
 
-use api::cluster::{Cluster, ClusterDetail, ClusterTaskView, Node, Snapshot};
+use api::cluster::{Cluster, ClusterDetail, ClusterTaskView, Node, OtherNode, Snapshot};
 use api::id::MachineId;
 use api::words;
 use askama::Template;
@@ -38,6 +38,7 @@ struct Status<'a> {
 #[template(path = "cluster_nodes.html")]
 struct Nodes<'a> {
     rows: Vec<Row<'a>>,
+    others: &'a [OtherNode],
 }
 
 struct Row<'a> {
@@ -105,7 +106,10 @@ fn parts(detail: &ClusterDetail, now: i64) -> Parts<'_> {
     let since = Since { at: cluster.since, now };
     Parts {
         status: Status { cluster, tone: of_cluster(cluster), since, initialised_by },
-        nodes: Nodes { rows: detail.nodes.iter().map(|node| row(node, now)).collect() },
+        nodes: Nodes {
+            rows: detail.nodes.iter().map(|node| row(node, now)).collect(),
+            others: &detail.others,
+        },
         tasks: Tasks { rows: detail.tasks.iter().map(|task| of_task(detail, task, now)).collect() },
         snapshots: Snapshots {
             rows: detail.snapshots.iter().map(|kept| (kept, Since { at: kept.at, now })).collect(),

@@ -43,7 +43,7 @@ pub fn show(detail: &ClusterDetail, machines: &[Machine], now: i64, paint: Paint
             text += &format!("\n{}\n{body}", paint.bold(head));
         }
     };
-    section("Nodes", node_table(&detail.nodes, machines, now));
+    section("Nodes", node_table(detail, machines, now));
     section("Tasks", tasks(&detail.tasks, &names, now));
     section("Snapshots", snapshots(&detail.snapshots, now));
     text
@@ -55,8 +55,8 @@ pub fn line(cluster: &Cluster, paint: Paint) -> String {
     format!("{}  {state}, {} of {} nodes Ready", paint.bold(&cluster.name), cluster.ready, cluster.nodes)
 }
 
-pub fn nodes(nodes: &[Node], machines: &[Machine], now: i64, paint: Paint) -> String {
-    node_table(nodes, machines, now).render(paint, None)
+pub fn nodes(detail: &ClusterDetail, machines: &[Machine], now: i64, paint: Paint) -> String {
+    node_table(detail, machines, now).render(paint, None)
 }
 
 /// A line a problem; empty when all is well. A certificate that ends soon is none yet: some live for days only.
@@ -108,10 +108,10 @@ fn summary(cluster: &Cluster, names: &BTreeMap<&str, String>, now: i64) -> Table
     table
 }
 
-fn node_table(nodes: &[Node], machines: &[Machine], now: i64) -> Table {
+fn node_table(detail: &ClusterDetail, machines: &[Machine], now: i64) -> Table {
     let head = ["NAME", "ROLE", "STATE", "NODE", "FOR", "VERSION", "ADDRESS", "CERTIFICATE", "REASON"];
     let mut table = Table::new(&head);
-    for node in nodes {
+    for node in &detail.nodes {
         let machine = machines.iter().find(|machine| machine.id == node.machine);
         table.row([
             (node.name.to_string(), Tone::Plain),
@@ -123,6 +123,21 @@ fn node_table(nodes: &[Node], machines: &[Machine], now: i64) -> Table {
             (or_dash(&node.address).into(), Tone::Plain),
             certificate(node, now),
             (words::hindrance(node), Tone::Plain),
+        ]);
+    }
+    // Those that are no machines of this site have no state of ours.
+    for node in &detail.others {
+        let (ready, tone) = if node.ready { ("Ready", Tone::Good) } else { ("NotReady", Tone::Bad) };
+        table.row([
+            (clean(&node.name), Tone::Plain),
+            (node.role.to_string(), Tone::Plain),
+            ("–".into(), Tone::Plain),
+            (ready.into(), tone),
+            ("–".into(), Tone::Plain),
+            (clean(or_dash(&node.version)), Tone::Plain),
+            (clean(or_dash(&node.address)), Tone::Plain),
+            ("–".into(), Tone::Plain),
+            (clean(&node.reason), Tone::Plain),
         ]);
     }
     table

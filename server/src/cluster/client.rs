@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::cluster::{ClusterAccess, ClusterState, Node};
+use api::cluster::{ClusterAccess, ClusterState, Node, OtherNode};
 use kube::Client;
 
 use super::{Error, Result};
@@ -28,6 +28,7 @@ struct Held {
     /// By cluster, with the sealed access that the client was made of.
     clients: BTreeMap<String, (String, Client)>,
     problems: BTreeMap<String, Vec<String>>,
+    others: BTreeMap<String, Vec<OtherNode>>,
 }
 
 impl Clusters {
@@ -59,6 +60,15 @@ impl Clusters {
     /// What the cluster's loop has found, a sentence each.
     pub fn problems(&self, name: &str) -> Vec<String> {
         self.lock().problems.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The nodes that are no machines of ours, as they were last seen.
+    pub fn others(&self, name: &str) -> Vec<OtherNode> {
+        self.lock().others.get(name).cloned().unwrap_or_default()
+    }
+
+    pub fn set_others(&self, name: &str, others: Vec<OtherNode>) {
+        self.lock().others.insert(name.into(), others);
     }
 
     pub fn set_problems(&self, name: &str, problems: Vec<String>) {

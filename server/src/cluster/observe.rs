@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use api::cluster::Node;
+use api::cluster::{Node, OtherNode, Role};
 use k8s_openapi::api::core::v1 as core;
 
 use crate::config::Taint;
@@ -31,7 +31,7 @@ pub fn node(object: Option<&core::Node>, before: &Node, wanted: &Wanted, now: i6
         let since = if before.ready { now } else { before.since };
         return Node { ready: false, reason, since, uid: String::new(), ..before.clone() };
     };
-    let (mut ready, mut reason, since) = readiness(object, before, now);
+    let (mut ready, mut reason, since) = readiness(object, before.since, now);
     if let (true, Some(difference)) = (ready, difference(object, wanted)) {
         (ready, reason) = (false, difference);
     }
@@ -45,6 +45,49 @@ pub fn node(object: Option<&core::Node>, before: &Node, wanted: &Wanted, now: i6
         version: version(object).into(),
         address: address(object).unwrap_or_default().into(),
         ..before.clone()
+    }
+}
+
+/// What one of our machines runs now, beside a Node of its name that has no row.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'a> {
+    /// Of its installed system; None while its agent is not heard from there.
+    pub boot_id: Option<&'a str>,
+    /// None while no lease of it is known.
+    pub address: Option<&'a str>,
+    /// By the site file.
+    pub role: Role,
+}
+
+/// Whether the Node is this machine, which the server had forgotten as a node: its cluster was reset and adopted. A
+/// name alone is nobody's proof; the error says what speaks against it.
+pub fn comes_home(object: &core::Node, runs: &Runs) -> Result<Role, String> {
+    let Some(boot) = runs.boot_id else {
+        return Err("the machine's agent is not heard from its installed system".into());
+    };
+    if boot != boot_id(object) {
+        return Err(format!("the machine runs the boot {boot}, and the node shows {}", boot_id(object)));
+    }
+    let found = address(object).unwrap_or("no address");
+    if runs.address != Some(found) {
+        return Err(format!("the machine has {}, and the node {found}", runs.address.unwrap_or("no lease")));
+    }
+    match role(object) {
+        role if role == runs.role => Ok(role),
+        role => Err(format!("it is a {role} there, and a {} in the site file", runs.role)),
+    }
+}
+
+/// A node that is no machine of ours.
+pub fn other(object: &core::Node) -> OtherNode {
+    let (ready, reason, _) = readiness(object, 0, 0);
+    OtherNode {
+        name: object.metadata.name.clone().unwrap_or_default(),
+        role: role(object),
+        ready,
+        reason,
+        version: version(object).into(),
+        address: address(object).unwrap_or_default().into(),
     }
 }
 
@@ -85,6 +128,15 @@ fn uid(object: &core::Node) -> String {
     object.metadata.uid.clone().unwrap_or_default()
 }
 
+/// As kubeadm marks it.
+fn role(object: &core::Node) -> Role {
+    let labels = object.metadata.labels.as_ref();
+    match labels.is_some_and(|labels| labels.contains_key("node-role.kubernetes.io/control-plane")) {
+        true => Role::ControlPlane,
+        false => Role::Worker,
+    }
+}
+
 fn version(object: &core::Node) -> &str {
     let info = object.status.as_ref().and_then(|status| status.node_info.as_ref());
     info.map_or("", |info| &info.kubelet_version)
@@ -101,11 +153,11 @@ fn address(object: &core::Node) -> Option<&str> {
 }
 
 /// The condition Ready in its own words, and since when.
-fn readiness(object: &core::Node, before: &Node, now: i64) -> (bool, String, i64) {
+fn readiness(object: &core::Node, before: i64, now: i64) -> (bool, String, i64) {
     let conditions = object.status.as_ref().and_then(|status| status.conditions.as_ref());
     let ready = conditions.and_then(|conditions| conditions.iter().find(|one| one.type_ == "Ready"));
     let Some(condition) = ready else {
-        return (false, "its kubelet has not reported yet".into(), before.since);
+        return (false, "its kubelet has not reported yet".into(), before);
     };
     let since = condition.last_transition_time.as_ref().map_or(now, |time| time.0.as_microsecond());
     if condition.status == "True" {

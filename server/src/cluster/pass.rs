@@ -52,7 +52,7 @@ pub async fn pass(app: &App, name: &str, client: &Client, shown: &mut Shown) -> 
     let pending = apply::addons(app, cluster, clock::now()).await?;
     problems.extend(fabric(cluster, client, pending.is_empty()).await?);
     problems.extend(pending);
-    problems.extend(strangers(app, client, &members, &shown.nodes).await?);
+    problems.extend(strangers(app, cluster, client, &members, &shown.nodes).await?);
     app.clusters.set_problems(name, problems);
     Ok(())
 }
@@ -240,15 +240,18 @@ async fn fabric(cluster: &Cluster, client: &Client, applied: bool) -> Result<Opt
     }
 }
 
-/// Nodes without a row: somebody else's, which are listed only, and machines of ours that the cluster had let
-/// go of, which are kept from getting work.
+/// Nodes without a row: somebody else's, which are listed only, machines of ours that come home, and those that the
+/// cluster had let go of, which are kept from getting work.
 async fn strangers(
     app: &App,
+    cluster: &Cluster,
     client: &Client,
     members: &[Member],
     nodes: &BTreeMap<String, Node>,
 ) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
+    // Who made the cluster knows all of its nodes; in one that was adopted others may be at home.
+    let made = app.store.cluster(&cluster.name).await?.is_some_and(|row| row.machine.is_some());
+    let (mut problems, mut others) = (Vec::new(), Vec::new());
     for (name, object) in nodes {
         let member = members.iter().find(|member| member.node.name == *name);
         let machine = match member {
@@ -256,17 +259,48 @@ async fn strangers(
             None => app.store.machine_find(name).await.ok().filter(|row| row.hostname.as_ref() == Some(name)),
         };
         let Some(machine) = machine else {
-            problems.push(format!("node {name} is no machine of this site"));
+            if made {
+                problems.push(format!("node {name} is no machine of this site"));
+            }
+            others.push(observe::other(object));
             continue;
         };
         let state = machine.life()?.state;
+        if state == State::Active && member.is_none() {
+            problems.extend(lead_home(app, cluster, &machine, object).await?);
+        }
         if matches!(state, State::Joining | State::Active | State::Draining | State::Failed) {
             continue;
         }
         problems.push(format!("node {name} has returned, and its machine is {state}: stop it"));
         keep_out(client, name, object).await?;
     }
+    app.clusters.set_others(&cluster.name, others);
     Ok(problems)
+}
+
+/// Makes a machine the node again that it is, or says why not.
+async fn lead_home(app: &App, cluster: &Cluster, machine: &Row, object: &Node) -> Result<Option<String>> {
+    let name = object.name_any();
+    let profile = app.profile(machine).filter(|profile| profile.cluster.as_ref() == Some(&cluster.name));
+    let (Some(profile), Ok(hostname)) = (profile, name.parse()) else {
+        return Ok(Some(format!("node {name} is a machine whose profile names another cluster, or none")));
+    };
+    let id = machine.id();
+    let address = members::place(app, &id).await?.map(|place| place.address.to_string());
+    let runs = observe::Runs {
+        boot_id: (machine.home() == Some(Home::Disk)).then_some(&*machine.boot_id),
+        address: address.as_deref(),
+        role: app.site.role(profile, Some(&name)),
+    };
+    let role = match observe::comes_home(object, &runs) {
+        Ok(role) => role,
+        Err(why) => return Ok(Some(format!("node {name} is not taken for the machine of that name: {why}"))),
+    };
+    let generation = machine.life()?.generation;
+    app.store.node_begin(&id, &cluster.name, role, generation, &hostname, clock::now()).await?;
+    tracing::info!(node = name, cluster = cluster.name, "a machine is led back to the node that it is");
+    Ok(None)
 }
 
 /// A node that has returned gets no work while its kubelet runs. Once that is stopped the object goes, or the

@@ -6,7 +6,9 @@ use api::cluster::{Node, Role};
 use api::id::MachineId;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::json;
-use server::cluster::observe::{Wanted, missing_labels, missing_taints, node, out_of_reach};
+use server::cluster::observe::{
+    Runs, Wanted, comes_home, missing_labels, missing_taints, node, out_of_reach,
+};
 use server::config::Taint;
 
 const NOW: i64 = 2_000_000_000_000_000;
@@ -135,4 +137,27 @@ fn only_what_is_missing_is_added() {
     let taints: Vec<Taint> =
         ["dedicated=gpu:NoSchedule", "old:NoExecute"].map(|t| t.parse().unwrap()).to_vec();
     assert_eq!(missing_taints(&object, &taints), taints[1..]);
+}
+
+#[test]
+fn a_machine_comes_home_to_a_node_that_is_what_it_runs() {
+    let mut object = object("True", "");
+    let runs = Runs { boot_id: Some("b2"), address: Some("10.77.0.101"), role: Role::Worker };
+    assert_eq!(comes_home(&object, &runs), Ok(Role::Worker));
+    for (not, why) in [
+        (Runs { boot_id: None, ..runs }, "the machine's agent is not heard from its installed system"),
+        (Runs { boot_id: Some("b1"), ..runs }, "the machine runs the boot b1, and the node shows b2"),
+        (Runs { address: None, ..runs }, "the machine has no lease, and the node 10.77.0.101"),
+        (Runs { address: Some("10.77.0.9"), ..runs }, "the machine has 10.77.0.9, and the node 10.77.0.101"),
+        (
+            Runs { role: Role::ControlPlane, ..runs },
+            "it is a worker there, and a control-plane in the site file",
+        ),
+    ] {
+        assert_eq!(comes_home(&object, &not), Err(why.to_string()));
+    }
+    let labels = object.metadata.labels.get_or_insert_default();
+    labels.insert("node-role.kubernetes.io/control-plane".into(), String::new());
+    let plane = Runs { role: Role::ControlPlane, ..runs };
+    assert_eq!(comes_home(&object, &plane), Ok(Role::ControlPlane));
 }

@@ -2,7 +2,7 @@
 
 use api::event::Event;
 use axum::http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::cluster::watch;
 
 use crate::approve::request;
@@ -108,13 +108,74 @@ async fn what_has_no_row_is_listed_and_what_has_returned_is_cordoned() {
     bench.until("the one that returned is cordoned", async || cordoned("node01")).await;
     let problems = async || server::cluster::list(&bench.app).await.unwrap()[0].problems.join("\n");
     bench
-        .until("both are listed", async || {
+        .until("it is a problem", async || {
             let problems = problems().await;
-            problems.contains("node node09 is no machine of this site")
-                && problems.contains("node node01 has returned, and its machine is inspecting: stop it")
+            assert!(!problems.contains("node09"), "in a cluster that was adopted it is at home: {problems}");
+            problems.contains("node node01 has returned, and its machine is inspecting: stop it")
         })
         .await;
+    let detail = server::cluster::detail(&bench.app, "prod").await.unwrap().unwrap();
+    let [other] = &detail.others[..] else { panic!("{:?}", detail.others) };
+    assert_eq!((&*other.name, other.ready, &*other.version), ("node09", true, "v1.36.3"));
     assert!(!cordoned("node09"), "it is not ours to touch");
+    running.abort();
+}
+
+#[tokio::test]
+async fn in_a_cluster_of_our_own_a_stranger_is_a_problem() {
+    let bench = Bench::new().await;
+    let first = bench.joining(1, "control").await;
+    bench.task(&first).await;
+    assert_eq!(bench.tell_access(&first).await, StatusCode::NO_CONTENT);
+    bench.api.store.put("nodes", node(9, true));
+    let running = tokio::spawn(watch::watch(bench.app.clone()));
+    bench
+        .until("it is a problem", async || {
+            let problems = &server::cluster::list(&bench.app).await.unwrap()[0].problems;
+            problems.iter().any(|problem| problem == "node node09 is no machine of this site")
+        })
+        .await;
+    running.abort();
+}
+
+#[tokio::test]
+async fn an_active_machine_of_a_forgotten_cluster_is_led_back_to_its_node() {
+    let bench = Bench::new().await;
+    bench.up().await;
+    let id = bench.joining(1, "control").await;
+    let (_, join) = bench.task(&id).await;
+    bench.done(&id, &join).await;
+    let running = tokio::spawn(watch::watch(bench.app.clone()));
+    let mut plane = node(1, true);
+    plane["metadata"]["labels"] = json!({ "node-role.kubernetes.io/control-plane": "" });
+    bench.api.store.put("nodes", plane.clone());
+    bench.until("it is active", async || bench.state(&id).await == "active").await;
+
+    server::cluster::reset(&bench.app, "prod").await.unwrap();
+    assert!(bench.app.store.node(&id).await.unwrap().is_none(), "forgotten");
+    // Somebody else's node of the same name, first.
+    let mut false_one = plane.clone();
+    false_one["status"]["nodeInfo"]["bootID"] = json!("another");
+    bench.api.store.put("nodes", false_one);
+    bench.up().await;
+    bench
+        .until("the false one is told", async || {
+            let problems = server::cluster::list(&bench.app).await.unwrap()[0].problems.join("\n");
+            problems.contains(
+                "node node01 is not taken for the machine of that name: the machine runs the boot disk-1",
+            )
+        })
+        .await;
+    assert!(bench.app.store.node(&id).await.unwrap().is_none(), "a name alone is nobody's proof");
+
+    bench.api.store.put("nodes", plane);
+    bench
+        .until("it is its node again", async || {
+            let row = bench.app.store.node(&id).await.unwrap();
+            row.is_some_and(|row| row.role == "control-plane" && row.node().is_some_and(|node| node.ready))
+        })
+        .await;
+    assert_eq!(bench.state(&id).await, "active", "nothing is done to it");
     running.abort();
 }
 
