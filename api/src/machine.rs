@@ -206,6 +206,7 @@ pub struct Why {
 
 /// What an operator allows or vouches for beyond a verb itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Allowed {
     /// Also where a disk holds another site's, another machine's or a newer generation's install.
     #[serde(default)]

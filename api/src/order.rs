@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::wipe::WipeWish;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+/// A field that nobody knows is a wish that nobody would follow.
+#[serde(default, deny_unknown_fields)]
 pub struct Order {
     /// `assign`: the profile that it gets.
     pub profile: Option<String>,

@@ -35,7 +35,7 @@ impl WipeScope {
 
 /// What a person wants, and the disks that they saw when they said so. Others are never written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct WipeWish {
     pub scope: WipeScope,
     /// Where a disk cannot forget by itself: zeros over all of it, not only over tables and signatures.

@@ -14,7 +14,7 @@ use super::audit::{After, Record};
 use super::boot::hash;
 use super::error::Failure;
 use super::pages::{Trouble, session};
-use super::roles::{Least, least, with_query};
+use super::roles::{Least, least};
 use super::tls::Peer;
 use crate::app::App;
 use crate::clock;
@@ -28,6 +28,17 @@ pub struct Caller {
     pub address: IpAddr,
     /// When the token or session ends.
     pub expires: Option<i64>,
+}
+
+impl Caller {
+    /// Refuses whose role is not enough.
+    pub fn may(&self, needed: Role) -> Result<(), Failure> {
+        if self.role >= needed {
+            return Ok(());
+        }
+        let error = format!("{} has the role {}, and this needs {needed}", self.name, self.role);
+        Err(Failure::with_hint(StatusCode::FORBIDDEN, error, "an admin gives roles: `metalctl user add`"))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -58,7 +69,6 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         found.map(|(_, value)| value.to_string())
     };
     let needed = least(parts.method.as_str(), &path, param("verb").as_deref());
-    let needed = with_query(needed, parts.method.as_str(), parts.uri.query());
     let caller = match admit(&app, &parts, audience, needed).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
@@ -75,7 +85,11 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
         }
         false => None,
     };
-    let response = match suffices(&caller, needed) {
+    let allowed = match needed {
+        Least::With(role) => caller.may(role),
+        Least::Anyone => Ok(()),
+    };
+    let response = match allowed {
         Ok(()) => {
             parts.extensions.insert(caller);
             next.run(Request::from_parts(parts, body)).await
@@ -119,17 +133,6 @@ async fn admit(
         }
         (Ok(None), Audience::Program) => Err(no_token().into_response()),
         (Ok(None), Audience::Browser) => Err(session::to_login()),
-    }
-}
-
-fn suffices(caller: &Caller, needed: Least) -> Result<(), Failure> {
-    match needed {
-        Least::With(role) if caller.role < role => {
-            let error = format!("{} has the role {}, and this needs {role}", caller.name, caller.role);
-            let hint = "an admin gives roles: `metalctl user add`";
-            Err(Failure::with_hint(StatusCode::FORBIDDEN, error, hint))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -30,6 +30,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::Failure;
 use super::guard::Caller;
+use super::roles::least_of;
 use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::may_leave;
@@ -150,13 +151,13 @@ async fn explain(
 
 async fn verb(
     State(app): State<App>,
-    Operator(who): Operator,
+    caller: Caller,
     Path((reference, verb)): Path<(String, String)>,
     Query(allowed): Query<Allowed>,
     order: Option<Json<Option<Order>>>,
 ) -> Result<Json<Machine>, Failure> {
     let order = order.and_then(|Json(order)| order).unwrap_or_default();
-    Ok(Json(carry_out(&app, &who, &reference, (&verb, allowed, order)).await?))
+    Ok(Json(submit(&app, &caller, &reference, (&verb, allowed, order)).await?))
 }
 
 /// Whoever shows the disks to a person and asks acts for that person.
@@ -164,27 +165,19 @@ fn authorisation(erase_foreign: bool) -> Authorisation {
     if erase_foreign { Authorisation::EraseForeign } else { Authorisation::Person }
 }
 
-/// Carries out an operator's verb that needs no more than its name.
+/// Carries out a person's verb, whichever route it came by. What it takes is looked at once, on the event that it means.
 pub async fn submit(
     app: &App,
-    who: &str,
-    reference: &str,
-    (verb, allowed): (&str, Allowed),
-) -> Result<Machine, Failure> {
-    carry_out(app, who, reference, (verb, allowed, Order::default())).await
-}
-
-/// Carries out an operator's verb.
-async fn carry_out(
-    app: &App,
-    who: &str,
+    caller: &Caller,
     reference: &str,
     (verb, allowed, order): (&str, Allowed, Order),
 ) -> Result<Machine, Failure> {
     let Allowed { powered_off, force, .. } = allowed;
-    let row = app.store.machine_find(reference).await?;
+    let (who, row) = (caller.name.as_str(), app.store.machine_find(reference).await?);
     let life = row.life()?;
-    let event = order::event(app, &row, &life, (verb, allowed, order)).await?;
+    let event = order::event(app, &row, &life, (verb, allowed, order))?;
+    caller.may(least_of(&event))?;
+    let event = order::with_disks(app, &row, &life, event).await?;
     show_disks(app, who, &row, &event).await?;
     if event == Event::Release {
         identity::may_release(app, &row).await?;

@@ -5,6 +5,7 @@ mod live;
 pub(super) mod session;
 
 use api::machine::Allowed;
+use api::order::Order;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -16,6 +17,7 @@ use web::{MachineView, Verb};
 
 use self::session::Session;
 use super::error::Failure;
+use super::guard::Caller;
 use super::operator::{self, detail, submit};
 use crate::app::App;
 use crate::clock;
@@ -139,7 +141,7 @@ struct Act {
 
 async fn act(
     State(app): State<App>,
-    session: Session,
+    (session, caller): (Session, Caller),
     Path((reference, verb)): Path<(String, String)>,
     Form(form): Form<Act>,
 ) -> Result<Response, Trouble> {
@@ -152,7 +154,8 @@ async fn act(
         let page = ask(&app, &session, &row.id, verb, Some(&message)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    submit(&app, &session.visitor.operator, &row.id, (verb.as_str(), Allowed::default())).await?;
+    let said = (verb.as_str(), Allowed::default(), Order::default());
+    submit(&app, &caller, &row.id, said).await?;
     Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
 }
 

@@ -1,7 +1,9 @@
-//! The least role for each route of operators and browsers. A test holds this table to the routes there are; a route
-//! that nobody has written down here is for admins.
+//! The least role for each route of operators and browsers, and for what a verb means. A test holds the table to the
+//! routes there are; a route that nobody has written down here is for admins.
 
+use api::event::Event;
 use api::user::Role;
+use api::wipe::WipeWish;
 
 use Least::{Anyone, With};
 use Role::{Admin, Operator, Viewer};
@@ -82,13 +84,45 @@ pub fn least(method: &str, path: &str, verb: Option<&str>) -> Least {
     named.or_else(|| row(path)).unwrap_or(With(Admin))
 }
 
-/// What somebody else has installed is given up by an admin only.
-pub fn with_query(least: Least, method: &str, query: Option<&str>) -> Least {
-    let asks = |query: &str| query.split('&').any(|pair| pair == "erase_foreign=true");
-    match method == "POST" && query.is_some_and(asks) {
-        true => least.max(With(Admin)),
-        false => least,
+/// The least role for what a verb means, taken on the event as it goes to the writer: whatever was written in a query, a
+/// body or a form, and however it was encoded there, has become this value by now.
+pub fn least_of(event: &Event) -> Role {
+    match event {
+        Event::Approved { erase_foreign } | Event::Reprovision { erase_foreign } => given_up(*erase_foreign),
+        Event::Wipe { wish } => of_wish(wish),
+        // Nothing brings these back.
+        Event::Retire { .. } | Event::Delete => Admin,
+        Event::Assign { .. }
+        | Event::Enroll
+        | Event::Inspect
+        | Event::Retry
+        | Event::Rescue { .. }
+        | Event::Leave
+        | Event::Hold
+        | Event::Release => Operator,
+        // What agents and the server itself say is nobody's verb.
+        Event::Hello { .. }
+        | Event::FactsReported
+        | Event::LayoutVerified { .. }
+        | Event::Installed { .. }
+        | Event::NodeReady
+        | Event::Drained
+        | Event::Wiped
+        | Event::StepFailed { .. }
+        | Event::DeadlinePassed { .. }
+        | Event::Assigned { .. }
+        | Event::Allowed => Admin,
     }
+}
+
+/// Names each field: a new one is decided on here, too.
+fn of_wish(WipeWish { erase_foreign, scope: _, full: _, skip_failed: _, disks: _ }: &WipeWish) -> Role {
+    given_up(*erase_foreign)
+}
+
+/// What somebody else has installed is given up by an admin only.
+fn given_up(erase_foreign: bool) -> Role {
+    if erase_foreign { Admin } else { Operator }
 }
 
 #[cfg(test)]
@@ -108,14 +142,21 @@ mod tests {
 
     #[test]
     fn foreign_installs_are_an_admins() {
-        let least = With(Operator);
-        assert_eq!(with_query(least, "POST", Some("erase_foreign=true&force=false")), With(Admin));
-        assert_eq!(with_query(least, "POST", Some("erase_foreign=false")), least);
-        assert_eq!(
-            with_query(With(Viewer), "GET", Some("erase_foreign=true")),
-            With(Viewer),
-            "it only shows"
-        );
-        assert_eq!(with_query(least, "POST", None), least);
+        let wish = |erase_foreign| WipeWish { erase_foreign, ..WipeWish::default() };
+        for (erase_foreign, role) in [(false, Operator), (true, Admin)] {
+            assert_eq!(least_of(&Event::Approved { erase_foreign }), role);
+            assert_eq!(least_of(&Event::Reprovision { erase_foreign }), role);
+            assert_eq!(least_of(&Event::Wipe { wish: wish(erase_foreign) }), role);
+            assert_eq!(least_of(&Event::Retire { wish: wish(erase_foreign) }), Admin);
+        }
+    }
+
+    #[test]
+    fn a_verb_that_has_a_row_asks_for_what_its_event_does() {
+        let wish = WipeWish::default();
+        for (verb, event) in [("retire", Event::Retire { wish }), ("delete", Event::Delete)] {
+            let path = "/api/v1/machines/{reference}/{verb}";
+            assert_eq!(least("POST", path, Some(verb)), With(least_of(&event)));
+        }
     }
 }

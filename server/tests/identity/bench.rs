@@ -8,13 +8,16 @@ use api::facts::{
 };
 use api::id::{Mac, MachineId};
 use api::machine::Allowed;
+use api::order::Order;
 use api::state::Home;
+use api::user::Role;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use server::app::App;
 use server::ca::{AgentName, Authority};
 use server::config::Site;
+use server::http::guard::Caller;
 use server::http::operator::submit;
 use server::http::secure;
 use server::http::tls::Peer;
@@ -132,7 +135,9 @@ impl Bench {
 
     pub async fn says(&self, verb: &str, erase_foreign: bool) -> Result<(), String> {
         let allowed = Allowed { erase_foreign, ..Allowed::default() };
-        let answer = submit(&self.app, "ada", &self.id.0, (verb, allowed)).await;
+        let caller =
+            Caller { name: "ada".into(), role: Role::Admin, address: [10, 77, 0, 9].into(), expires: None };
+        let answer = submit(&self.app, &caller, &self.id.0, (verb, allowed, Order::default())).await;
         answer.map(drop).map_err(|failure| failure.describe().1)
     }
 

@@ -11,3 +11,4 @@ mod routes;
 mod sealed;
 mod sessions;
 mod strangers;
+mod wishes;

@@ -108,25 +108,6 @@ async fn a_cookie_is_no_token_and_a_token_no_cookie() {
 }
 
 #[tokio::test]
-async fn an_operator_does_not_give_up_what_somebody_else_installed() {
-    let bench = Bench::new("enroll").await;
-    let machine = bench.machine().await;
-    let status = async |role: Role, query: &str| {
-        let token = bench.token(role).await;
-        let request = Request::post(format!("/api/v1/machines/{machine}/approve{query}"))
-            .header(header::AUTHORIZATION, format!("Bearer {token}"));
-        bench.head(request.body(Body::empty()).unwrap()).await.status()
-    };
-    assert_eq!(status(Role::Operator, "?erase_foreign=true").await, StatusCode::FORBIDDEN);
-    assert_eq!(
-        status(Role::Operator, "?erase_foreign=false").await,
-        StatusCode::CONFLICT,
-        "not yet available"
-    );
-    assert_eq!(status(Role::Admin, "?erase_foreign=true").await, StatusCode::CONFLICT, "not yet available");
-}
-
-#[tokio::test]
 async fn a_user_comes_and_goes() {
     let bench = Bench::new("enroll").await;
     let admin = bench.token(Role::Admin).await;

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::http::error::Failure;
 use crate::store::machine::Row;
 
-pub async fn event(
+pub fn event(
     app: &App,
     row: &Row,
     life: &Life,
@@ -35,8 +35,8 @@ pub async fn event(
         "inspect" => Event::Inspect,
         "rescue" => Event::Rescue { keys: keys(app, row, order)? },
         "leave" => Event::Leave,
-        "wipe" => Event::Wipe { wish: wish(app, row, life, (allowed, order)).await? },
-        "retire" => Event::Retire { wish: wish(app, row, life, (allowed, order)).await? },
+        "wipe" => Event::Wipe { wish: wish(erase_foreign, order) },
+        "retire" => Event::Retire { wish: wish(erase_foreign, order) },
         "delete" => Event::Delete,
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
     })
@@ -79,15 +79,22 @@ fn is_public_key(line: &str) -> bool {
     kind && body && !line.contains(['\n', '\r'])
 }
 
+/// The query of all verbs allows it as well as the wish itself.
+fn wish(erase_foreign: bool, order: Order) -> WipeWish {
+    WipeWish { erase_foreign: erase_foreign || order.wipe.erase_foreign, ..order.wipe }
+}
+
+/// The event with the disks that it means now.
+pub async fn with_disks(app: &App, row: &Row, life: &Life, event: Event) -> Result<Event, Failure> {
+    Ok(match event {
+        Event::Wipe { wish } => Event::Wipe { wish: disks(app, row, life, wish).await? },
+        Event::Retire { wish } => Event::Retire { wish: disks(app, row, life, wish).await? },
+        other => other,
+    })
+}
+
 /// What was shown is what is meant: disks that changed in between are shown again.
-async fn wish(
-    app: &App,
-    row: &Row,
-    life: &Life,
-    (allowed, order): (Allowed, Order),
-) -> Result<WipeWish, Failure> {
-    let mut wish = order.wipe;
-    wish.erase_foreign |= allowed.erase_foreign;
+async fn disks(app: &App, row: &Row, life: &Life, mut wish: WipeWish) -> Result<WipeWish, Failure> {
     // Its row alone is history; and what is being erased already is not chosen again.
     if wish.scope == WipeScope::None
         || matches!(life.state, LifeState::Discovered | LifeState::Retired | LifeState::Wiping)
