@@ -1,7 +1,10 @@
 //! Erases the disks of a wipe plan, one after the other, and tells what became of each: before its first write, so that
 //! a cut is known, and after its last. A disk that is not as planned is left, and that is told, too.
 
+mod ata;
 mod nvme;
+mod sanitize;
+mod security;
 mod ways;
 
 use std::fs::File;
@@ -20,7 +23,7 @@ use rustix::fs::Advice;
 use rustix::io::Errno;
 use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 
-use self::ways::{Can, Way, ways};
+use self::ways::{Barred, Can, Way, ways};
 use crate::gpt::MIB;
 use crate::log::Log;
 use crate::partition::{open_exclusive, reread_table};
@@ -54,15 +57,18 @@ pub async fn run(
             let told = WipedDisk { name: disk.name.clone(), outcome, steps, at: clock::now() };
             tell(session, task, &told).await
         };
-        let target =
-            match on_thread((disk.clone(), known.is_some()), |(disk, begun)| look(&disk, begun)).await? {
-                Ok(target) => target,
-                Err(error) => {
-                    session.log.say(format!("{error:#}: nothing is erased on it"));
-                    tell(WipeOutcome::Failed, vec![step("look at it", Err(&error))]).await?;
-                    continue;
-                }
-            };
+        let target = match on_thread((disk.clone(), known.is_some(), plan.full), |(disk, begun, full)| {
+            look(&disk, begun, full)
+        })
+        .await?
+        {
+            Ok(target) => target,
+            Err(error) => {
+                session.log.say(format!("{error:#}: nothing is erased on it"));
+                tell(WipeOutcome::Failed, vec![step("look at it", Err(&error))]).await?;
+                continue;
+            }
+        };
         tell(WipeOutcome::Begun, Vec::new()).await?;
         let work = (target, plan.full, report.clone(), session.log.clone());
         let (outcome, steps) =
@@ -101,7 +107,7 @@ struct Target {
 }
 
 /// Only reads. What was begun before need not be as it was planned any more.
-fn look(planned: &WipeDisk, begun: bool) -> Result<Target> {
+fn look(planned: &WipeDisk, begun: bool, full: bool) -> Result<Target> {
     let tree = Tree::new("/");
     let disks = inventory::disks::identities(&tree);
     let disk = disk::find(&disks, planned)?.clone();
@@ -110,7 +116,15 @@ fn look(planned: &WipeDisk, begun: bool) -> Result<Target> {
         let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         unchanged(&mut file, planned)?;
     }
-    let can = Can { format: nvme::format(&tree, &path, &disk), discard: discards(&tree, &disk) };
+    let nvme = nvme::abilities(&tree, &path, &disk);
+    let (secure, frozen) = ata::abilities(&path, &disk, full);
+    let can = Can {
+        sanitize: nvme.sanitize,
+        format: nvme.format,
+        secure,
+        discard: discards(&tree, &disk),
+        barred: nvme.barred.into_iter().chain(frozen).collect(),
+    };
     Ok(Target { partitions: partitions(&tree, &disk), path, disk, can })
 }
 
@@ -140,10 +154,14 @@ fn partitions(tree: &Tree, disk: &Disk) -> Vec<(u64, u64)> {
 
 /// The best way that works, then tables and signatures in any case, then a look whether they are gone.
 fn erase(target: &Target, full: bool, report: &Report, log: &Log) -> Result<(WipeOutcome, Vec<WipeStep>)> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<WipeStep> = target.can.barred.iter().map(not_tried).collect();
+    steps.iter().for_each(|step| log.say(format!("{}: {}: {}", target.disk.name, step.method, said(step))));
     let file = match open_exclusive(&target.path) {
         Ok(file) => file,
-        Err(error) => return Ok((WipeOutcome::Failed, vec![step("open it alone", Err(&error))])),
+        Err(error) => {
+            steps.push(step("open it alone", Err(&error)));
+            return Ok((WipeOutcome::Failed, steps));
+        }
     };
     let mut ways = ways(&target.can, full);
     ways.push(Way::Tables);
@@ -178,7 +196,9 @@ fn erase(target: &Target, full: bool, report: &Report, log: &Log) -> Result<(Wip
 fn try_way(way: &Way, file: &File, target: &Target, report: &Report) -> Result<()> {
     let size = target.disk.size;
     match way {
-        Way::Format(format) => nvme::run(file, *format),
+        Way::Sanitize(how) => nvme::sanitize(file, *how, size, report),
+        Way::Format(format) => nvme::format(file, *format),
+        Way::Secure(erase) => ata::run(&target.path, *erase),
         Way::Discard => chunks(size, 1 << 30, report, |at, length| block::<DISCARD>(file, at, length)),
         Way::Zeros => chunks(size, 64 * MIB, report, |at, length| zero(file, at, length)),
         Way::Tables => {
@@ -270,6 +290,15 @@ fn read_back(file: &File, target: &Target) -> Result<()> {
 
 fn step(method: &str, done: Result<&(), &anyhow::Error>) -> WipeStep {
     WipeStep { method: method.into(), error: done.err().map(|error| format!("{error:#}")) }
+}
+
+/// What the disk has and could not be asked for belongs on record, too.
+fn not_tried(barred: &Barred) -> WipeStep {
+    WipeStep { method: barred.way.clone(), error: Some(format!("not tried: {}", barred.why)) }
+}
+
+fn said(step: &WipeStep) -> &str {
+    step.error.as_deref().unwrap_or("done")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use crate::accel::Accel;
 use crate::capture::{self, Capture};
@@ -178,9 +179,14 @@ impl Machine {
     }
 
     fn qmp(&self, command: &str) -> Result<()> {
+        self.ask(command).map(drop)
+    }
+
+    /// QEMU's answer on its control line.
+    pub(crate) fn ask(&self, command: &str) -> Result<Value> {
         let mut inner = self.lock();
         let running = inner.running.as_mut().with_context(|| format!("machine {} is off", self.name))?;
-        running.qmp.execute(command).with_context(|| format!("machine {}", self.name))
+        running.qmp.ask(command).with_context(|| format!("machine {}", self.name))
     }
 
     fn paths(&self, attempt: u32) -> Paths {

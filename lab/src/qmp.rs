@@ -72,6 +72,11 @@ impl Qmp {
     }
 
     pub fn execute(&mut self, command: &str) -> Result<()> {
+        self.ask(command).map(drop)
+    }
+
+    /// A command that is answered with more than its end.
+    pub fn ask(&mut self, command: &str) -> Result<Value> {
         writeln!(self.stream, "{}", json!({ "execute": command }))
             .with_context(|| format!("send {command} to QEMU"))?;
         let answer = self
@@ -80,7 +85,7 @@ impl Qmp {
             .with_context(|| format!("QEMU's answer to {command}"))?;
         match answer["error"]["desc"].as_str() {
             Some(reason) => bail!("QEMU refused {command}: {reason}"),
-            None => Ok(()),
+            None => Ok(answer["return"].clone()),
         }
     }
 

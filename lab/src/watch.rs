@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::console;
 use crate::power::{Machine, Status};
@@ -56,6 +56,21 @@ impl Machine {
     /// What happened since power-on, by QEMU's names. Empty when off.
     pub fn events(&self) -> Vec<Event> {
         self.lock().running.as_ref().map(|running| running.qmp.events()).unwrap_or_default()
+    }
+
+    /// Bytes that the guest wrote to each disk since power-on, or discarded on it, as QEMU counts them.
+    pub fn written(&self) -> Result<Vec<u64>> {
+        let told = self.ask("query-blockstats")?;
+        let of_slot = |slot: usize| {
+            let name = format!("disk{slot}");
+            let disk = told.as_array().into_iter().flatten().find(|disk| disk["device"] == name.as_str());
+            let stats = disk.map(|disk| &disk["stats"]);
+            let count = |what: &str| stats.and_then(|stats| stats[what].as_u64());
+            let both = count("wr_bytes").zip(count("unmap_bytes"));
+            both.map(|(written, unmapped)| written + unmapped)
+                .with_context(|| format!("machine {}: QEMU tells nothing of {name}: {told}", self.name))
+        };
+        (0..self.hardware().disks.len()).map(of_slot).collect()
     }
 
     /// Resets since power-on, the guest's reboots among them.

@@ -150,7 +150,10 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", partial.display()))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
+    fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))?;
+    // Its name, too: a power cut would leave the database that counts on it, and not the key.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all().with_context(|| format!("cannot write {}", folder.display()))
 }
 
 /// Takes a secret's file back from others who may read it, as after a restore with a careless copy.

@@ -2,8 +2,11 @@
 
 pub mod chromium;
 pub mod desk;
+pub mod disks;
+pub mod hall;
 pub mod kube;
 pub mod operator;
+pub mod power_cut;
 pub mod server;
 pub mod ssh;
 pub mod stage;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use api::client::Client;
 use api::machine::{Machine, MachineDetail};
 use lab::{Forward, Rack};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A program of the workspace, built beside the test that runs it.
 pub fn program(name: &str) -> Result<PathBuf> {
@@ -74,11 +75,34 @@ impl Server {
 
     /// `kill -9`, then a new one on the same state.
     pub fn kill_and_restart(&mut self, rack: &Rack) -> Result<()> {
+        self.stop()?;
+        self.start_again(rack)
+    }
+
+    /// It executes no further instruction, and what it has open stays open.
+    pub fn freeze(&self) -> Result<()> {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).context("a process has an id")?;
+        Ok(kill_process(pid, Signal::STOP)?)
+    }
+
+    /// `kill -9`; whoever changes its state does so then.
+    pub fn stop(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+
+    pub fn start_again(&mut self, rack: &Rack) -> Result<()> {
         self.starts += 1;
         self.child = spawn(rack, &self.config, &self.folder, self.starts)?;
         self.wait_until_it_answers()
+    }
+
+    /// `metald` with this server's site file, as root would call it beside it.
+    pub fn metald(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(program("metald")?);
+        command.args(arguments).arg("--config").arg(&self.config).stdin(Stdio::null());
+        Ok(command)
     }
 
     /// What it holds in memory (VmRSS).

@@ -82,6 +82,7 @@ fn only_command_lines_print_and_only_clocks_know_the_time() {
         "server/src/init.rs",
         "server/src/main.rs",
         // A boot takes minutes: whoever waits for its test reads how far it is.
+        "tests/src/hall.rs",
         "tests/src/stage.rs",
     ];
     for source in sources().into_iter().filter(|s| !s.is_test()) {

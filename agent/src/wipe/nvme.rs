@@ -1,14 +1,18 @@
-//! NVMe's own way to erase a namespace (NVM Express Base Specification 2.0, Format NVM), through the kernel's
+//! NVMe's own ways to erase (NVM Express Base Specification 2.0, Format NVM and Sanitize), through the kernel's
 //! passthrough of administrative commands.
 
 use std::fs::File;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use api::facts::{Disk, Transport};
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 
-use super::ways::Format;
+use super::sanitize::{self, EXIT_FAILURE, Sanitize, Status};
+use super::ways::{Barred, Format};
+use crate::report::Report;
 use crate::sysfs::Tree;
 
 /// As `struct nvme_passthru_cmd` of the kernel lays it out.
@@ -31,6 +35,8 @@ struct Command {
 
 const ADMIN: Opcode = opcode::read_write::<Command>(b'N', 0x41);
 const FORMAT_NVM: u8 = 0x80;
+const SANITIZE: u8 = 0x84;
+const GET_LOG_PAGE: u8 = 0x02;
 const IDENTIFY: u8 = 0x06;
 const PAGE: usize = 4096;
 
@@ -38,25 +44,115 @@ const PAGE: usize = 4096;
 const OF_NAMESPACE: u32 = 0;
 const OF_CONTROLLER: u32 = 1;
 const ACTIVE_NAMESPACES: u32 = 2;
+const ALLOCATED_NAMESPACES: u32 = 0x10;
+
+/// The log page "Sanitize Status", 512 bytes of it; counted in dwords, from 0.
+const SANITIZE_STATUS: u32 = 0x81 | (512 / 4 - 1) << 16;
 
 /// A large disk without a key to throw away takes long.
 const FORMAT_MS: u32 = 4 * 3600 * 1000;
 
-/// How this disk formats itself; None where it cannot, or where it would erase a neighbour, too.
-pub fn format(tree: &Tree, path: &Path, disk: &Disk) -> Option<Format> {
-    if disk.transport != Transport::Nvme {
-        return None;
+/// Between two looks at how far a sanitize is.
+const PACE: Duration = Duration::from_secs(1);
+
+/// What this disk can erase by itself.
+#[derive(Default)]
+pub struct Abilities {
+    pub sanitize: Vec<Sanitize>,
+    /// None where it cannot, or where it would erase a neighbour, too.
+    pub format: Option<Format>,
+    pub barred: Option<Barred>,
+}
+
+pub fn abilities(tree: &Tree, path: &Path, disk: &Disk) -> Abilities {
+    match disk.transport {
+        Transport::Nvme => ask(tree, path, disk).unwrap_or_default(),
+        _ => Abilities::default(),
     }
+}
+
+fn ask(tree: &Tree, path: &Path, disk: &Disk) -> Option<Abilities> {
     let file = File::open(path).ok()?;
     let namespace =
         u32::try_from(tree.number(format!("sys/block/{}/nsid", disk.name))).ok().filter(|n| *n > 0)?;
     let controller = identify(&file, 0, OF_CONTROLLER).ok()?;
     let of_namespace = identify(&file, namespace, OF_NAMESPACE).ok()?;
     let active = identify(&file, 0, ACTIVE_NAMESPACES).ok()?;
-    choose(namespace, &controller, &of_namespace, &active)
+    // Known only to controllers that manage namespaces: also those that are attached to nobody, or to another one.
+    let allocated = manages(&controller).then(|| identify(&file, 0, ALLOCATED_NAMESPACES).ok());
+    let format = choose(namespace, &controller, &of_namespace, &active);
+    let (sanitize, barred) = sanitizes(&controller, &active, allocated.as_ref().map(Option::as_deref));
+    Some(Abilities { sanitize, format, barred })
 }
 
-pub fn run(file: &File, format: Format) -> Result<()> {
+/// A sanitize erases the whole subsystem: only a disk that is all of it may.
+fn sanitizes(
+    controller: &[u8],
+    active: &[u8],
+    allocated: Option<Option<&[u8]>>,
+) -> (Vec<Sanitize>, Option<Barred>) {
+    let offered = sanitize::offered(controller);
+    let alone = count(active) == 1 && allocated.is_none_or(|list| list.is_some_and(|list| count(list) == 1));
+    match (alone, offered.first()) {
+        (true, _) | (_, None) => (offered, None),
+        (false, Some(best)) => {
+            let why = "it would erase the controller's other namespaces, too".into();
+            (Vec::new(), Some(Barred { way: best.to_string(), why }))
+        }
+    }
+}
+
+/// OACS bit 3.
+fn manages(controller: &[u8]) -> bool {
+    controller.get(256).is_some_and(|oacs| oacs & 0b1000 != 0)
+}
+
+/// Of a list of namespaces, which ends with zeros.
+fn count(list: &[u8]) -> usize {
+    list.chunks(4).take_while(|id| id.iter().any(|byte| *byte != 0)).count()
+}
+
+/// It cannot be stopped, and goes on by itself after a power cut: whoever comes back waits for its end.
+pub fn sanitize(file: &File, how: Sanitize, size: u64, report: &Report) -> Result<()> {
+    if !matches!(status(file)?, Status::Runs(_)) {
+        send(file, of_controller(how.setting()))?;
+    }
+    loop {
+        match status(file)? {
+            Status::Done => return Ok(()),
+            Status::Runs(part) => report.done(size / 0x1_0000 * u64::from(part)),
+            Status::Never => bail!("the controller took the command and did nothing"),
+            Status::Failed => {
+                // What comes next has to be able to write.
+                let left = send(file, of_controller(EXIT_FAILURE));
+                left.context("the sanitize failed, and the controller takes no other command")?;
+                bail!("the sanitize failed");
+            }
+        }
+        report.still_wanted()?;
+        thread::sleep(PACE);
+    }
+}
+
+fn of_controller(setting: u32) -> Command {
+    Command { opcode: SANITIZE, dwords_10_15: [setting, 0, 0, 0, 0, 0], ..Command::default() }
+}
+
+fn status(file: &File) -> Result<Status> {
+    let mut page = vec![0u8; 512];
+    let command = Command {
+        opcode: GET_LOG_PAGE,
+        namespace: u32::MAX,
+        address: page.as_mut_ptr() as u64,
+        data_length: 512,
+        dwords_10_15: [SANITIZE_STATUS, 0, 0, 0, 0, 0],
+        ..Command::default()
+    };
+    send(file, command).context("cannot ask how the sanitize goes")?;
+    sanitize::status(&page).context("the controller's word on the sanitize is none that is known")
+}
+
+pub fn format(file: &File, format: Format) -> Result<()> {
     let command = Command {
         opcode: FORMAT_NVM,
         namespace: format.namespace,
@@ -75,8 +171,7 @@ fn choose(namespace: u32, controller: &[u8], of_namespace: &[u8], active: &[u8])
     }
     // FNA: a format (bit 0) or its erasure (bit 1) reaches all namespaces; bit 2: it can throw the key away.
     let reach = controller.get(524)?;
-    let namespaces = active.chunks(4).take_while(|id| id.iter().any(|byte| *byte != 0)).count();
-    if reach & 0b11 != 0 && namespaces != 1 {
+    if reach & 0b11 != 0 && count(active) != 1 {
         return None;
     }
     let cryptographic = reach & 0b100 != 0;
@@ -149,6 +244,23 @@ mod tests {
         assert!(choose(1, &controller(0b10, 0), &plain, &two).is_some(), "each namespace for itself");
         assert_eq!(choose(1, &controller(0, 0), &plain, &one), None, "it cannot format");
         assert_eq!(choose(1, &[], &[], &[]), None);
+    }
+
+    #[test]
+    fn a_sanitize_is_for_a_disk_without_neighbours() {
+        let (one, two) = (namespaces(&[1]), namespaces(&[1, 2]));
+        let mut able = controller(0b1010, 0);
+        able[328] = 0b11;
+        assert!(manages(&able) && !manages(&controller(0b10, 0)));
+        let both = vec![Sanitize::Crypto, Sanitize::Blocks];
+        assert_eq!(sanitizes(&able, &one, None), (both.clone(), None));
+        assert_eq!(sanitizes(&able, &one, Some(Some(&one))), (both, None));
+        for (active, allocated) in [(&two, None), (&one, Some(Some(&two[..]))), (&one, Some(None))] {
+            let (ways, barred) = sanitizes(&able, active, allocated);
+            assert!(ways.is_empty());
+            assert!(barred.is_some_and(|barred| barred.why.contains("other namespaces")));
+        }
+        assert_eq!(sanitizes(&controller(0b10, 0), &two, None), (vec![], None), "it has no such thing");
     }
 
     #[test]

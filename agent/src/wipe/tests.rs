@@ -62,6 +62,19 @@ fn a_way_that_fails_is_on_record_and_the_next_one_is_taken() {
 }
 
 #[test]
+fn a_way_that_is_barred_is_on_record_and_the_next_one_is_taken() {
+    let barred = Barred { way: "ATA secure erase".into(), why: "the firmware froze it".into() };
+    let (_folder, target) = used_disk(Can { barred: vec![barred], ..Can::default() });
+    let log = Log::default();
+    let (outcome, steps) = erase(&target, true, &Report::new(log.clone()), &log).unwrap();
+    assert_eq!(outcome, WipeOutcome::Erased);
+    let error = steps[0].error.as_deref();
+    assert_eq!((&*steps[0].method, error), ("ATA secure erase", Some("not tried: the firmware froze it")));
+    assert_eq!((&*steps[1].method, &steps[1].error), ("zeros over all blocks", &None));
+    assert!(left(&target).is_empty());
+}
+
+#[test]
 fn what_cannot_be_opened_is_failed_not_forgotten() {
     let (folder, target) = used_disk(Can::default());
     fs::remove_file(folder.path().join("vda")).unwrap();

@@ -2,11 +2,26 @@
 
 use std::fmt;
 
+use super::sanitize::Sanitize;
+use super::security::SecureErase;
+
 /// What a disk can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Can {
+    /// Best first.
+    pub sanitize: Vec<Sanitize>,
     pub format: Option<Format>,
+    /// Best first.
+    pub secure: Vec<SecureErase>,
     pub discard: bool,
+    pub barred: Vec<Barred>,
+}
+
+/// A way that the disk has and that is not gone, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barred {
+    pub way: String,
+    pub why: String,
 }
 
 /// An NVMe Format that erases one namespace and keeps its layout of blocks.
@@ -21,7 +36,9 @@ pub struct Format {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
+    Sanitize(Sanitize),
     Format(Format),
+    Secure(SecureErase),
     Discard,
     /// Over all of it.
     Zeros,
@@ -33,6 +50,8 @@ pub enum Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Way::Sanitize(sanitize) => return sanitize.fmt(f),
+            Way::Secure(erase) => return erase.fmt(f),
             Way::Format(Format { cryptographic: true, .. }) => "NVMe format with cryptographic erase",
             Way::Format(_) => "NVMe format with user data erase",
             Way::Discard => "discard of all blocks",
@@ -50,7 +69,8 @@ pub fn ways(can: &Can, full: bool) -> Vec<Way> {
         true => Some(Way::Zeros),
         false => can.discard.then_some(Way::Discard),
     };
-    can.format.map(Way::Format).into_iter().chain(last).collect()
+    let own = can.sanitize.iter().copied().map(Way::Sanitize).chain(can.format.map(Way::Format));
+    own.chain(can.secure.iter().copied().map(Way::Secure)).chain(last).collect()
 }
 
 #[cfg(test)]
@@ -60,9 +80,14 @@ mod tests {
     #[test]
     fn what_a_disk_does_by_itself_comes_first() {
         let format = Format { namespace: 1, setting: 0x200, cryptographic: false };
-        let nvme = Can { format: Some(format), discard: true };
+        let nvme = Can { format: Some(format), discard: true, ..Can::default() };
         assert_eq!(ways(&nvme, false), [Way::Format(format), Way::Discard]);
         assert_eq!(ways(&nvme, true), [Way::Format(format), Way::Zeros]);
+        let newer = Can { sanitize: vec![Sanitize::Crypto, Sanitize::Blocks], ..nvme };
+        let sanitizes = [Way::Sanitize(Sanitize::Crypto), Way::Sanitize(Sanitize::Blocks)];
+        assert_eq!(ways(&newer, true), [&sanitizes[..], &[Way::Format(format), Way::Zeros]].concat());
+        let sata = Can { secure: vec![SecureErase::Enhanced], discard: true, ..Can::default() };
+        assert_eq!(ways(&sata, false), [Way::Secure(SecureErase::Enhanced), Way::Discard]);
         let ssd = Can { discard: true, ..Can::default() };
         assert_eq!(ways(&ssd, false), [Way::Discard]);
         assert_eq!(ways(&ssd, true), [Way::Zeros]);
