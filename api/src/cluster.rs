@@ -1,4 +1,6 @@
-//! Clusters, their nodes, and what travels between server, control planes and joining machines.
+//! Clusters and their nodes as operators see them; what machines do for them is in `work`.
+
+mod work;
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Hostname, MachineId, ParseError};
 use crate::user;
 
+pub use self::work::{
+    ClusterResult, ClusterStep, EtcdMember, JoinOrder, JoinSecrets, Needs, NodeFile, NodeReport,
+};
+
 /// Whether there is a cluster to join. Init is claimed once, and never inferred from absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterState {
     /// Nobody has initialised it. Ends when a control plane claims the init.
@@ -50,6 +57,7 @@ impl FromStr for ClusterState {
 
 /// What a node is in its cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "NodeRole"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     ControlPlane,
@@ -84,6 +92,7 @@ impl FromStr for Role {
 
 /// A cluster as listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cluster {
     pub name: String,
     /// Release that the site file names: `1.36` or `1.36.3`.
@@ -102,6 +111,7 @@ pub struct Cluster {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterDetail {
     pub cluster: Cluster,
     pub nodes: Vec<Node>,
@@ -116,6 +126,7 @@ pub struct ClusterDetail {
 
 /// A node as the API server shows it, beside the machine that it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Node {
     pub machine: MachineId,
     pub name: Hostname,
@@ -159,6 +170,7 @@ impl Node {
 
 /// A certificate of a node, by the name kubeadm gives it (`apiserver`, `kubelet-client`, …).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CertificateExpiry {
     pub name: String,
     /// Microseconds since 1970.
@@ -173,6 +185,7 @@ impl CertificateExpiry {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterTaskView {
     pub id: String,
     pub kind: String,
@@ -189,6 +202,7 @@ pub struct ClusterTaskView {
 
 /// An etcd snapshot that the server keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     pub cluster: String,
     /// File name below the state folder's `snapshots/CLUSTER`.
@@ -201,6 +215,7 @@ pub struct Snapshot {
 
 /// Who asks, as a token says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     pub operator: String,
     /// What clusters know this operator as.
@@ -209,6 +224,7 @@ pub struct Identity {
 
 /// Asks for a client certificate; the key stays with the one who asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KubeconfigRequest {
     /// For the user of one's [`Identity`] as common name, and the group of `access` as organisation.
     pub csr_pem: String,
@@ -219,6 +235,7 @@ pub struct KubeconfigRequest {
 
 /// What a minted kubeconfig may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     Viewer,
@@ -247,6 +264,7 @@ impl Access {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KubeconfigAnswer {
     /// `https://host:port`.
     pub server: String,
@@ -256,80 +274,21 @@ pub struct KubeconfigAnswer {
 
 /// Asks for a reset: the cluster's name typed again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Retyped {
     pub name: String,
 }
 
 /// What an administrator of an existing cluster applies to it before it is adopted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Grant {
     pub manifest: String,
 }
 
-/// All that an agent needs to make its machine a node, but the secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JoinOrder {
-    pub cluster: String,
-    pub node: Hostname,
-    pub role: Role,
-    /// The node's own address, on which kubelet and API server are reached.
-    pub address: String,
-    /// This machine claimed the init: `kubeadm init`, not join.
-    pub init: bool,
-    /// Exact release that the image holds, such as `1.36.3`.
-    pub kubernetes: String,
-    /// `host:port`.
-    pub endpoint: String,
-    /// The documents of a kubeadm configuration. Of a JoinConfiguration the agent fills in the discovery, and
-    /// of both kinds the certificate key.
-    pub documents: Vec<serde_json::Value>,
-    /// Written before anything starts.
-    pub files: Vec<NodeFile>,
-    /// systemd units that are enabled and restarted before kubeadm runs.
-    pub services: Vec<String>,
-    /// Applied with the administrator's kubeconfig when init has succeeded; makes the service account
-    /// `metald` in `metal-system`, whose token is reported with [`ClusterAccess`].
-    pub grant: Option<String>,
-    /// What this machine needs at least.
-    pub needs: Needs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Needs {
-    /// Bytes.
-    pub memory: u64,
-    pub cpus: u32,
-    /// Bytes free below /var.
-    pub disk: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeFile {
-    /// Absolute.
-    pub path: String,
-    pub mode: u32,
-    pub text: String,
-}
-
-/// Given to a machine in `joining` that is ready, over its home=disk certificate. Minted for it alone.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct JoinSecrets {
-    /// `id.secret`.
-    pub token: String,
-    /// `sha256:…` of the cluster CA's public key.
-    pub ca_hashes: Vec<String>,
-    /// Only for a control plane.
-    pub certificate_key: Option<String>,
-}
-
-impl fmt::Debug for JoinSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JoinSecrets(masked)")
-    }
-}
-
 /// How the server reaches a cluster that was just made.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClusterAccess {
     pub ca_pem: String,
     /// Of the service account `metald`.
@@ -340,86 +299,4 @@ impl fmt::Debug for ClusterAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClusterAccess(masked)")
     }
-}
-
-/// What a node's agent tells of it, beside its hardware.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeReport {
-    pub certificates: Vec<CertificateExpiry>,
-    /// systemd's word for kubelet: `active`, `inactive`, `failed`, …
-    pub kubelet: String,
-}
-
-/// A step for the cluster, done by the agent of a healthy control plane.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub enum ClusterStep {
-    /// `kubectl apply --server-side` of a manifest.
-    Apply {
-        name: String,
-        manifest: String,
-    },
-    /// The control planes' certificates into a Secret, encrypted with this key, for two hours.
-    UploadCertificates {
-        certificate_key: String,
-    },
-    Members,
-    RemoveMember {
-        name: String,
-    },
-    /// An etcd snapshot, sent to the server.
-    Snapshot,
-    /// Signs a client certificate.
-    Sign {
-        csr_pem: String,
-        user: String,
-        group: String,
-        seconds: u32,
-    },
-    /// Renews all certificates of the executing control plane itself, and restarts what reads them.
-    Renew,
-    /// New settings of the executing control plane's load balancer.
-    Balance {
-        files: Vec<NodeFile>,
-        services: Vec<String>,
-    },
-}
-
-impl ClusterStep {
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            ClusterStep::Apply { .. } => "apply",
-            ClusterStep::UploadCertificates { .. } => "upload_certificates",
-            ClusterStep::Members => "members",
-            ClusterStep::RemoveMember { .. } => "remove_member",
-            ClusterStep::Snapshot => "snapshot",
-            ClusterStep::Sign { .. } => "sign",
-            ClusterStep::Renew => "renew",
-            ClusterStep::Balance { .. } => "balance",
-        }
-    }
-}
-
-impl fmt::Debug for ClusterStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())
-    }
-}
-
-/// What a cluster step brought. Steps without a result bring none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-pub enum ClusterResult {
-    Members { members: Vec<EtcdMember> },
-    Certificate { certificate_pem: String },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EtcdMember {
-    /// Hex.
-    pub id: String,
-    /// The node's name; empty for one that has not started yet.
-    pub name: String,
-    pub learner: bool,
-    pub healthy: bool,
 }

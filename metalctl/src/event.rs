@@ -1,12 +1,10 @@
 //! The verbs of `metalctl event`: the history of all machines, as it is and as it grows.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use api::client::{Client, Error};
+use api::client::{Client, Stream};
 use api::id::MachineId;
 use api::machine::{EventQuery, MachineEvent};
-use api::routes::operator;
 
 use crate::args::site::{About, EventVerb};
 use crate::clock::now;
@@ -14,11 +12,10 @@ use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render;
+use crate::stream::{self, Lost};
 
 /// A page of a list that goes on.
 const PAGE: i64 = 1000;
-/// Before connecting again.
-const REST: Duration = Duration::from_secs(2);
 
 pub async fn run(verb: EventVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match verb {
@@ -53,43 +50,24 @@ struct Cursor {
     told: HashSet<(MachineId, i64)>,
 }
 
-/// Ends when interrupted, when nobody reads any more, or when the server refuses us.
 async fn follow(client: &Client, io: &mut Io<'_>, about: &About) -> Result<Exit, Failure> {
     let only = match &about.machine {
         Some(reference) => Some(client.machine(&path_segment(reference)?).await?.machine.id),
         None => None,
     };
     let mut cursor = Cursor { at: now(), told: HashSet::new() };
-    let mut connected = false;
-    loop {
-        match listen(client, io, (about, only.as_ref()), &mut cursor, &mut connected).await {
-            Ok(()) => {}
-            // Before the first answer an address is more likely wrong than down.
-            Err(Lost::Server(Error::Unreachable { cause, .. })) if connected => {
-                io.say(&format!("The server does not answer ({cause}); trying again"))?;
-            }
-            Err(Lost::Server(error)) => return Err(error.into()),
-            Err(Lost::Here(failure)) => return Err(failure),
-        }
-        tokio::time::sleep(REST).await;
-    }
-}
-
-enum Lost {
-    Server(Error),
-    Here(Failure),
+    let wanted = (about, only.as_ref());
+    stream::keep(client, io, async |io, stream| listen(client, io, stream, wanted, &mut cursor).await).await
 }
 
 /// One connection: whatever it brings says that there is something new to ask for.
 async fn listen(
     client: &Client,
     io: &mut Io<'_>,
+    mut stream: Stream,
     wanted: (&About, Option<&MachineId>),
     cursor: &mut Cursor,
-    connected: &mut bool,
 ) -> Result<(), Lost> {
-    let mut stream = client.stream(operator::EVENTS).await.map_err(Lost::Server)?;
-    *connected = true;
     loop {
         catch_up(client, io, wanted, cursor).await?;
         let Ok(Some(_)) = stream.chunk().await else { return Ok(()) };
@@ -114,7 +92,7 @@ async fn catch_up(
             news = true;
             let fits = only.is_none_or(|id| *id == event.machine) && (!about.refused || event.entry.refused);
             if fits {
-                say(io, &event).map_err(Lost::Here)?;
+                say(io, &event)?;
             }
         }
         if !full || !news {

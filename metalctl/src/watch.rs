@@ -3,56 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::client::{Client, Error};
+use api::client::{Client, Stream};
 use api::machine::Machine;
-use api::routes::operator;
 
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::render;
 use crate::sse::{Decoder, Message};
+use crate::stream::{self, Lost};
 
-/// How often times on the screen move on, and how long to rest before connecting again.
+/// How often times on the screen move on.
 const TICK: Duration = Duration::from_secs(1);
-const REST: Duration = Duration::from_secs(2);
 
 type Rack = BTreeMap<String, Machine>;
 
-/// Ends when interrupted, when nobody reads any more, or when the server refuses us.
 pub async fn watch(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     let mut rack = Rack::new();
-    let mut connected = false;
-    loop {
-        match listen(client, io, &mut rack, &mut connected).await {
-            Ok(()) => {}
-            // Before the first answer an address is more likely wrong than down.
-            Err(Lost::Server(Error::Unreachable { cause, .. })) if connected => {
-                io.say(&format!("The server does not answer ({cause}); trying again"))?;
-            }
-            Err(Lost::Server(error)) => return Err(error.into()),
-            Err(Lost::Here(failure)) => return Err(failure),
-        }
-        tokio::time::sleep(REST).await;
-    }
+    stream::keep(client, io, async |io, stream| listen(client, io, stream, &mut rack).await).await
 }
 
-enum Lost {
-    Server(Error),
-    Here(Failure),
-}
-
-impl<E: Into<Failure>> From<E> for Lost {
-    fn from(error: E) -> Lost {
-        Lost::Here(error.into())
-    }
-}
-
-/// One connection. The stream is opened before the list is fetched: no change falls between them.
-async fn listen(client: &Client, io: &mut Io<'_>, rack: &mut Rack, connected: &mut bool) -> Result<(), Lost> {
-    let mut stream = client.stream(operator::EVENTS).await.map_err(Lost::Server)?;
+/// One connection. The stream was opened before the list is fetched: no change falls between them.
+async fn listen(client: &Client, io: &mut Io<'_>, mut stream: Stream, rack: &mut Rack) -> Result<(), Lost> {
     resync(client, io, rack).await?;
-    *connected = true;
     let mut decoder = Decoder::default();
     let mut tick = tokio::time::interval(TICK);
     loop {

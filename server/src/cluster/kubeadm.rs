@@ -45,14 +45,14 @@ pub fn init(joiner: &Joiner) -> Vec<Value> {
 }
 
 /// For `kubeadm join`. The discovery and, for a control plane, the certificate key are secrets, which the
-/// machine fetches when it is ready.
-pub fn join(joiner: &Joiner) -> Vec<Value> {
+/// machine fetches when it is ready. `patches`: the files of them that lie on the machine.
+pub fn join(joiner: &Joiner, patches: &[NodeFile]) -> Vec<Value> {
     let mut document = json!({
         "apiVersion": API,
         "kind": "JoinConfiguration",
         "nodeRegistration": registration(joiner),
     });
-    if !patch_files(joiner.cluster, joiner.role).is_empty() {
+    if !patches.is_empty() {
         document["patches"] = json!({ "directory": PATCHES });
     }
     if joiner.role == Role::ControlPlane {

@@ -10,6 +10,7 @@ use super::kubeadm::{self, Joiner};
 pub fn order(joiner: &Joiner, init: bool, interface: &str, others: &[Member]) -> JoinOrder {
     let cluster = joiner.cluster;
     let mut files: Vec<NodeFile> = kubeadm::patch_files(cluster, joiner.role);
+    let documents = if init { kubeadm::init(joiner) } else { kubeadm::join(joiner, &files) };
     let mut services = Vec::new();
     if joiner.role == Role::ControlPlane {
         let me = Member { node: joiner.node.to_string(), address: joiner.address };
@@ -24,7 +25,7 @@ pub fn order(joiner: &Joiner, init: bool, interface: &str, others: &[Member]) ->
         init,
         kubernetes: joiner.kubernetes.into(),
         endpoint: cluster.endpoint.to_string(),
-        documents: if init { kubeadm::init(joiner) } else { kubeadm::join(joiner) },
+        documents,
         files,
         services,
         grant: init.then(grant::manifest),
