@@ -7,6 +7,7 @@ use crate::id::Mac;
 use crate::state::Home;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Facts {
     /// The kernel's boot_id: facts are of one boot, and a plan is frozen only from those of the running one.
     pub boot_id: String,
@@ -29,6 +30,7 @@ pub struct Facts {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BootMode {
     Bios,
@@ -36,6 +38,7 @@ pub enum BootMode {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Firmware {
     pub vendor: String,
     pub version: String,
@@ -43,6 +46,7 @@ pub struct Firmware {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Product {
     pub manufacturer: String,
     pub product: String,
@@ -51,6 +55,7 @@ pub struct Product {
 
 /// One socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cpu {
     pub model: String,
     pub cores: u32,
@@ -58,6 +63,7 @@ pub struct Cpu {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Memory {
     /// Bytes that the kernel sees.
     pub total: u64,
@@ -65,6 +71,7 @@ pub struct Memory {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemoryModule {
     pub slot: String,
     /// Bytes.
@@ -76,6 +83,7 @@ pub struct MemoryModule {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Disk {
     /// The kernel's name in this boot, without `/dev/`. Never an identity.
     pub name: String,
@@ -108,6 +116,7 @@ impl Disk {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     Nvme,
@@ -120,6 +129,7 @@ pub enum Transport {
 
 /// What lies on a disk, as far as tables and signatures tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskContent {
     /// `gpt`, `mbr`, or None for a disk without a table.
     pub table: Option<String>,
@@ -141,6 +151,7 @@ impl DiskContent {
 
 /// Written to the ESP by every install, as JSON, at [`Identity::PATH`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DiskIdentity"))]
 pub struct Identity {
     pub site: String,
     pub machine: String,
@@ -160,6 +171,7 @@ impl Identity {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Interface {
     pub name: String,
     pub mac: Mac,
@@ -173,6 +185,7 @@ pub struct Interface {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bmc {
     pub address: String,
     pub mac: Option<Mac>,

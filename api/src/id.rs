@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// An Ethernet address. Displayed and stored as lower-case hex with colons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(example = &"52:54:00:12:34:56"))]
 #[serde(try_from = "String", into = "String")]
 pub struct Mac(pub [u8; 6]);
 
@@ -55,6 +56,7 @@ impl From<Mac> for String {
 
 /// Names a machine for ever: a UUIDv7 as text, whose order is the order of first sight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct MachineId(pub String);
 
@@ -66,6 +68,7 @@ impl fmt::Display for MachineId {
 
 /// A host's name: one DNS label (RFC 1123), lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(example = &"node07"))]
 #[serde(try_from = "String", into = "String")]
 pub struct Hostname(String);
 

@@ -10,6 +10,7 @@ use crate::label::Labels;
 
 /// One machine of the list. What is None is not said there, and stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImportRow {
     /// Of the file, from 1: what is wrong is told by it.
@@ -26,6 +27,15 @@ pub struct ImportRow {
     pub unit: Option<u32>,
     pub profile: Option<String>,
     pub labels: Option<Labels>,
+}
+
+/// How an import is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ImportQuery {
+    /// Only say what it would do.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Something wrong with a line.
@@ -49,6 +59,7 @@ impl std::fmt::Display for Problem {
 
 /// What an import did, or would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Imported {
     pub new: usize,
     pub changed: usize,

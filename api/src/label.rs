@@ -11,6 +11,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// What changes about a machine's labels; the others stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LabelChange {
     #[serde(default)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Mac, ParseError};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeaseView {
     pub address: Ipv4Addr,
     pub network: String,
@@ -25,6 +26,7 @@ pub struct LeaseView {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LeaseState {
     Free,

@@ -19,6 +19,7 @@ use crate::wipe::Wipe;
 
 /// One line of the rack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Machine {
     pub id: MachineId,
     pub hostname: Option<Hostname>,
@@ -73,6 +74,7 @@ impl Machine {
 
 /// Where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Position {
     pub rack: String,
     /// Rack unit, from the bottom.
@@ -81,6 +83,7 @@ pub struct Position {
 
 /// Where its cable ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Uplink {
     pub switch: String,
     pub port: String,
@@ -88,6 +91,7 @@ pub struct Uplink {
 
 /// An address that DHCP gives to this network card only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reservation {
     pub mac: Mac,
     pub address: Ipv4Addr,
@@ -95,6 +99,7 @@ pub struct Reservation {
 
 /// Progress of the running task, with what is needed to say when it will be over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskProgress {
     #[serde(flatten)]
     pub progress: Progress,
@@ -117,6 +122,7 @@ impl TaskProgress {
 
 /// A machine with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MachineDetail {
     pub machine: Machine,
     pub facts: Option<Facts>,
@@ -131,6 +137,7 @@ pub struct MachineDetail {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HistoryEntry {
     pub at: i64,
     pub event: String,
@@ -146,6 +153,7 @@ pub struct HistoryEntry {
 
 /// An entry of any machine's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MachineEvent {
     pub machine: MachineId,
     /// What people call the machine.
@@ -158,6 +166,7 @@ pub struct MachineEvent {
 
 /// Which events: of all machines or of one, the newest, or all from a moment on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +179,7 @@ pub struct EventQuery {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogEntry {
     pub at: i64,
     /// The boot attempt it belongs to.
@@ -180,6 +190,7 @@ pub struct LogEntry {
 
 /// Which disks an install would erase, or why it would not. Shown before anyone says yes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Erasure {
     pub machine: MachineId,
     pub profile: Option<String>,
@@ -190,6 +201,7 @@ pub struct Erasure {
 
 /// The answer to `why`: the newest facts about what is waited for, in the order in which a person asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Why {
     pub state: State,
     pub sentence: String,
@@ -206,6 +218,7 @@ pub struct Why {
 
 /// What an operator allows or vouches for beyond a verb itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Allowed {
     /// Also where a disk holds another site's, another machine's or a newer generation's install.
@@ -219,8 +232,20 @@ pub struct Allowed {
     pub force: bool,
 }
 
+/// Which page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Paging {
+    /// The `next` of the page before; empty for the first.
+    #[serde(default)]
+    pub after: String,
+    /// Entries of a page: 200 where nothing is said, 1000 at most.
+    pub limit: Option<i64>,
+}
+
 /// A page of a list; `next` goes into `?after=` for the page behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "{T}Page"))]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
@@ -228,6 +253,7 @@ pub struct Page<T> {
 
 /// A profile as listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileView {
     pub name: String,
     pub image: String,
@@ -239,6 +265,7 @@ pub struct ProfileView {
 
 /// A profile with all that it leads to, by the names of the site file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileSettings {
     pub name: String,
     pub settings: BTreeMap<String, String>,
@@ -246,6 +273,7 @@ pub struct ProfileSettings {
 
 /// What every refused or failed call answers with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     pub error: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use crate::id::MachineId;
 use crate::layout::Fs;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     pub machine: MachineId,
     pub generation: i64,
@@ -19,6 +20,7 @@ pub struct Plan {
 
 /// The bytes that will be written, named by digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedImage {
     pub name: String,
     pub version: String,
@@ -35,6 +37,7 @@ pub struct PlannedImage {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedDisk {
     pub model: String,
     pub serial: String,
@@ -50,6 +53,7 @@ pub struct PlannedDisk {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedPartition {
     /// From 1, as in `/dev/sda1`.
     pub number: u32,
@@ -66,6 +70,7 @@ pub struct PlannedPartition {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PartitionRole"))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     BiosBoot,

@@ -68,6 +68,8 @@ pub mod operator {
     pub const AUDIT: &str = "/api/v1/audit";
     /// Server-sent events: one `machine` event with a Machine for every change.
     pub const EVENTS: &str = "/api/v1/events";
+    /// GET: the description of all this, OpenAPI 3.1.
+    pub const OPENAPI: &str = "/api/v1/openapi.json";
 
     /// DELETE: ends all tokens and sessions of that name.
     pub fn user(name: &str) -> String {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SiteText {
     /// On the server; None where it was not read from a file.
     pub path: Option<String>,
@@ -11,6 +12,7 @@ pub struct SiteText {
 
 /// What came of a new site file that has no errors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SiteApplied {
     pub path: String,
     /// False: it is the one that the server runs with.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::ParseError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It asked to boot over the network; we know a MAC. Ends with the hello of the agent in RAM.
@@ -94,6 +95,7 @@ impl FromStr for State {
 
 /// Where an agent runs: in the RAM boot image, or as a service of the installed OS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Home {
     Ram,
@@ -117,6 +119,7 @@ impl fmt::Display for Home {
 
 /// What a machine that has left `active` (or never reached it) is to become once the way there is free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Errand {
     #[default]

@@ -115,6 +115,7 @@ pub struct Setup {
 
 /// How far a task has come. Counted in bytes where `total` is not 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     pub phase: String,
     pub done: u64,

@@ -10,6 +10,7 @@ use crate::words::moment;
 
 /// Whoever has one of its ports is recorded, and let in by a person only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tombstone {
     pub machine: MachineId,
     pub hostname: Option<Hostname>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The hops of a network boot, in the order in which they happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HopName {
     Discover,
@@ -46,6 +47,7 @@ impl HopName {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hop {
     pub name: HopName,
     /// Microseconds since 1970.
@@ -55,6 +57,7 @@ pub struct Hop {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Counts a machine's boots from 1.
     pub number: i64,

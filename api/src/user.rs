@@ -10,6 +10,7 @@ use crate::id::ParseError;
 
 /// Each may do what the one before may, and more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees everything that is no secret, and changes nothing.
@@ -49,6 +50,7 @@ impl FromStr for Role {
 
 /// Somebody with a token. The token itself is kept by nobody but them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct User {
     pub name: String,
     pub role: Role,
@@ -59,6 +61,7 @@ pub struct User {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewUser {
     pub name: String,
     pub role: Role,
@@ -68,6 +71,7 @@ pub struct NewUser {
 
 /// A new user's token, told this once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Issued {
     pub user: User,
     pub token: String,
@@ -81,6 +85,7 @@ impl fmt::Debug for Issued {
 
 /// One action of an operator, written down before it begins and again when it has ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     pub id: String,
     /// Microseconds since 1970.
@@ -102,6 +107,7 @@ pub struct AuditEntry {
 
 /// Which entries of the audit log; newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,

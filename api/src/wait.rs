@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Times are microseconds since 1970-01-01T00:00:00Z, as everywhere in JSON and SQL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wait {
     /// What must happen, as a noun phrase: "the agent's hello from RAM".
     pub waiting_for: String,

@@ -12,6 +12,7 @@ use crate::words;
 
 /// Which disks a person means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WipeScope {
     /// Those that an install of ours was written to.
@@ -35,6 +36,7 @@ impl WipeScope {
 
 /// What a person wants, and the disks that they saw when they said so. Others are never written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct WipeWish {
     pub scope: WipeScope,
@@ -47,8 +49,19 @@ pub struct WipeWish {
     pub disks: Vec<DiskName>,
 }
 
+/// Asks for a preview of a wipe with this wish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct WipeQuery {
+    pub scope: WipeScope,
+    /// As one who would also let somebody else's install go.
+    pub erase_foreign: bool,
+}
+
 /// A disk as it is found again after a reboot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskName {
     pub model: String,
     pub serial: String,
@@ -71,6 +84,7 @@ impl DiskName {
 
 /// What a wipe would do, for a person who is about to say yes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WipePreview {
     pub machine: MachineId,
     pub erased: Vec<Disk>,
@@ -79,6 +93,7 @@ pub struct WipePreview {
 
 /// Frozen before the first write, from the facts of one RAM boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WipePlan {
     pub machine: MachineId,
     /// Counts the wipes of this machine: each is done once.
@@ -90,6 +105,7 @@ pub struct WipePlan {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WipeDisk {
     #[serde(flatten)]
     pub name: DiskName,
@@ -100,6 +116,7 @@ pub struct WipeDisk {
 
 /// A disk that is not erased, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftDisk {
     #[serde(flatten)]
     pub name: DiskName,
@@ -110,6 +127,7 @@ pub struct LeftDisk {
 
 /// What became of a disk of the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WipedDisk {
     #[serde(flatten)]
     pub name: DiskName,
@@ -121,6 +139,7 @@ pub struct WipedDisk {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WipeOutcome {
     /// Told before the first write: from here on the disk need not be as it was planned.
@@ -131,6 +150,7 @@ pub enum WipeOutcome {
 
 /// One way to erase that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WipeStep {
     /// In words, such as `discard of all blocks`.
     pub method: String,
@@ -140,6 +160,7 @@ pub struct WipeStep {
 
 /// A wipe with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Wipe {
     pub number: i64,
     pub at: i64,

@@ -12,19 +12,19 @@ use std::time::Duration;
 
 use api::event::Event;
 use api::image::Manifest;
-use api::machine::{Allowed, Erasure, LogEntry, Machine, MachineDetail, Page, ProfileView, Why};
+use api::machine::{Allowed, Erasure, LogEntry, Machine, MachineDetail, Page, Paging, ProfileView, Why};
 use api::order::Order;
 use api::routes::operator as routes;
 use api::state::State as LifeState;
 use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseStream};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::Stream;
 use futures::stream::unfold;
-use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
@@ -54,6 +54,7 @@ pub fn routes() -> Router<App> {
         .route(routes::PROFILES, get(profiles))
         .route(routes::IMAGES, get(images))
         .route(routes::EVENTS, get(events))
+        .route(routes::OPENAPI, get(openapi))
         .merge(cluster::routes())
         .merge(inventory::routes())
         .merge(identity::routes())
@@ -70,13 +71,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Operator, Failure> {
         Ok(Operator(Caller::from_request_parts(parts, state).await?.name))
     }
-}
-
-#[derive(Deserialize)]
-struct Paging {
-    #[serde(default)]
-    after: String,
-    limit: Option<i64>,
 }
 
 const PAGE: i64 = 200;
@@ -240,6 +234,11 @@ async fn profiles(State(app): State<App>, _: Operator) -> Result<Json<Vec<Profil
 
 async fn images(State(app): State<App>, _: Operator) -> Json<Vec<Manifest>> {
     Json(app.images.current().all().cloned().collect())
+}
+
+/// The description of all of this for programs, as `docs/openapi.json` has it.
+async fn openapi(_: Operator) -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(CONTENT_TYPE, "application/json")], include_str!("../../../docs/openapi.json"))
 }
 
 /// A stream ends now and then, and whose token was revoked does not get another one.

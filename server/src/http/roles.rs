@@ -51,6 +51,7 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("PUT", "/api/v1/site", With(Admin)),
     ("GET", "/api/v1/events", With(Viewer)),
     ("GET", "/api/v1/identity", With(Viewer)),
+    ("GET", "/api/v1/openapi.json", With(Viewer)),
     ("GET", "/api/v1/clusters", With(Viewer)),
     ("GET", "/api/v1/clusters/{name}", With(Viewer)),
     // Nobody mints more than what they are: the handler looks at what is asked for.

@@ -4,20 +4,19 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use api::id::{Mac, MachineId};
-use api::import::{ImportRow, Imported, Problem};
+use api::import::{ImportQuery, ImportRow, Imported, Problem};
 use api::label::{LabelChange, is_key, is_value};
 use api::lease::LeaseView;
-use api::machine::{EventQuery, Machine, MachineEvent, Page, Reservation};
+use api::machine::{EventQuery, Machine, MachineEvent, Page, Paging, Reservation};
 use api::routes::operator as routes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::super::error::Failure;
-use super::{Operator, PAGE, Paging};
+use super::{Operator, PAGE};
 use crate::app::App;
 use crate::clock;
 use crate::import::not_for;
@@ -38,16 +37,10 @@ pub fn routes() -> Router<App> {
         .route(routes::HISTORY, get(history))
 }
 
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    dry_run: bool,
-}
-
 async fn import(
     State(app): State<App>,
     Operator(who): Operator,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ImportQuery>,
     Json(rows): Json<Vec<ImportRow>>,
 ) -> Result<Json<Imported>, Failure> {
     let wrong = rows.iter().filter_map(|row| {

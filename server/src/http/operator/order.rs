@@ -2,14 +2,13 @@
 
 use api::event::Event;
 use api::machine::Allowed;
-use api::order::Order;
+use api::order::{Order, Verb};
 use api::state::{Life, State as LifeState};
 use api::tombstone::Tombstone;
-use api::wipe::{DiskName, WipePreview, WipeScope, WipeWish};
+use api::wipe::{DiskName, WipePreview, WipeQuery, WipeScope, WipeWish};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
 
 use super::Operator;
 use crate::app::App;
@@ -23,22 +22,22 @@ pub fn event(
     (verb, allowed, order): (&str, Allowed, Order),
 ) -> Result<Event, Failure> {
     let Allowed { erase_foreign, .. } = allowed;
-    Ok(match verb {
+    let unknown = |_| Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"));
+    Ok(match verb.parse::<Verb>().map_err(unknown)? {
         // A machine that is only recorded is let in; one that waits gets its disks erased.
-        "approve" if !life.enrolled => Event::Enroll,
-        "approve" => Event::Approved { erase_foreign },
-        "assign" => assign(app, order)?,
-        "reprovision" => Event::Reprovision { erase_foreign },
-        "retry" => Event::Retry,
-        "hold" => Event::Hold,
-        "release" => Event::Release,
-        "inspect" => Event::Inspect,
-        "rescue" => Event::Rescue { keys: keys(app, row, order)? },
-        "leave" => Event::Leave,
-        "wipe" => Event::Wipe { wish: wish(erase_foreign, order) },
-        "retire" => Event::Retire { wish: wish(erase_foreign, order) },
-        "delete" => Event::Delete,
-        _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("there is no verb `{verb}`"))),
+        Verb::Approve if !life.enrolled => Event::Enroll,
+        Verb::Approve => Event::Approved { erase_foreign },
+        Verb::Assign => assign(app, order)?,
+        Verb::Reprovision => Event::Reprovision { erase_foreign },
+        Verb::Retry => Event::Retry,
+        Verb::Hold => Event::Hold,
+        Verb::Release => Event::Release,
+        Verb::Inspect => Event::Inspect,
+        Verb::Rescue => Event::Rescue { keys: keys(app, row, order)? },
+        Verb::Leave => Event::Leave,
+        Verb::Wipe => Event::Wipe { wish: wish(erase_foreign, order) },
+        Verb::Retire => Event::Retire { wish: wish(erase_foreign, order) },
+        Verb::Delete => Event::Delete,
     })
 }
 
@@ -127,20 +126,12 @@ async fn preview_of(app: &App, row: &Row, wish: &WipeWish) -> Result<WipePreview
     })
 }
 
-#[derive(Deserialize)]
-pub struct Meant {
-    #[serde(default)]
-    scope: WipeScope,
-    #[serde(default)]
-    erase_foreign: bool,
-}
-
 /// What a wipe would erase, and what it would leave.
 pub async fn preview(
     State(app): State<App>,
     _: Operator,
     Path(reference): Path<String>,
-    Query(Meant { scope, erase_foreign }): Query<Meant>,
+    Query(WipeQuery { scope, erase_foreign }): Query<WipeQuery>,
 ) -> Result<Json<WipePreview>, Failure> {
     let row = app.store.machine_find(&reference).await?;
     let wish = WipeWish { scope, erase_foreign, ..WipeWish::default() };
