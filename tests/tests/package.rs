@@ -1,5 +1,6 @@
 //! The Debian package: built from the programs that are here, installed below a folder, and purged again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,9 +28,21 @@ fn it_is_built_installed_and_purged() -> Result<()> {
     for file in [
         "share/metald/alerts/metald.rules.yml",
         "share/doc/metald/operators.md",
+        "share/doc/metald/openapi.json",
         "share/doc/metald/copyright",
     ] {
         ensure!(root.join("usr").join(file).exists(), "{file} is missing");
+    }
+    ensure!(manual(&root)? == manual_of_the_program(folder.path())?, "a page for each verb, and no other");
+    for (shell, file) in [
+        ("bash", "bash-completion/completions/metalctl"),
+        ("zsh", "zsh/vendor-completions/_metalctl"),
+        ("fish", "fish/vendor_completions.d/metalctl.fish"),
+    ] {
+        let mut command = Command::new(program("metalctl")?);
+        command.args(["completions", shell]);
+        let installed = fs::read_to_string(root.join("usr/share").join(file)).context(file)?;
+        ensure!(installed == text(command)? && installed.contains("reprovision"), "{file}: {installed}");
     }
     let unit = fs::read_to_string(root.join("usr/lib/systemd/system/metald.service"))?;
     ensure!(unit.contains("\nExecStart=/usr/sbin/metald run --config /etc/metald/site.toml\n"), "{unit}");
@@ -41,6 +54,25 @@ fn it_is_built_installed_and_purged() -> Result<()> {
     ensure!(said.contains("/var/lib/metald stays"), "{said}");
     ensure!(root.join("var/lib/metald/ca.key").exists() && !root.join("usr/sbin/metald").exists());
     Ok(())
+}
+
+/// The pages that are installed.
+fn manual(root: &Path) -> Result<BTreeSet<String>> {
+    let pages = fs::read_dir(root.join("usr/share/man/man1")).context("the manual")?;
+    pages.map(|page| Ok(page?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+/// The pages that it writes by itself, by the names that they have once they are packed.
+fn manual_of_the_program(folder: &Path) -> Result<BTreeSet<String>> {
+    let folder = folder.join("man");
+    let mut command = Command::new(program("metalctl")?);
+    command.arg("man").arg(&folder);
+    text(command)?;
+    let pages: BTreeSet<String> = fs::read_dir(&folder)?
+        .map(|page| Ok(format!("{}.gz", page?.file_name().to_string_lossy())))
+        .collect::<Result<_>>()?;
+    ensure!(pages.contains("metalctl-machine-wipe.1.gz"), "{pages:?}");
+    Ok(pages)
 }
 
 fn build(package: &Path) -> Result<()> {
