@@ -137,6 +137,7 @@ pub enum ImageVerb {
 mod tests {
     use clap::CommandFactory;
 
+    use super::service::ServiceVerb;
     use super::*;
 
     #[test]
@@ -155,6 +156,17 @@ mod tests {
             "machine reprovision node07 --powered-off --force",
             "machine reprovision --profile worker --max-unavailable 2 --yes --wait --timeout 1h",
             "machine reprovision --profile worker --since 2026-11-24T08:00:00Z",
+            "machine reprovision node0* -l zone=a --state failed --max-unavailable 5 --yes",
+            "machine assign node07 node08 worker",
+            "machine assign -l zone=a --yes worker",
+            "machine assign node0* worker --yes --json",
+            "machine inspect --state failed --yes",
+            "machine rescue -l zone=a --key id.pub --yes",
+            "machine leave --state rescue --yes --wait",
+            "machine wipe -l zone=a --all-disks --yes",
+            "machine retire --profile worker --keep-disks",
+            "machine delete node0* --yes --json",
+            "machine list --profile worker",
             "cluster list --json",
             "cluster show prod",
             "cluster nodes prod",
@@ -220,6 +232,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_selected_can_be_typed_again() {
+        for line in ["node07 'node0*' -l zone=a -l 'tier!=db' --state active --profile worker", "--all"] {
+            let words = line.split(' ').map(|word| word.trim_matches('\''));
+            let args = ["metalctl", "machine", "hold"].into_iter().chain(words);
+            let Ok(Args { noun: Noun::Machine { verb: MachineVerb::Hold { selection, .. } }, .. }) =
+                Args::try_parse_from(args)
+            else {
+                panic!("{line}");
+            };
+            assert_eq!(selection.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn the_profile_is_told_from_the_machines() {
+        let args = Args::try_parse_from("metalctl machine assign node07 node08 worker".split(' ')).unwrap();
+        let Noun::Machine { verb: MachineVerb::Service(ServiceVerb::Assign { selection, profile, .. }) } =
+            args.noun
+        else {
+            panic!("{args:?}");
+        };
+        assert_eq!(
+            (selection.machines, profile.as_str()),
+            (vec!["node07".into(), "node08".into()], "worker")
+        );
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for line in [
             "machine retry node07 --timeout 1m",
@@ -228,10 +268,12 @@ mod tests {
             "machine list --state broken",
             "machine label node07",
             "machine reprovision",
-            "machine reprovision node07 --profile worker",
-            "machine reprovision node07 --max-unavailable 2",
+            "machine reprovision --all node07",
+            "machine wipe",
+            "machine delete --yes",
+            "machine assign worker",
+            "machine inspect --all --state failed",
             "machine reprovision --profile worker --max-unavailable 0",
-            "machine reprovision --profile worker --powered-off",
             "machine reprovision --profile worker --since yesterday",
             "lease reserve 52:54:00 10.77.0.20",
             "event list --limit 0",

@@ -1,6 +1,9 @@
-//! Before anything is erased or forgotten: which disks, what is on them, what else it means, and a person's yes.
+//! Before anything is erased or forgotten: which disks, what is on them, what else it means, and a person's yes. One
+//! machine is named again; of several the number is typed, when what happens to each has been shown.
 
-use api::client::Client;
+use std::collections::HashMap;
+
+use api::client::{Client, Error};
 use api::id::MachineId;
 use api::machine::Machine;
 use api::wipe::{DiskName, WipePreview, WipeScope, WipeWish};
@@ -9,101 +12,94 @@ use crate::args::machine::{Consent, Leaving};
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
-use crate::reference::path_segment;
 use crate::render;
-use crate::several::counted;
+use crate::several::{Chosen, counted};
 
-/// Shows what would be erased and asks; answers the machine's id, so that what was shown is what is meant
-/// even when a name moves on in the meantime.
-pub async fn erasure(
-    client: &Client,
-    io: &mut Io<'_>,
-    reference: &str,
-    (consent, leaving): (Consent, Option<Leaving>),
-) -> Result<MachineId, Failure> {
-    let machine = client.machine(&path_segment(reference)?).await?.machine;
-    show(client, io, &machine, consent).await?;
-    if let Some(leaving) = leaving {
-        io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
-    }
-    let list = "the name is the first word of its line in `metalctl machine list`";
-    typed(io, consent, ("machine", &machine.name()), list)?;
-    Ok(machine.id)
-}
+/// The disks of each machine that a person saw.
+pub type Shown = HashMap<MachineId, Vec<DiskName>>;
 
-/// The same for several machines; whoever types their number has looked at them.
-pub async fn several(
-    client: &Client,
-    io: &mut Io<'_>,
-    machines: &[Machine],
-    consent: Consent,
-) -> Result<(), Failure> {
-    for machine in machines {
-        show(client, io, machine, consent).await?;
-    }
-    if consent.yes { Ok(()) } else { counted(io, machines.len(), "approve") }
-}
-
-/// All machines of a profile that are installed anew, and one answer.
+/// Shows what would be erased and asks.
 pub async fn erasures(
     client: &Client,
     io: &mut Io<'_>,
-    (profile, machines): (&str, &[&Machine]),
-    (consent, leaving): (Consent, Leaving),
+    chosen: &Chosen,
+    (consent, leaving): (Consent, Option<Leaving>),
+    verb: &str,
 ) -> Result<(), Failure> {
-    for machine in machines {
-        show(client, io, machine, consent).await?;
+    for machine in &chosen.machines {
+        let erasure = client.erasure(&machine.id.0, consent.erase_foreign).await?;
+        io.say(&render::erasure::disks(machine, &erasure, now(), io.talk_paint()))?;
     }
-    io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
-    typed(io, consent, ("profile", profile), "`metalctl profile list` shows the profiles")
+    ask(io, chosen, (consent.yes, leaving), verb)
 }
 
-async fn show(client: &Client, io: &mut Io<'_>, machine: &Machine, consent: Consent) -> Result<(), Failure> {
-    let erasure = client.erasure(&machine.id.0, consent.erase_foreign).await?;
-    io.say(&render::erasure::disks(machine, &erasure, now(), io.talk_paint()))?;
-    Ok(())
-}
-
-/// Before a wipe: what is erased, and what is left for which reason. Answers the machine's id and the disks
-/// that were shown.
-pub async fn wipe(
+/// Before a wipe: what is erased, and what is left for which reason. Answers the disks that were shown; machines whose
+/// disks cannot be shown are taken out.
+pub async fn wipes(
     client: &Client,
     io: &mut Io<'_>,
-    reference: &str,
+    chosen: &mut Chosen,
     (wish, consent, leaving): (&WipeWish, Consent, Leaving),
-) -> Result<(MachineId, Vec<DiskName>), Failure> {
-    let machine = client.machine(&path_segment(reference)?).await?.machine;
-    let preview = match wish.scope {
-        // Nothing is erased, so nothing need be known of the disks.
-        WipeScope::None => WipePreview { machine: machine.id.clone(), erased: Vec::new(), left: Vec::new() },
-        _ => client.wipe_preview(&machine.id.0, wish).await?,
-    };
-    io.say(&render::erasure::wipe(&machine, &preview, now(), io.talk_paint()))?;
-    io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
-    let list = "the name is the first word of its line in `metalctl machine list`";
-    typed(io, consent, ("machine", &machine.name()), list)?;
-    Ok((machine.id, preview.erased.iter().map(DiskName::of).collect()))
-}
-
-/// Before a machine is forgotten.
-pub async fn deletion(
-    client: &Client,
-    io: &mut Io<'_>,
-    reference: &str,
-    (yes, leaving): (bool, Leaving),
-) -> Result<MachineId, Failure> {
-    let machine = client.machine(&path_segment(reference)?).await?.machine;
-    io.say(&render::erasure::deletion(&machine, now(), io.talk_paint()))?;
-    io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
-    let list = "the name is the first word of its line in `metalctl machine list`";
-    typed(io, Consent { yes, erase_foreign: false }, ("machine", &machine.name()), list)?;
-    Ok(machine.id)
-}
-
-fn typed(io: &mut Io<'_>, consent: Consent, (noun, name): (&str, &str), hint: &str) -> Result<(), Failure> {
-    if consent.yes {
-        return Ok(());
+    verb: &str,
+) -> Result<Shown, Failure> {
+    let mut shown = Shown::new();
+    for machine in std::mem::take(&mut chosen.machines) {
+        match preview(client, &machine, wish).await {
+            Ok(preview) => {
+                io.say(&render::erasure::wipe(&machine, &preview, now(), io.talk_paint()))?;
+                shown.insert(machine.id.clone(), preview.erased.iter().map(DiskName::of).collect());
+                chosen.machines.push(machine);
+            }
+            Err(error @ Error::Refused { status: 409, .. }) if !chosen.one => {
+                let failure = Failure::from(error);
+                let message = format!("{}: {}", machine.name(), failure.message);
+                io.say(&format!("{message}\n"))?;
+                chosen.refused.push(Failure { message, ..failure });
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
+    if !chosen.machines.is_empty() {
+        ask(io, chosen, (consent.yes, Some(leaving)), verb)?;
+    }
+    Ok(shown)
+}
+
+async fn preview(client: &Client, machine: &Machine, wish: &WipeWish) -> Result<WipePreview, Error> {
+    match wish.scope {
+        // Nothing is erased, so nothing need be known of the disks.
+        WipeScope::None => {
+            Ok(WipePreview { machine: machine.id.clone(), erased: Vec::new(), left: Vec::new() })
+        }
+        _ => client.wipe_preview(&machine.id.0, wish).await,
+    }
+}
+
+/// Before machines are forgotten.
+pub fn deletions(io: &mut Io<'_>, chosen: &Chosen, (yes, leaving): (bool, Leaving)) -> Result<(), Failure> {
+    for machine in &chosen.machines {
+        io.say(&render::erasure::deletion(machine, now(), io.talk_paint()))?;
+    }
+    ask(io, chosen, (yes, Some(leaving)), "delete")
+}
+
+fn ask(
+    io: &mut Io<'_>,
+    chosen: &Chosen,
+    (yes, leaving): (bool, Option<Leaving>),
+    verb: &str,
+) -> Result<(), Failure> {
+    if let Some(leaving) = leaving {
+        io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
+    }
+    match (yes, chosen.machines.as_slice()) {
+        (true, _) => Ok(()),
+        (false, [machine]) if chosen.one => typed(io, &machine.name()),
+        (false, machines) => counted(io, machines.len(), verb),
+    }
+}
+
+fn typed(io: &mut Io<'_>, name: &str) -> Result<(), Failure> {
     if !io.screen.input {
         return Err(Failure::new(
             Exit::Usage,
@@ -111,9 +107,10 @@ fn typed(io: &mut Io<'_>, consent: Consent, (noun, name): (&str, &str), hint: &s
             "say --yes once you have seen what it means",
         ));
     }
-    let typed = io.ask(&format!("Type the {noun}'s name to go on"))?;
+    let typed = io.ask("Type the machine's name to go on")?;
     if typed == name {
         return Ok(());
     }
+    let hint = "the name is the first word of its line in `metalctl machine list`";
     Err(Failure::new(Exit::Refused, format!("`{typed}` is not `{name}`: nothing was done"), hint))
 }

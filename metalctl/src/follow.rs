@@ -17,23 +17,24 @@ use crate::render::paint::Paint;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// `machine` as the verb's answer showed it.
+/// `machine` as the verb's answer showed it. Answers how it is at the end, and why that is not where it should be.
+/// `patience` is how long there was until `end`.
 pub async fn to_the_end(
     client: &Client,
     io: &mut Io<'_>,
-    machine: &Machine,
-    patience: Duration,
+    mut machine: Machine,
+    (end, patience): (Instant, Duration),
     goals: &[State],
-) -> Result<Exit, Failure> {
-    let end = Instant::now() + patience;
+) -> Result<(Machine, Option<Failure>), Failure> {
     let mut telling = Telling { bar: io.bar(), last: String::new() };
-    let mut machine = machine.clone();
     let mut pace = Pace::default();
-    while Instant::now() < end {
+    let failure = loop {
         telling.tell(io, &machine, pace)?;
         if let Some(exit) = ending(&machine, goals) {
-            telling.clear();
-            return finish(io, &machine, exit);
+            break (exit == Exit::EndedFailed).then(|| failed(&machine));
+        }
+        if Instant::now() >= end {
+            break Some(late(&machine, patience));
         }
         tokio::time::sleep(PAUSE).await;
         match client.machine(&machine.id.0).await {
@@ -42,15 +43,11 @@ pub async fn to_the_end(
                 machine = detail.machine;
             }
             Err(Error::Unreachable { .. }) => telling.silence(io)?,
-            Err(error) => return Err(error.into()),
+            Err(error) => break Some(error.into()),
         }
-    }
+    };
     telling.clear();
-    Err(Failure::new(
-        Exit::TimedOut,
-        format!("{} is still {} after {} s", machine.name(), machine.state, patience.as_secs()),
-        format!("it goes on without us; `metalctl machine why {}` says what it waits for", machine.name()),
-    ))
+    Ok((machine, failure))
 }
 
 /// A machine with an errand is about to leave its state: the wait has only begun.
@@ -62,21 +59,21 @@ fn ending(machine: &Machine, goals: &[State]) -> Option<Exit> {
     }
 }
 
-fn finish(io: &mut Io<'_>, machine: &Machine, exit: Exit) -> Result<Exit, Failure> {
-    if io.json {
-        io.json(machine)?;
-    } else {
-        io.data(&list::line(machine, now(), io.paint()))?;
-    }
-    if exit == Exit::Done {
-        return Ok(exit);
-    }
+fn failed(machine: &Machine) -> Failure {
     let reason = machine.reason.as_deref().unwrap_or("no reason is recorded");
-    Err(Failure::new(
-        exit,
+    Failure::new(
+        Exit::EndedFailed,
         format!("{} failed: {reason}", machine.name()),
         format!("`metalctl machine logs {}` has the details", machine.name()),
-    ))
+    )
+}
+
+fn late(machine: &Machine, patience: Duration) -> Failure {
+    Failure::new(
+        Exit::TimedOut,
+        format!("{} is still {} after {} s", machine.name(), machine.state, patience.as_secs()),
+        format!("it goes on without us; `metalctl machine why {}` says what it waits for", machine.name()),
+    )
 }
 
 /// A bar at a terminal; else a plain line whenever something else is to be said.

@@ -111,7 +111,7 @@ pub async fn label(
             Marking::Remove(key) => change.remove.push(key),
         }
     }
-    let machines = several::selected(client, selection).await?;
-    several::confirm(io, &machines, (selection, sure), "label")?;
-    several::each(io, &machines, async |machine| client.label(&machine.id.0, &change).await).await
+    let chosen = several::selected(client, selection).await?;
+    several::confirm(io, &chosen, sure, "label")?;
+    several::each(io, chosen, async |machine| client.label(&machine.id.0, &change).await).await
 }

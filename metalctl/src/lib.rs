@@ -26,6 +26,7 @@ pub mod service;
 pub mod several;
 pub mod site;
 pub mod sse;
+pub mod stream;
 pub mod user;
 pub mod watch;
 pub mod who;
@@ -86,11 +87,8 @@ async fn machine_verb(
         MachineVerb::Approve { selection, consent, waiting } => {
             machine::approve(client, io, &selection, consent, waiting).await
         }
-        MachineVerb::Reprovision { machine: Some(machine), consent, leaving, waiting, .. } => {
-            machine::reprovision(client, io, &machine, (consent, leaving), waiting).await
-        }
-        MachineVerb::Reprovision { consent, leaving, rolling, waiting, .. } => {
-            rolling::reprovision(client, io, rolling, (consent, leaving), waiting.timeout).await
+        MachineVerb::Reprovision { selection, consent, leaving, rolling, waiting } => {
+            machine::reprovision(client, io, (&selection, rolling), (consent, leaving), waiting).await
         }
         MachineVerb::Service(verb) => service::run(verb, client, io).await,
         MachineVerb::Retry { selection, sure, waiting } => {

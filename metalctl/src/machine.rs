@@ -1,18 +1,18 @@
 //! The verbs of `metalctl machine`, but for `watch`.
 
-use api::client::{Client, Error};
+use api::client::Client;
 use api::machine::{Allowed, Machine};
 use api::state::State;
 
-use crate::args::machine::{Consent, Leaving, Waiting};
+use crate::args::machine::{Consent, Leaving, Rolling, Waiting};
 use crate::args::select::{Listed, Selection, Sure};
 use crate::clock::now;
 use crate::confirm;
 use crate::exit::{Exit, Failure};
-use crate::follow;
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render;
+use crate::rolling;
 use crate::several;
 
 pub async fn list(client: &Client, io: &mut Io<'_>, listed: &Listed, ansible: bool) -> Result<Exit, Failure> {
@@ -79,28 +79,30 @@ pub async fn approve(
     consent: Consent,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let machines = several::selected(client, selection).await?;
-    match machines.as_slice() {
-        [one] if selection.is_one() => {
-            confirm::erasure(client, io, &one.id.0, (consent, None)).await?;
-        }
-        several => confirm::several(client, io, several, consent).await?,
-    }
+    let chosen = several::selected(client, selection).await?;
+    confirm::erasures(client, io, &chosen, (consent, None), "approve").await?;
     let allowed = Allowed { erase_foreign: consent.erase_foreign, ..Allowed::default() };
     let verb = async |machine: &Machine| client.verb_with(&machine.id.0, "approve", allowed).await;
-    told_each(client, io, &machines, waiting, verb).await
+    several::followed(client, io, chosen, (waiting, &[State::Active]), verb).await
 }
 
+/// One machine at once; several one after the other, which is a run of its own.
 pub async fn reprovision(
     client: &Client,
     io: &mut Io<'_>,
-    machine: &str,
+    (selection, rolling): (&Selection, Rolling),
     (consent, leaving): (Consent, Leaving),
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let id = confirm::erasure(client, io, machine, (consent, Some(leaving))).await?;
-    let changed = client.verb_with(&id.0, "reprovision", allowed(consent, leaving)).await?;
-    told(client, io, &changed, waiting).await
+    let chosen = several::selected(client, selection).await?;
+    if !chosen.one || rolling.max_unavailable.is_some() || rolling.since.is_some() {
+        let typed = (selection, rolling);
+        return rolling::reprovision(client, io, chosen, typed, (consent, leaving, waiting)).await;
+    }
+    confirm::erasures(client, io, &chosen, (consent, Some(leaving)), "reprovision").await?;
+    let allowed = allowed(consent, leaving);
+    let verb = async |machine: &Machine| client.verb_with(&machine.id.0, "reprovision", allowed).await;
+    several::followed(client, io, chosen, (waiting, &[State::Active]), verb).await
 }
 
 pub async fn retry(
@@ -109,10 +111,10 @@ pub async fn retry(
     (selection, sure): (&Selection, Sure),
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let machines = several::selected(client, selection).await?;
-    several::confirm(io, &machines, (selection, sure), "retry")?;
+    let chosen = several::selected(client, selection).await?;
+    several::confirm(io, &chosen, sure, "retry")?;
     let verb = async |machine: &Machine| client.verb(&machine.id.0, "retry").await;
-    told_each(client, io, &machines, waiting, verb).await
+    several::followed(client, io, chosen, (waiting, &[State::Active]), verb).await
 }
 
 /// A verb that needs nothing but its name.
@@ -122,54 +124,12 @@ pub async fn plain(
     (selection, sure): (&Selection, Sure),
     verb: &'static str,
 ) -> Result<Exit, Failure> {
-    let machines = several::selected(client, selection).await?;
-    several::confirm(io, &machines, (selection, sure), verb)?;
-    several::each(io, &machines, async |machine| client.verb(&machine.id.0, verb).await).await
-}
-
-/// Does it to each; with `--wait` all of them are on their way before the first is followed.
-async fn told_each(
-    client: &Client,
-    io: &mut Io<'_>,
-    machines: &[Machine],
-    waiting: Waiting,
-    verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
-) -> Result<Exit, Failure> {
-    if !waiting.wait {
-        return several::each(io, machines, verb).await;
-    }
-    let (started, refused) = several::run(machines, verb).await?;
-    let mut exit = Exit::Done;
-    for machine in &started {
-        exit = follow::to_the_end(client, io, machine, waiting.timeout, &[State::Active]).await?;
-    }
-    several::refusals(machines.len(), refused).map_or(Ok(exit), Err)
+    let chosen = several::selected(client, selection).await?;
+    several::confirm(io, &chosen, sure, verb)?;
+    several::each(io, chosen, async |machine| client.verb(&machine.id.0, verb).await).await
 }
 
 /// What a person's words mean to the server.
 pub fn allowed(consent: Consent, leaving: Leaving) -> Allowed {
     Allowed { erase_foreign: consent.erase_foreign, powered_off: leaving.powered_off, force: leaving.force }
-}
-
-/// Says what has become of the machine: at once, or when it is over.
-async fn told(
-    client: &Client,
-    io: &mut Io<'_>,
-    changed: &Machine,
-    waiting: Waiting,
-) -> Result<Exit, Failure> {
-    if waiting.wait {
-        follow::to_the_end(client, io, changed, waiting.timeout, &[State::Active]).await
-    } else {
-        tell(io, changed)
-    }
-}
-
-pub fn tell(io: &mut Io<'_>, machine: &Machine) -> Result<Exit, Failure> {
-    if io.json {
-        io.json(machine)?;
-    } else {
-        io.data(&render::list::line(machine, now(), io.paint()))?;
-    }
-    Ok(Exit::Done)
 }

@@ -1,29 +1,34 @@
-//! `machine reprovision --profile`: machine after machine, with no memory but the server's rows. Who runs
-//! it again with `--since` goes on where it was interrupted.
+//! `machine reprovision` of several: machine after machine, with no memory but the server's rows. Who runs it again
+//! with `--since` goes on where it was interrupted.
 
 mod step;
 
 use std::time::{Duration, Instant};
 
 use api::client::{Client, Error};
+use api::id::MachineId;
 use api::machine::{Allowed, Machine};
 
 use self::step::{Standing, Step, progress, standing, step};
-use crate::args::machine::{Consent, Leaving, Rolling};
+use crate::args::machine::{Consent, Leaving, Rolling, Waiting};
+use crate::args::select::Selection;
 use crate::clock::now;
 use crate::confirm;
 use crate::exit::{Exit, Failure};
 use crate::machine::allowed;
 use crate::output::Io;
 use crate::render::list;
+use crate::several::Chosen;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
 struct Run {
-    profile: String,
+    machines: Vec<MachineId>,
+    /// How they are selected, as it is typed.
+    selection: String,
     /// When it began, by the server's clock.
     since: i64,
-    at_most: usize,
+    at_most: u32,
     allowed: Allowed,
     /// For one step of it.
     patience: Duration,
@@ -32,36 +37,41 @@ struct Run {
 pub async fn reprovision(
     client: &Client,
     io: &mut Io<'_>,
-    rolling: Rolling,
-    (consent, leaving): (Consent, Leaving),
-    patience: Duration,
+    chosen: Chosen,
+    (selection, rolling): (&Selection, Rolling),
+    (consent, leaving, waiting): (Consent, Leaving, Waiting),
 ) -> Result<Exit, Failure> {
-    let profile = rolling.profile.unwrap_or_default();
-    let machines = members(client, &profile).await?;
-    let since = rolling.since.unwrap_or_else(|| begins(&machines));
-    let due: Vec<&Machine> = machines.iter().filter(|m| standing(m, since) == Standing::Before).collect();
-    confirm::erasures(client, io, (&profile, &due), (consent, leaving)).await?;
-    let at_most = usize::try_from(rolling.max_unavailable).unwrap_or(usize::MAX);
-    let run = Run { profile, since, at_most, allowed: allowed(consent, leaving), patience };
-    io.say(&format!("If this is interrupted, go on with:\n  {}", run.again()))?;
-    for machine in machines.iter().filter(|m| standing(m, since) == Standing::LeftOut) {
+    if leaving.powered_off {
+        let hint = "name the machine that is without power, without `--max-unavailable` and `--since`";
+        return Err(Failure::new(Exit::Usage, "`--powered-off` is vouched for one machine alone", hint));
+    }
+    let since = rolling.since.unwrap_or_else(|| begins(&chosen.machines));
+    let run = Run {
+        machines: chosen.machines.iter().map(|machine| machine.id.clone()).collect(),
+        selection: again(selection, &chosen.machines),
+        since,
+        at_most: rolling.max_unavailable.unwrap_or(1),
+        allowed: allowed(consent, leaving),
+        patience: waiting.timeout,
+    };
+    for machine in chosen.machines.iter().filter(|m| standing(m, since) == Standing::LeftOut) {
         io.say(&format!("{} is left out: {}", machine.name(), api::words::state(machine)))?;
     }
+    let mut due = chosen;
+    due.machines.retain(|machine| standing(machine, since) == Standing::Before);
+    if !due.machines.is_empty() {
+        confirm::erasures(client, io, &due, (consent, Some(leaving)), "reprovision").await?;
+    }
+    io.say(&format!("If this is interrupted, go on with:\n  {}", run.again()))?;
     run.to_the_end(client, io).await
 }
 
-/// The machines of a profile, without which there is nothing to do.
-async fn members(client: &Client, profile: &str) -> Result<Vec<Machine>, Failure> {
-    let mut machines = client.machines().await?;
-    machines.retain(|machine| machine.profile.as_deref() == Some(profile));
-    if machines.is_empty() {
-        return Err(Failure::new(
-            Exit::NotFound,
-            format!("no machine has the profile `{profile}`"),
-            "`metalctl profile list` shows the profiles and how many machines each has",
-        ));
+/// A machine that is away is in another state than it was selected by: then the names are told.
+fn again(selection: &Selection, machines: &[Machine]) -> String {
+    match selection.filter.state {
+        None => selection.to_string(),
+        Some(_) => machines.iter().map(Machine::name).collect::<Vec<_>>().join(" "),
     }
-    Ok(machines)
 }
 
 /// Later than all that has happened to these machines, on the server's clock.
@@ -73,21 +83,21 @@ impl Run {
     async fn to_the_end(&self, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
         let (mut last, mut moved) = (Vec::new(), Instant::now());
         loop {
-            let machines = match members(client, &self.profile).await {
+            let machines = match self.look(client).await {
                 Ok(machines) => machines,
                 // A server that restarts is no reason to leave a run half done.
-                Err(Failure { exit: Exit::Unreachable, .. }) if moved.elapsed() < self.patience => {
+                Err(Error::Unreachable { .. }) if moved.elapsed() < self.patience => {
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
-                Err(failure) => return Err(failure),
+                Err(error) => return Err(self.stopped(error)),
             };
             let told = milestones(&machines, self.since);
             if told != last {
                 self.tell(io, &told, &last, &machines)?;
                 (last, moved) = (told, Instant::now());
             }
-            match step(&machines, self.since, self.at_most) {
+            match step(&machines, self.since, self.at_most as usize) {
                 Step::Begin(machine) => {
                     let answer = client.verb_with(&machine.0, "reprovision", self.allowed).await;
                     answer.map_err(|error| self.stopped(error))?;
@@ -99,6 +109,12 @@ impl Run {
                 Step::Wait(_) => tokio::time::sleep(PAUSE).await,
             }
         }
+    }
+
+    async fn look(&self, client: &Client) -> Result<Vec<Machine>, Error> {
+        let mut machines = client.machines().await?;
+        machines.retain(|machine| self.machines.contains(&machine.id));
+        Ok(machines)
     }
 
     fn tell(
@@ -118,7 +134,7 @@ impl Run {
         if io.json {
             io.json(&machines)?;
         } else {
-            io.data(&format!("{}: {}", self.profile, progress(machines, self.since, now())))?;
+            io.data(&progress(machines, self.since, now()))?;
         }
         Ok(Exit::Done)
     }
@@ -126,12 +142,10 @@ impl Run {
     /// What to type to go on.
     fn again(&self) -> String {
         let since = api::words::exact(self.since);
-        let Run { profile, at_most, .. } = self;
+        let Run { selection, at_most, .. } = self;
         let flags = [(self.allowed.erase_foreign, " --erase-foreign"), (self.allowed.force, " --force")];
         let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect();
-        format!(
-            "metalctl machine reprovision --profile {profile} --max-unavailable {at_most}{flags} --since {since}"
-        )
+        format!("metalctl machine reprovision {selection} --max-unavailable {at_most}{flags} --since {since}")
     }
 
     fn stopped(&self, error: Error) -> Failure {

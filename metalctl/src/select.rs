@@ -28,6 +28,7 @@ pub fn matching(text: &str, rack: &[Machine]) -> Result<Vec<Machine>, Failure> {
 
 pub fn holds(filter: &Filter, machine: &Machine) -> bool {
     filter.state.is_none_or(|state| state == machine.state)
+        && (filter.of_profile.is_none() || filter.of_profile == machine.profile)
         && filter.labels.iter().all(|selector| has(selector, machine))
 }
 
@@ -83,6 +84,7 @@ mod tests {
         let filter = |labels: &[&str], state: Option<&str>| Filter {
             labels: labels.iter().map(|text| text.parse().unwrap()).collect(),
             state: state.map(|state| state.parse().unwrap()),
+            of_profile: None,
         };
         let node = machine("node01", "active", &[("zone", "a"), ("gpu", "")]);
         for (labels, state, fits) in [

@@ -1,4 +1,4 @@
-//! The verbs that take a machine out of service, or bring it back: assign, inspect, rescue, leave, wipe, retire, delete.
+//! The verbs that take machines out of service, or bring them back: assign, inspect, rescue, leave, wipe, retire, delete.
 
 use std::path::PathBuf;
 
@@ -9,84 +9,156 @@ use api::state::State;
 use api::wipe::{WipeScope, WipeWish};
 
 use crate::args::machine::{Consent, Leaving, Waiting};
+use crate::args::select::{Selection, Sure};
 use crate::args::service::{Erasing, ServiceVerb};
 use crate::clock::now;
 use crate::confirm;
 use crate::exit::{Exit, Failure};
-use crate::follow;
-use crate::machine::tell;
 use crate::output::Io;
-use crate::reference::path_segment;
 use crate::render;
+use crate::several;
+
+/// Where a machine is that nothing more is done to.
+const SETTLED: &[State] = &[State::Available, State::Active];
 
 pub async fn run(verb: ServiceVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match verb {
-        ServiceVerb::Assign { machine, profile } => {
+        ServiceVerb::Assign { selection, sure, profile } => {
             let order = Order { profile: Some(profile), ..Order::default() };
-            let allowed = Allowed::default();
-            let changed = client.order(&path_segment(&machine)?, ("assign", allowed), &order).await?;
-            tell(io, &changed)
+            assign(client, io, (&selection, sure), order).await
         }
-        ServiceVerb::Inspect { machine, leaving, waiting } => {
-            let changed = client.verb_with(&path_segment(&machine)?, "inspect", allowed(leaving)).await?;
-            told(client, io, &changed, waiting, &[State::Available, State::Active]).await
+        ServiceVerb::Inspect { selection, sure, leaving, waiting } => {
+            let moving = Moving { verb: "inspect", order: Order::default(), leaving, goals: SETTLED };
+            moved(client, io, (&selection, sure), moving, waiting).await
         }
-        ServiceVerb::Rescue { machine, keys, leaving, waiting } => {
+        ServiceVerb::Rescue { selection, sure, keys, leaving, waiting } => {
             let order = Order { keys: read(&keys)?, ..Order::default() };
-            let changed =
-                client.order(&path_segment(&machine)?, ("rescue", allowed(leaving)), &order).await?;
-            told(client, io, &changed, waiting, &[State::Rescue]).await
+            let moving = Moving { verb: "rescue", order, leaving, goals: &[State::Rescue] };
+            moved(client, io, (&selection, sure), moving, waiting).await
         }
-        ServiceVerb::Leave { machine, waiting } => {
-            let changed = client.verb(&path_segment(&machine)?, "leave").await?;
-            told(client, io, &changed, waiting, &[State::Available, State::Active]).await
+        ServiceVerb::Leave { selection, sure, waiting } => {
+            let (order, leaving) = (Order::default(), Leaving::default());
+            let moving = Moving { verb: "leave", order, leaving, goals: SETTLED };
+            moved(client, io, (&selection, sure), moving, waiting).await
         }
-        ServiceVerb::Wipe { machine, erasing, consent, leaving, waiting } => {
-            let wish = wish(erasing, consent);
-            let changed = erase(client, io, (&machine, "wipe"), (wish, consent, leaving)).await?;
-            told(client, io, &changed, waiting, &[State::Available]).await
+        ServiceVerb::Wipe { selection, erasing, consent, leaving, waiting } => {
+            let erasure = Erasure {
+                verb: "wipe",
+                wish: wish(erasing, consent),
+                consent,
+                leaving,
+                goal: State::Available,
+            };
+            erase(client, io, &selection, erasure, waiting).await
         }
-        ServiceVerb::Retire { machine, erasing, keep_disks, consent, leaving, waiting } => {
+        ServiceVerb::Retire { selection, erasing, keep_disks, consent, leaving, waiting } => {
             let mut wish = wish(erasing, consent);
             if keep_disks {
                 wish.scope = WipeScope::None;
             }
-            let changed = erase(client, io, (&machine, "retire"), (wish, consent, leaving)).await?;
-            told(client, io, &changed, waiting, &[State::Retired]).await
+            let erasure = Erasure { verb: "retire", wish, consent, leaving, goal: State::Retired };
+            erase(client, io, &selection, erasure, waiting).await
         }
-        ServiceVerb::Delete { machine, yes, leaving } => delete(client, io, &machine, (yes, leaving)).await,
+        ServiceVerb::Delete { selection, yes, leaving } => {
+            delete(client, io, &selection, (yes, leaving)).await
+        }
         ServiceVerb::Tombstones => tombstones(client, io).await,
     }
+}
+
+async fn assign(
+    client: &Client,
+    io: &mut Io<'_>,
+    (selection, sure): (&Selection, Sure),
+    order: Order,
+) -> Result<Exit, Failure> {
+    let chosen = several::selected(client, selection).await?;
+    several::confirm(io, &chosen, sure, "assign")?;
+    let verb =
+        async |machine: &Machine| client.order(&machine.id.0, ("assign", Allowed::default()), &order).await;
+    several::each(io, chosen, verb).await
+}
+
+/// To another home, with the disks as they are.
+struct Moving {
+    verb: &'static str,
+    order: Order,
+    leaving: Leaving,
+    goals: &'static [State],
+}
+
+async fn moved(
+    client: &Client,
+    io: &mut Io<'_>,
+    (selection, sure): (&Selection, Sure),
+    moving: Moving,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
+    let Moving { verb, order, leaving, goals } = moving;
+    let chosen = several::selected(client, selection).await?;
+    if !chosen.one {
+        io.say(&render::erasure::leaving(leaving.powered_off, leaving.force, io.talk_paint()))?;
+    }
+    several::confirm(io, &chosen, sure, verb)?;
+    let call = async |machine: &Machine| client.order(&machine.id.0, (verb, allowed(leaving)), &order).await;
+    several::followed(client, io, chosen, (waiting, goals), call).await
+}
+
+struct Erasure {
+    verb: &'static str,
+    wish: WipeWish,
+    consent: Consent,
+    leaving: Leaving,
+    goal: State,
 }
 
 async fn erase(
     client: &Client,
     io: &mut Io<'_>,
-    (machine, verb): (&str, &str),
-    (mut wish, consent, leaving): (WipeWish, Consent, Leaving),
-) -> Result<Machine, Failure> {
-    let (id, disks) = confirm::wipe(client, io, machine, (&wish, consent, leaving)).await?;
-    if disks.is_empty() {
-        wish.scope = WipeScope::None;
-    }
-    wish.disks = disks;
-    let order = Order { wipe: wish, ..Order::default() };
-    Ok(client.order(&id.0, (verb, allowed(leaving)), &order).await?)
+    selection: &Selection,
+    erasure: Erasure,
+    waiting: Waiting,
+) -> Result<Exit, Failure> {
+    let Erasure { verb, wish, consent, leaving, goal } = erasure;
+    let mut chosen = several::selected(client, selection).await?;
+    let shown = confirm::wipes(client, io, &mut chosen, (&wish, consent, leaving), verb).await?;
+    let call = async |machine: &Machine| {
+        let mut wish =
+            WipeWish { disks: shown.get(&machine.id).cloned().unwrap_or_default(), ..wish.clone() };
+        if wish.disks.is_empty() {
+            wish.scope = WipeScope::None;
+        }
+        let order = Order { wipe: wish, ..Order::default() };
+        client.order(&machine.id.0, (verb, allowed(leaving)), &order).await
+    };
+    several::followed(client, io, chosen, (waiting, &[goal]), call).await
 }
 
 async fn delete(
     client: &Client,
     io: &mut Io<'_>,
-    machine: &str,
+    selection: &Selection,
     (yes, leaving): (bool, Leaving),
 ) -> Result<Exit, Failure> {
-    let id = confirm::deletion(client, io, machine, (yes, leaving)).await?;
-    let last = client.verb_with(&id.0, "delete", allowed(leaving)).await?;
-    if last.state == State::Draining || io.json {
-        return tell(io, &last);
+    let chosen = several::selected(client, selection).await?;
+    confirm::deletions(io, &chosen, (yes, leaving))?;
+    let call = async |machine: &Machine| client.verb_with(&machine.id.0, "delete", allowed(leaving)).await;
+    let (gone, failures) = several::run(&chosen.machines, call).await;
+    if io.json {
+        several::tell(io, &chosen, &gone)?;
+    } else {
+        gone.iter().try_for_each(|machine| farewell(io, machine))?;
     }
-    io.say(&format!("{} is deleted; `metalctl machine tombstones` keeps it", last.name()))?;
-    Ok(Exit::Done)
+    several::end(chosen, failures)
+}
+
+/// A node leaves its cluster first, and is still there.
+fn farewell(io: &mut Io<'_>, machine: &Machine) -> Result<(), Failure> {
+    match machine.state {
+        State::Draining => io.data(&render::list::line(machine, now(), io.paint()))?,
+        _ => io.say(&format!("{} is deleted; `metalctl machine tombstones` keeps it", machine.name()))?,
+    }
+    Ok(())
 }
 
 async fn tombstones(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
@@ -127,17 +199,4 @@ fn read(files: &[PathBuf]) -> Result<Vec<String>, Failure> {
         keys.extend(lines.map(String::from));
     }
     Ok(keys)
-}
-
-async fn told(
-    client: &Client,
-    io: &mut Io<'_>,
-    changed: &Machine,
-    waiting: Waiting,
-    goals: &[State],
-) -> Result<Exit, Failure> {
-    match waiting.wait {
-        true => follow::to_the_end(client, io, changed, waiting.timeout, goals).await,
-        false => tell(io, changed),
-    }
 }

@@ -1,15 +1,36 @@
 //! A verb on several machines: which are meant, a person's yes, and one after the other.
 
+use std::time::Instant;
+
 use api::client::{Client, Error};
 use api::machine::Machine;
+use api::state::State;
 
+use crate::args::machine::Waiting;
 use crate::args::select::{Filter, Listed, Selection, Sure};
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
+use crate::follow;
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render;
 use crate::select::{holds, in_order, is_pattern, matching};
+
+/// The machines that a verb is about, by what was typed.
+#[derive(Debug)]
+pub struct Chosen {
+    pub machines: Vec<Machine>,
+    /// By a name of its own: whoever typed that has said which.
+    pub one: bool,
+    /// Of some it was clear before that it cannot be done.
+    pub refused: Vec<Failure>,
+}
+
+impl Chosen {
+    fn count(&self) -> usize {
+        self.machines.len() + self.refused.len()
+    }
+}
 
 /// The machines that a list is about.
 pub async fn listed(client: &Client, listed: &Listed) -> Result<Vec<Machine>, Failure> {
@@ -18,14 +39,14 @@ pub async fn listed(client: &Client, listed: &Listed) -> Result<Vec<Machine>, Fa
 }
 
 /// The machines that a verb is about: never none.
-pub async fn selected(client: &Client, selection: &Selection) -> Result<Vec<Machine>, Failure> {
+pub async fn selected(client: &Client, selection: &Selection) -> Result<Chosen, Failure> {
     let every = selection.all || selection.machines.is_empty();
     let machines = chosen(client, &selection.machines, &selection.filter, every).await?;
     if machines.is_empty() {
         let hint = "`metalctl machine list` takes the same selection and shows what it is";
         return Err(Failure::new(Exit::NotFound, "no machine fits the selection", hint));
     }
-    Ok(machines)
+    Ok(Chosen { machines, one: selection.is_one(), refused: Vec::new() })
 }
 
 async fn chosen(
@@ -48,25 +69,21 @@ async fn chosen(
 }
 
 /// One machine that was named needs no second word; several are shown and counted.
-pub fn confirm(
-    io: &mut Io<'_>,
-    machines: &[Machine],
-    (selection, sure): (&Selection, Sure),
-    verb: &str,
-) -> Result<(), Failure> {
-    if sure.yes || selection.is_one() {
+pub fn confirm(io: &mut Io<'_>, chosen: &Chosen, sure: Sure, verb: &str) -> Result<(), Failure> {
+    if sure.yes || chosen.one {
         return Ok(());
     }
-    io.say(&render::list::machines(machines, now(), None, io.talk_paint()))?;
-    counted(io, machines.len(), verb)
+    io.say(&render::list::machines(&chosen.machines, now(), None, io.talk_paint()))?;
+    counted(io, chosen.machines.len(), verb)
 }
 
 /// Whoever types the number has looked at the list.
 pub fn counted(io: &mut Io<'_>, count: usize, verb: &str) -> Result<(), Failure> {
+    let noun = if count == 1 { "machine" } else { "machines" };
     if !io.screen.input {
         return Err(Failure::new(
             Exit::Usage,
-            format!("{verb} is asked of {count} machines and there is no terminal to ask at"),
+            format!("{verb} is asked of {count} {noun} and there is no terminal to ask at"),
             "say --yes once you have seen which they are",
         ));
     }
@@ -74,54 +91,120 @@ pub fn counted(io: &mut Io<'_>, count: usize, verb: &str) -> Result<(), Failure>
     if typed == count.to_string() {
         return Ok(());
     }
-    let hint = "the number is that of the lines above";
+    let hint = "the number is that of the machines above";
     Err(Failure::new(Exit::Refused, format!("`{typed}` is not {count}: nothing was done"), hint))
 }
 
 /// Does it to each and tells what became of it.
 pub async fn each(
     io: &mut Io<'_>,
-    machines: &[Machine],
+    chosen: Chosen,
     verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
 ) -> Result<Exit, Failure> {
-    let (done, refused) = run(machines, verb).await?;
-    match (io.json, machines, done.as_slice()) {
-        (true, [_], [one]) => io.json(one)?,
-        (true, ..) => io.json(&done)?,
-        (false, ..) => {
-            for changed in &done {
-                io.data(&render::list::line(changed, now(), io.paint()))?;
-            }
-        }
+    let (done, failures) = run(&chosen.machines, verb).await;
+    tell(io, &chosen, &done)?;
+    end(chosen, failures)
+}
+
+/// The same; with `--wait` all of them are on their way before the first is followed to where the verb leads.
+pub async fn followed(
+    client: &Client,
+    io: &mut Io<'_>,
+    chosen: Chosen,
+    (waiting, goals): (Waiting, &[State]),
+    verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
+) -> Result<Exit, Failure> {
+    if !waiting.wait {
+        return each(io, chosen, verb).await;
     }
-    refusals(machines.len(), refused).map_or(Ok(Exit::Done), Err)
+    let end_of_patience = Instant::now() + waiting.timeout;
+    let (started, mut failures) = run(&chosen.machines, verb).await;
+    let mut ended = Vec::new();
+    for machine in started {
+        let (machine, failure) =
+            follow::to_the_end(client, io, machine, (end_of_patience, waiting.timeout), goals).await?;
+        ended.push(machine);
+        failures.extend(failure);
+    }
+    tell(io, &chosen, &ended)?;
+    end(chosen, failures)
 }
 
 /// What became of each, and why of some nothing did: one that is refused does not keep the others from it.
 pub async fn run(
     machines: &[Machine],
     verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
-) -> Result<(Vec<Machine>, Vec<Failure>), Failure> {
-    let (mut done, mut refused) = (Vec::new(), Vec::new());
+) -> (Vec<Machine>, Vec<Failure>) {
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
     for machine in machines {
         match verb(machine).await {
             Ok(changed) => done.push(changed),
-            // A server that is gone, or does not know us, is so for all of them.
-            Err(error @ (Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. })) => {
-                return Err(error.into());
+            Err(error) => {
+                // A server that is gone, or does not know us, is so for all that are left.
+                let for_all =
+                    matches!(error, Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. });
+                failures.push(error.into());
+                if for_all {
+                    break;
+                }
             }
-            Err(error) => refused.push(Failure::from(error)),
         }
     }
-    Ok((done, refused))
+    (done, failures)
 }
 
-/// Several refusals told as one.
-pub fn refusals(of: usize, mut refused: Vec<Failure>) -> Option<Failure> {
-    if refused.len() < 2 {
-        return refused.pop();
+/// A machine that was named is a line or an object; a selection is a list, however many it has.
+pub fn tell(io: &mut Io<'_>, chosen: &Chosen, done: &[Machine]) -> Result<(), Failure> {
+    match (io.json, chosen.one, done) {
+        (true, true, [one]) => io.json(one),
+        (true, true, _) => Ok(()),
+        (true, false, _) => io.json(&done),
+        (false, ..) => {
+            for changed in done {
+                io.data(&render::list::line(changed, now(), io.paint()))?;
+            }
+            Ok(())
+        }
     }
-    let messages: Vec<&str> = refused.iter().map(|failure| failure.message.as_str()).collect();
-    let message = format!("{} of {of}:\n{}", refused.len(), messages.join("\n"));
-    Some(Failure::new(Exit::Refused, message, "the others are done; `metalctl machine why` explains each"))
+}
+
+pub fn end(chosen: Chosen, failures: Vec<Failure>) -> Result<Exit, Failure> {
+    let of = chosen.count();
+    let failures = chosen.refused.into_iter().chain(failures).collect();
+    as_one(of, failures).map_or(Ok(Exit::Done), Err)
+}
+
+/// Several failures told as one, with the code of the gravest: 3, then 1, 5 and 6.
+fn as_one(of: usize, mut failures: Vec<Failure>) -> Option<Failure> {
+    if failures.len() < 2 {
+        return failures.pop();
+    }
+    let messages: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    let message = format!("{} of {of}:\n{}", failures.len(), messages.join("\n"));
+    let gravest = failures.iter().map(|failure| failure.exit).min_by_key(|exit| match exit {
+        Exit::Unreachable => 0,
+        Exit::EndedFailed => 2,
+        Exit::TimedOut => 3,
+        _ => 1,
+    })?;
+    let exit = if gravest == Exit::NotFound { Exit::Refused } else { gravest };
+    Some(Failure::new(exit, message, "the others are done; `metalctl machine why` explains each"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_failure_gives_the_code() {
+        let failure = |exit| Failure { exit, message: format!("{exit:?}"), hint: None };
+        let of = |exits: &[Exit]| as_one(3, exits.iter().map(|exit| failure(*exit)).collect());
+        assert!(of(&[]).is_none());
+        assert_eq!(of(&[Exit::NotFound]).unwrap().exit, Exit::NotFound);
+        assert_eq!(of(&[Exit::TimedOut, Exit::EndedFailed]).unwrap().exit, Exit::EndedFailed);
+        assert_eq!(of(&[Exit::EndedFailed, Exit::NotFound]).unwrap().exit, Exit::Refused);
+        let worst = of(&[Exit::Refused, Exit::Unreachable]).unwrap();
+        assert_eq!(worst.exit, Exit::Unreachable);
+        assert_eq!(worst.message, "2 of 3:\nRefused\nUnreachable");
+    }
 }

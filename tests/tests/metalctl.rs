@@ -182,7 +182,7 @@ async fn a_rolling_run_stops_at_a_failure_and_goes_on() -> Result<()> {
         desk.installed(machine, 2).await?;
     }
     let gone = going.end()?;
-    ensure!(gone.code == 0 && gone.out == "worker: 2 of 2 done\n", "{gone:?}");
+    ensure!(gone.code == 0 && gone.out == "2 of 2 done\n", "{gone:?}");
     Ok(())
 }
 

@@ -99,6 +99,47 @@ async fn several_machines_are_named_at_once() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_done_to_several_is_asked_once_and_told_for_each() -> Result<()> {
+    let desk = Desk::open().await?;
+    import(&desk, LIST, "")?;
+    let node07 = desk.born("node07", 7).await?;
+    desk.hello(&node07).await?;
+    desk.inspected(&node07).await?;
+
+    let one: Machine = serde_json::from_str(&run(&desk, "machine assign node03 spare --json")?.out)?;
+    ensure!(one.profile.as_deref() == Some("spare"), "{one:?}");
+    let assigned = run(&desk, "machine assign node0[123] -l zone --yes --json worker")?;
+    let several: Vec<Machine> = serde_json::from_str(&assigned.out)?;
+    ensure!(several.len() == 2 && several.iter().all(|m| m.profile.as_deref() == Some("worker")));
+    let listed: Vec<Machine> = serde_json::from_str(&run(&desk, "machine list --profile spare --json")?.out)?;
+    ensure!(listed.iter().map(Machine::name).collect::<Vec<_>>() == ["node03"], "{listed:?}");
+
+    let asked = run(&desk, "machine wipe node0[17] --all-disks")?;
+    ensure!(asked.code == 2 && asked.err.contains("This erases:"), "{asked:?}");
+    ensure!(asked.err.contains("node01: its disks are not known"), "what will not happen: {asked:?}");
+    ensure!(asked.err.contains("wipe is asked of 1 machine "), "{asked:?}");
+    let wiped = run(&desk, "machine wipe node0[17] --all-disks --yes")?;
+    ensure!(wiped.code == 1 && wiped.out.starts_with("node07 wiping"), "{wiped:?}");
+    ensure!(wiped.err.contains("error: node01: its disks are not known"), "{wiped:?}");
+
+    let away = run(&desk, "machine reprovision node0[12] --yes")?;
+    ensure!(away.code == 0 && away.out == "0 of 0 done\n", "{away:?}");
+    ensure!(away.err.contains("node01 is left out") && away.err.contains("node02 is left out"), "{away:?}");
+    ensure!(run(&desk, "machine reprovision --all --yes --powered-off")?.code == 2);
+    let late = run(&desk, "machine inspect --state discovered --yes --wait --timeout 1s")?;
+    ensure!(late.code == 1 && late.err.contains("3 of 3:"), "{late:?}");
+
+    let asked = run(&desk, "machine delete node0[12]")?;
+    ensure!(asked.code == 2 && asked.err.contains("delete is asked of 2 machines"), "{asked:?}");
+    ensure!(asked.err.matches("Its row goes").count() == 2, "each is shown: {asked:?}");
+    let gone = run(&desk, "machine delete node0[12] --yes")?;
+    ensure!(gone.code == 0 && gone.err.contains("node02 is deleted"), "{gone:?}");
+    let left: Vec<Machine> = serde_json::from_str(&run(&desk, "machine list --json")?.out)?;
+    ensure!(left.iter().map(Machine::name).collect::<Vec<_>>() == ["node03", "node07"], "{left:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_and_leases_are_listed() -> Result<()> {
     let desk = Desk::open().await?;
     import(&desk, LIST, "")?;

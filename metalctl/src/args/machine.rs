@@ -38,10 +38,10 @@ pub enum MachineVerb {
         #[command(flatten)]
         waiting: Waiting,
     },
-    /// Install anew: back to RAM, erase, install, boot
+    /// Install anew: back to RAM, erase, install, boot; several machines one after the other
     Reprovision {
-        #[arg(help = MACHINE, required_unless_present = "profile", conflicts_with = "profile")]
-        machine: Option<String>,
+        #[command(flatten)]
+        selection: Selection,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -149,7 +149,7 @@ pub struct Consent {
 }
 
 /// How a node leaves its cluster. Both are recorded with the name of who said so.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Leaving {
     /// I vouch for it: the machine is without power and stays so. Its node goes without its help
     #[arg(long)]
@@ -159,27 +159,17 @@ pub struct Leaving {
     pub force: bool,
 }
 
-/// All machines of a profile, a few at a time.
-#[derive(Clone, Debug, clap::Args)]
+/// Several machines, a few at a time.
+#[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Rolling")]
 pub struct Rolling {
-    /// Instead of a machine: all active machines of this profile, one after the other. Waits for each to be
-    /// active and its node Ready again (`--wait --timeout 1h` has more patience), stops at the first that
-    /// fails, and leaves out what is on hold
-    #[arg(long, conflicts_with = "powered_off")]
-    pub profile: Option<String>,
-    /// How many may be away at the same time
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        default_value_t = 1,
-        requires = "profile",
-        conflicts_with = "machine"
-    )]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_unavailable: u32,
+    /// How many may be away at the same time; 1 where nothing is said. A machine is back when it is active and its
+    /// node Ready again (`--wait --timeout 1h` has more patience). The run stops at the first that fails, and leaves out
+    /// what is on hold
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unavailable: Option<u32>,
     /// Go on with an interrupted run that began then: what has become active since is done
-    #[arg(long, value_name = "TIME", requires = "profile", conflicts_with = "machine", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<i64>,
 }
 

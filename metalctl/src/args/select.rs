@@ -1,4 +1,4 @@
-//! Which machines a verb is about: names and patterns, labels, states, or all.
+//! Which machines a verb is about: names and patterns, labels, states, profiles, or all.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +17,9 @@ pub struct Filter {
     /// Only machines in this state
     #[arg(long, value_name = "STATE")]
     pub state: Option<State>,
+    /// Only machines with this profile
+    #[arg(long = "profile", value_name = "PROFILE")]
+    pub of_profile: Option<String>,
 }
 
 /// What a list shows; all machines where nothing is said.
@@ -33,12 +36,12 @@ pub struct Listed {
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Selection {
     /// Hostnames or patterns such as `node0?` or `web-*`, or beginnings of MACs, serials or ids
-    #[arg(value_name = "MACHINE", required_unless_present_any = ["labels", "state", "all"])]
+    #[arg(value_name = "MACHINE", required_unless_present_any = ["labels", "state", "of_profile", "all"])]
     pub machines: Vec<String>,
     #[command(flatten)]
     pub filter: Filter,
     /// All machines
-    #[arg(long, conflicts_with_all = ["machines", "labels", "state"])]
+    #[arg(long, conflicts_with_all = ["machines", "labels", "state", "of_profile"])]
     pub all: bool,
 }
 
@@ -46,6 +49,22 @@ impl Selection {
     /// One machine, by a name of its own: whoever typed that has said which.
     pub fn is_one(&self) -> bool {
         matches!(self.machines.as_slice(), [one] if !is_pattern(one))
+    }
+}
+
+/// As it is typed, for a hint that can be typed again.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Filter { labels, state, of_profile } = &self.filter;
+        // What a shell would take for its own is quoted.
+        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._:/=".contains(c));
+        let word = |text: &String| if plain(text) { text.clone() } else { format!("'{text}'") };
+        let mut words: Vec<String> = self.machines.iter().map(word).collect();
+        words.extend(labels.iter().map(|label| format!("-l {}", word(&label.to_string()))));
+        words.extend(state.map(|state| format!("--state {state}")));
+        words.extend(of_profile.iter().map(|profile| format!("--profile {}", word(profile))));
+        words.extend(self.all.then(|| "--all".into()));
+        f.write_str(&words.join(" "))
     }
 }
 

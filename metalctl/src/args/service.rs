@@ -1,24 +1,30 @@
-//! What can be typed to take a machine out of service, or to bring it back.
+//! What can be typed to take machines out of service, or to bring them back.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::machine::{Consent, Leaving, MACHINE, Waiting};
+use super::machine::{Consent, Leaving, Waiting};
+use super::select::{Selection, Sure};
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceVerb {
-    /// Give a machine another profile; an install of it is a verb of its own
+    /// Give machines another profile; an install of it is a verb of its own
+    #[command(allow_missing_positional = true)]
     Assign {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
         #[arg(help = "Its name in the site file")]
         profile: String,
     },
     /// Read the hardware again; what is installed stays and boots again
     Inspect {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
         #[command(flatten)]
         leaving: Leaving,
         #[command(flatten)]
@@ -26,8 +32,10 @@ pub enum ServiceVerb {
     },
     /// Boot the agent into RAM with SSH, the disks untouched; `leave` ends it
     Rescue {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
         /// A public key that may log in as root, beside those of its profile
         #[arg(long = "key", value_name = "FILE.pub")]
         keys: Vec<PathBuf>,
@@ -38,15 +46,17 @@ pub enum ServiceVerb {
     },
     /// End a rescue
     Leave {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        sure: Sure,
         #[command(flatten)]
         waiting: Waiting,
     },
     /// Erase disks, and let the machine be free for something else
     Wipe {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
         #[command(flatten)]
         erasing: Erasing,
         #[command(flatten)]
@@ -58,8 +68,8 @@ pub enum ServiceVerb {
     },
     /// Erase disks, and keep the machine for history: nothing more is done to it
     Retire {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
         #[command(flatten)]
         erasing: Erasing,
         /// Erase nothing
@@ -74,8 +84,8 @@ pub enum ServiceVerb {
     },
     /// Forget a machine: its disks stay as they are, and a tombstone keeps it from being let in again unasked
     Delete {
-        #[arg(help = MACHINE)]
-        machine: String,
+        #[command(flatten)]
+        selection: Selection,
         /// Delete without asking
         #[arg(long)]
         yes: bool,

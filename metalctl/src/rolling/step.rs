@@ -1,4 +1,4 @@
-//! What a rolling run does next, from one look at the machines of the profile. Pure: a run that was
+//! What a rolling run does next, from one look at its machines. Pure: a run that was
 //! interrupted goes on from what it sees.
 
 use api::id::MachineId;
@@ -19,7 +19,7 @@ pub enum Step {
 /// How a machine stands to the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Serves, and was installed before the run began.
+    /// Serves, and was installed before the run began; or failed before that.
     Before,
     /// Became active since the run began, and serves.
     After,
@@ -50,6 +50,7 @@ pub fn standing(machine: &Machine, since: i64) -> Standing {
     match machine.state {
         State::Retired | State::Wiping | State::Discovered => Standing::LeftOut,
         _ if machine.hold || machine.maintenance || !installed => Standing::LeftOut,
+        State::Failed if machine.since < since => Standing::Before,
         State::Failed => Standing::Failed,
         State::Active if machine.errand != Errand::None || !ready => Standing::Away,
         State::Active if machine.since >= since => Standing::After,
@@ -123,6 +124,8 @@ mod tests {
         let mut rack = vec![machine("a", "failed", 20), machine("b", "active", 1)];
         rack[0].reason = Some("no disk".into());
         assert_eq!(step(&rack, 10, 2), Step::Stop("a failed: no disk".into()));
+        rack[0].since = 9;
+        assert_eq!(step(&rack, 10, 2), begin("a"), "what had failed before is what the run is for");
     }
 
     #[test]
