@@ -150,6 +150,7 @@ pub struct Node {
 
 /// A node that nobody here installed: it is shown, and never touched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OtherNode {
     pub name: String,
     pub role: Role,
