@@ -1,9 +1,10 @@
 //! The conversation with the server: hello, then a long poll for tasks, for ever. The poll is the heartbeat.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use api::agent::{Hello, HelloAnswer};
 use api::client::{Client, Error};
 use api::id::{Mac, MachineId};
@@ -11,6 +12,8 @@ use api::routes::agent::{FACTS, HELLO, TASK, outcome};
 use api::state::Home;
 use api::task::{Outcome, Task, Work};
 use reqwest::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use crate::inventory;
@@ -109,8 +112,26 @@ impl Session {
             inventory::facts(&Tree::new("/"), seen, &log)
         })
         .await?;
-        self.client.call::<serde_json::Value>(Method::PUT, FACTS, Some(&facts)).await?;
+        self.call::<serde_json::Value>(Method::PUT, FACTS, Some(&facts)).await?;
         Ok(())
+    }
+
+    /// A call that a piece of work depends on: a server that is away is waited for, as it restarts now and then, and what
+    /// it refuses stays refused.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Option<T>> {
+        let mut waiting = Waiting::new(self.home, self.patience);
+        loop {
+            match self.client.call(method.clone(), path, body).await {
+                Ok(answer) => return Ok(answer),
+                Err(error @ Error::Refused { status: 400..=499, .. }) => return Err(error.into()),
+                Err(error) => waiting.after(&error.into(), &self.log).await?,
+            }
+        }
     }
 
     async fn perform(&self, task: Task, waiting: &mut Waiting, last_done: &mut Option<String>) -> Result<()> {
@@ -139,6 +160,8 @@ impl Session {
                 self.log.say(format!("task {kind} ended early: {error:#}"));
                 return Ok(());
             }
+            // Nothing of the work has failed: the next boot goes on with it.
+            Err(error) if error.is::<Away>() => return Err(error),
             Err(error) => Outcome::Failed { reason: format!("{error:#}") },
         };
         let seconds = started.elapsed().as_secs_f32();
@@ -199,6 +222,20 @@ enum Delivery {
     Unwanted,
 }
 
+/// The server was silent for longer than patience lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Away {
+    seconds: u64,
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server stayed away for {} s", self.seconds)
+    }
+}
+
+impl std::error::Error for Away {}
+
 /// Counts failures in a row, waits between them, and says when patience is over.
 pub struct Waiting {
     home: Home,
@@ -222,7 +259,7 @@ impl Waiting {
         let silent = self.silent_since.elapsed();
         log.say(format!("attempt {} without success: {error:#}", self.failures));
         if patience::is_over(self.home == Home::Ram, silent, self.patience) {
-            bail!("the server stayed away for {} s", silent.as_secs());
+            return Err(Away { seconds: silent.as_secs() }.into());
         }
         let mut chance = [0];
         // Without randomness every machine of a rack asks at the same moment, which still works.

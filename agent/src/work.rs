@@ -6,6 +6,7 @@ use api::plan::Plan;
 use api::routes::agent::CERTIFICATE;
 use api::state::Home;
 use api::task::{Task, Work};
+use reqwest::Method;
 
 use crate::install::{self, Install, Membership};
 use crate::report::Report;
@@ -72,8 +73,7 @@ async fn membership(session: &Session, plan: &Plan) -> Result<Membership> {
     let request = credentials::request()?;
     let asked = CertificateRequest { csr_pem: request.csr_pem, generation: plan.generation };
     let certificate: Certificate = session
-        .client
-        .post(CERTIFICATE, &asked)
+        .call(Method::POST, CERTIFICATE, Some(&asked))
         .await
         .context("the server gave no certificate for the installed system")?
         .context("the server answered the request for a certificate with nothing")?;

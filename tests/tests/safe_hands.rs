@@ -47,9 +47,8 @@ fn is_written(machine: &Machine) -> bool {
 
 fn arrive_all_the_same(hall: &mut Hall, machines: &[Arc<lab::Machine>; 2]) -> Result<()> {
     machines.iter().try_for_each(|machine| machine.on())?;
-    let begun = |machine: &Machine| matches!(machine.state, State::Partitioning | State::Installing);
-    hall.reaches(BIOS, "has begun", begun)?;
-    hall.kill_the_server("as an install began")?;
+    hall.reaches(BIOS, "has said hello", |machine| machine.state > State::Discovered)?;
+    hall.kill_the_server("while the hardware was read")?;
     hall.reaches(BIOS, "is being written", is_written)?;
     hall.kill_the_server("in the middle of the image")?;
     let gone = |machine: &Machine| is_written(machine) || machine.state > State::Installing;

@@ -166,6 +166,21 @@ async fn an_outcome_is_told_until_it_is_heard_and_work_is_not_done_twice() {
     assert!(fake.sent("/t1/outcome").iter().all(|o| o == r#"{"outcome":"done"}"#));
 }
 
+#[tokio::test]
+async fn a_server_that_restarts_in_the_middle_of_work_fails_nothing() {
+    let busy = || ("/facts", 503, String::new());
+    let server = fake(vec![hello(), task("t1", Work::Inspect), busy()]);
+    assert!(run_for(&server.session(Home::Ram), 5).await.is_none());
+    assert_eq!(server.sent("/facts").len(), 2);
+    assert_eq!(server.sent("/t1/outcome"), [r#"{"outcome":"done"}"#]);
+    // One that stays away: the machine boots anew, and nobody is told that its work failed.
+    let away = (0..20).map(|_| busy());
+    let server = fake([hello(), task("t1", Work::Inspect)].into_iter().chain(away).collect());
+    let error = run_for(&server.session(Home::Ram), 8).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("stayed away"), "{error}");
+    assert_eq!(server.sent("/t1/outcome").len(), 0);
+}
+
 /// Not with a whole session: one that is wrong here would reboot the machine that runs the tests.
 #[tokio::test]
 async fn a_refused_outcome_is_unwanted_unless_an_earlier_telling_may_have_been_heard() {
