@@ -5,6 +5,8 @@ mod cluster;
 mod machine;
 mod rack;
 
+mod power;
+
 use std::sync::Arc;
 use std::time::Duration;
 

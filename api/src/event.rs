@@ -88,6 +88,10 @@ pub enum Event {
     Hold,
     /// Ends a hold.
     Release,
+    /// It is to be off, and stays so until somebody wants it on.
+    PowerOff,
+    /// It is to be on again.
+    PowerOn,
 }
 
 impl Event {
@@ -119,6 +123,8 @@ impl Event {
             Event::Delete => "delete",
             Event::Hold => "hold",
             Event::Release => "release",
+            Event::PowerOff => "power_off",
+            Event::PowerOn => "power_on",
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod machine;
 pub mod mask;
 pub mod order;
 pub mod plan;
+pub mod power;
 pub mod routes;
 pub mod site;
 pub mod state;

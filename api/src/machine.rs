@@ -11,6 +11,7 @@ use crate::facts::{Disk, Facts};
 use crate::id::{Hostname, Mac, MachineId};
 use crate::label::Labels;
 use crate::plan::Plan;
+use crate::power::MachinePower;
 use crate::state::{Errand, Home, State};
 use crate::task::Progress;
 use crate::trace::Attempt;
@@ -47,6 +48,9 @@ pub struct Machine {
     pub errand: Errand,
     pub hold: bool,
     pub maintenance: bool,
+    /// An operator wants it off.
+    #[serde(default)]
+    pub power_off: bool,
     /// False for a machine that is only recorded.
     pub enrolled: bool,
     /// None only where nothing is waited for.
@@ -54,6 +58,9 @@ pub struct Machine {
     pub progress: Option<TaskProgress>,
     /// Of a machine in a cluster, once its join began.
     pub node: Option<Node>,
+    /// Of a machine that something can switch.
+    #[serde(default)]
+    pub power: Option<MachinePower>,
     /// Where the agent that spoke last lives, and when it spoke.
     pub home: Option<Home>,
     pub last_seen: Option<i64>,

@@ -105,6 +105,46 @@ pub mod operator {
         format!("{MACHINES}/{reference}/rename")
     }
 
+    /// GET: Page<BmcView>.
+    pub const BMCS: &str = "/api/v1/bmcs";
+    /// GET: the GroupViews, in their order.
+    pub const POWER_GROUPS: &str = "/api/v1/power/groups";
+
+    /// GET: a MachinePower, read now. POST a PowerOrder: the Machine.
+    pub fn power(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/power")
+    }
+
+    /// GET: a BmcView. PUT BmcSettings: a BmcView. DELETE.
+    pub fn bmc(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/bmc")
+    }
+
+    /// POST: the BmcView; what its BMC presents next is pinned.
+    pub fn accept_certificate(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/accept-certificate")
+    }
+
+    /// POST: restarts the BMC itself.
+    pub fn bmc_reset(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/bmc-reset")
+    }
+
+    /// POST an Identify.
+    pub fn identify(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/identify")
+    }
+
+    /// GET: Sensors.
+    pub fn sensors(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/sensors")
+    }
+
+    /// GET: LogEntries of the BMC.
+    pub fn bmc_log(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/bmc-log")
+    }
+
     pub fn erasure(reference: &str) -> String {
         format!("{MACHINES}/{reference}/erasure")
     }

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod machine;
+pub mod power;
 pub mod select;
 pub mod service;
 pub mod site;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 use self::cluster::ClusterVerb;
 use self::machine::MachineVerb;
+use self::power::BmcVerb;
 use self::site::{EventVerb, LeaseVerb, SiteVerb};
 use self::user::{AuditArgs, UserVerb};
 
@@ -57,6 +59,16 @@ pub enum Noun {
     Machine {
         #[command(subcommand)]
         verb: MachineVerb,
+    },
+    /// Power of the whole site
+    Power {
+        #[command(subcommand)]
+        verb: power::SiteVerb,
+    },
+    /// What switches machines: BMCs, in use or found
+    Bmc {
+        #[command(subcommand)]
+        verb: BmcVerb,
     },
     /// Clusters of machines
     Cluster {
@@ -203,6 +215,24 @@ mod tests {
             "machine merge 52:54:00:12:34:56 node07",
             "machine split node07 --mac 52:54:00:12:34:56 --mac 52-54-00-12-34-57",
             "machine rename node07 node08",
+            "machine power on node0* --yes",
+            "machine power off node07 --yes --force",
+            "machine power shutdown --label zone=a",
+            "machine power cycle node07",
+            "machine power status --all",
+            "machine identify on node07",
+            "machine sensors node07",
+            "machine bmc-log node07 --json",
+            "power on --all --yes --timeout 1h",
+            "power on --group storage",
+            "power groups",
+            "bmc list",
+            "bmc show node07",
+            "bmc adopt node07 --credentials dell",
+            "bmc set node07 --driver ipmi --address 10.0.0.7 --user root --password-file -",
+            "bmc forget node07",
+            "bmc accept-certificate node07",
+            "bmc reset node07",
             "profile list",
             "image list --server https://10.77.0.1:8443",
             "profile show worker",
@@ -277,6 +307,14 @@ mod tests {
             "machine reprovision --profile worker --since yesterday",
             "lease reserve 52:54:00 10.77.0.20",
             "event list --limit 0",
+            "machine power off",
+            "machine identify bright node07",
+            "power on",
+            "power on --all --group storage",
+            "bmc set node07 --user root",
+            "bmc set node07 --credentials dell --user root --password-file f",
+            "bmc set node07 --password calvin",
+            "bmc adopt",
             "machine retire node07 --keep-disks --full",
             "machine assign node07",
             "machine rename node07 Node_08",

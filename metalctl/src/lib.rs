@@ -2,6 +2,7 @@
 //! `profile` and `image`; `render` turns values into text and `output` alone prints it.
 
 pub mod args;
+pub mod bmc;
 pub mod clock;
 pub mod cluster;
 pub mod confirm;
@@ -16,6 +17,7 @@ pub mod lease;
 pub mod machine;
 pub mod output;
 pub mod pace;
+pub mod power;
 pub mod profile;
 pub mod reference;
 pub mod render;
@@ -51,6 +53,8 @@ async fn dispatch(args: Args, io: &mut Io<'_>) -> Result<Exit, Failure> {
     let connection = &args.connection;
     match args.noun {
         Noun::Machine { verb } => machine_verb(verb, &connection.client()?, io).await,
+        Noun::Power { verb } => power::site(verb, &connection.client()?, io).await,
+        Noun::Bmc { verb } => bmc::run(verb, &connection.client()?, io).await,
         Noun::Cluster { verb } => cluster::run(verb, &connection.client()?, io).await,
         Noun::Profile { verb } => profile::run(verb, &connection.client()?, io).await,
         Noun::Image { verb } => image::run(verb, &connection.client()?, io).await,
@@ -90,6 +94,7 @@ async fn machine_verb(
         MachineVerb::Reprovision { selection, consent, leaving, rolling, waiting } => {
             machine::reprovision(client, io, (&selection, rolling), (consent, leaving), waiting).await
         }
+        MachineVerb::Switch(verb) => power::run(verb, client, io).await,
         MachineVerb::Service(verb) => service::run(verb, client, io).await,
         MachineVerb::Retry { selection, sure, waiting } => {
             machine::retry(client, io, (&selection, sure), waiting).await

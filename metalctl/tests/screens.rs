@@ -3,10 +3,12 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use api::bmc::Sensor;
 use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, Machine, MachineDetail};
+use api::power::{BmcInUse, BmcView, FoundBmc, GroupView, HostView};
 use metalctl::render::paint::Paint;
-use metalctl::render::{catalogue, cluster, erasure, list, logs, show, why};
+use metalctl::render::{catalogue, cluster, erasure, list, logs, power, show, why};
 use serde::de::DeserializeOwned;
 
 /// 2026-11-24 08:00:00Z, in microseconds since 1970.
@@ -35,6 +37,76 @@ fn machine_list() {
     golden("list.txt", &list::machines(&rack, NOW, None, PLAIN));
     golden("list-80-columns.txt", &list::machines(&rack, NOW, Some(80), PLAIN));
     golden("list-colour.txt", &list::machines(&rack, NOW, None, Paint { colour: true }));
+}
+
+/// The rack as it is where some machines can be switched.
+fn powered() -> Vec<Machine> {
+    let mut rack: Vec<Machine> = answer("rack.json");
+    let powers = [
+        ("on", "healthy", "none", ""),
+        ("off", "healthy", "none", ""),
+        (
+            "on",
+            "hung",
+            "none",
+            "its BMC failed 3 times in a row, since 2026-11-24T07:50:00Z: hung: no answer in 10 s",
+        ),
+        ("on", "healthy", "not-on-the-wire", ""),
+    ];
+    for (machine, (power, health, trouble, sentence)) in rack.iter_mut().zip(powers) {
+        let value = serde_json::json!({
+            "driver": "ipmi", "address": "10.0.0.7", "origin": "site", "power": power, "read_at": NOW - 31_000_000,
+            "health": health, "health_since": NOW - 600_000_000, "sentence": sentence,
+            "todo": if sentence.is_empty() { "" } else { "`metalctl bmc reset node07` restarts the BMC" },
+            "trouble": trouble
+        });
+        machine.power = Some(serde_json::from_value(value).unwrap());
+    }
+    rack
+}
+
+#[test]
+fn power_of_machines() {
+    let rack = powered();
+    golden("list-power.txt", &list::machines(&rack, NOW, None, PLAIN));
+    golden("power.txt", &power::powers(&rack, NOW, PLAIN));
+    let bmc = |machine: &Machine| BmcView {
+        machine: machine.id.clone(),
+        name: machine.name(),
+        in_use: machine.power.clone().map(|power| BmcInUse {
+            power,
+            port: Some(623),
+            credentials: Some("supermicro".into()),
+            user: String::new(),
+            certificate: None,
+        }),
+        found: Some(FoundBmc { address: "10.0.0.8".into(), mac: None, at: NOW - 60_000_000 }),
+    };
+    let bmcs: Vec<BmcView> = rack.iter().take(5).map(bmc).collect();
+    golden("bmcs.txt", &power::bmcs(&bmcs, PLAIN));
+    golden("bmc.txt", &power::bmc(&bmcs[2], NOW, PLAIN));
+}
+
+#[test]
+fn what_a_bmc_tells() {
+    let sensors: Vec<Sensor> = serde_json::from_value(serde_json::json!([
+        {"name": "CPU1 Temp", "value": 41.0, "unit": "degrees C", "health": "OK"},
+        {"name": "12V", "value": 12.1875, "unit": "V", "health": null},
+        {"name": "FAN3", "value": null, "unit": "RPM", "health": "Critical"}
+    ]))
+    .unwrap();
+    golden("sensors.txt", &power::sensors(&sensors, PLAIN));
+    let groups = [GroupView {
+        name: "storage".into(),
+        machines: vec![],
+        hosts: vec![HostView {
+            name: "10.77.0.5".into(),
+            check: "tcp:10.77.0.5:2049".into(),
+            fault: Some("no answer in 3 s".into()),
+        }],
+        well: false,
+    }];
+    golden("power-groups.txt", &power::groups(&groups, PLAIN));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use api::bmc::Power;
 use api::facts::{Disk, Facts};
 use api::id::{Mac, MachineId};
 use api::machine::{Erasure, Machine};
@@ -10,6 +11,7 @@ use api::state::State;
 use api::wipe::{DiskName, Wipe, WipePlan, WipePreview, WipeWish};
 use uuid::Uuid;
 
+use crate::bmc::bmcs::Bmcs;
 use crate::ca::Authority;
 use crate::cluster::Clusters;
 use crate::config::{Profile, Site, Unknown};
@@ -29,6 +31,7 @@ pub struct App {
     pub authority: Arc<Authority>,
     pub seal: Arc<Seal>,
     pub clusters: Clusters,
+    pub bmcs: Bmcs,
 }
 
 impl App {
@@ -97,8 +100,16 @@ impl App {
             uplinks: self.store.uplinks(&first.id, &last.id).await?,
             reserved: self.store.reservations_between(&first.id, &last.id).await?,
             labels: self.store.labels(&first.id, &last.id).await?,
+            bmcs: self.store.bmcs_between(&first.id, &last.id).await?,
+            powers: self.store.powers_between(&first.id, &last.id).await?,
+            readings: self.readings(rows),
         };
         rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()
+    }
+
+    fn readings(&self, rows: &[Row]) -> Vec<(String, Power, i64)> {
+        let reading = |row: &Row| self.bmcs.reading(&row.id()).map(|(power, at)| (row.id.clone(), power, at));
+        rows.iter().filter_map(reading).collect()
     }
 
     pub async fn view(&self, id: &MachineId) -> Result<Machine> {

@@ -1,5 +1,18 @@
 //! Power and boot target of machines, as the lifecycle wants them: what every driver can be asked for.
 
+pub mod access;
+pub mod bmcs;
+pub mod declared;
+pub mod drive;
+pub mod gap;
+pub mod lane;
+pub mod order;
+pub mod policy;
+pub mod poll;
+pub mod schedule;
+pub mod turn;
+pub mod usual;
+
 use std::future::Future;
 
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
@@ -23,4 +36,8 @@ pub trait Driver: Send + Sync {
     fn log(&self) -> impl Future<Output = Result<Vec<LogEntry>, Fault>> + Send;
     /// Restarts the BMC itself, never the machine.
     fn reset_bmc(&self) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// SHA-256 in hex of the certificate that it presented last; None for a driver that sees none.
+    fn certificate(&self) -> Option<String> {
+        None
+    }
 }

@@ -6,6 +6,7 @@ mod cluster;
 mod file;
 mod network;
 mod place;
+pub mod power;
 mod quantity;
 mod rules;
 pub mod settings;
@@ -45,6 +46,8 @@ pub struct Site {
     pub rules: Vec<Rule>,
     pub clusters: BTreeMap<String, Cluster>,
     pub webhooks: Vec<Webhook>,
+    pub bmcs: BTreeMap<String, power::BmcSet>,
+    pub power: power::PowerSettings,
     /// As it was read, and from where; None where it was no file.
     pub text: String,
     pub path: Option<PathBuf>,
@@ -152,6 +155,10 @@ pub struct KnownMachine {
     pub address: Option<Ipv4Addr>,
     /// Instead of its profile's.
     pub role: Option<Role>,
+    /// Where its BMC is.
+    pub bmc: Option<String>,
+    /// A key of [`Site::bmcs`], instead of its vendor's.
+    pub bmc_set: Option<String>,
 }
 
 /// Gives a profile to machines by what they are. Every condition given must hold; texts are compared

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
+use crate::bmc::bmcs::Bmcs;
 use crate::ca::{Authority, ends, private_folder, write_private};
 use crate::cluster::Clusters;
 use crate::config::{Network, Severity, Site};
@@ -31,7 +32,7 @@ use crate::seal::Seal;
 use crate::store::lease::Addresses;
 use crate::store::{NewToken, Result as Stored, Store};
 use crate::webhook::Pace;
-use crate::{clock, cluster, http, router_advert, webhook};
+use crate::{bmc, clock, cluster, http, router_advert, webhook};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
@@ -132,6 +133,7 @@ async fn open(site: Site, database: Option<String>) -> Result<App> {
         authority: Arc::new(authority),
         seal: Arc::new(seal),
         clusters: Clusters::default(),
+        bmcs: Bmcs::default(),
     })
 }
 
@@ -186,6 +188,17 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     let leaving = app.clone();
     parts.spawn(async move {
         cluster::drain::drain(leaving).await;
+        Ok(())
+    });
+    let (polled, powered) = (app.clone(), app.clone());
+    parts.spawn(async move {
+        let bmcs = polled.bmcs.clone();
+        bmc::poll::poll(polled, bmcs).await;
+        Ok(())
+    });
+    parts.spawn(async move {
+        let bmcs = powered.bmcs.clone();
+        bmc::drive::drive(powered, bmcs).await;
         Ok(())
     });
     let upkeep = app.clone();

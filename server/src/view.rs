@@ -2,14 +2,18 @@
 
 use std::net::Ipv4Addr;
 
+use api::bmc::Power;
 use api::cluster::Node;
 use api::id::Mac;
 use api::machine::{Machine, Reservation, TaskProgress, Uplink};
+use api::power::{Health, MachinePower};
 
 use crate::config::{Approve, Site};
 use crate::lifecycle::patience::{Seen, wait};
 use crate::lifecycle::want::want;
+use crate::store::bmc::BmcRow;
 use crate::store::machine::Row;
+use crate::store::power::PowerRow;
 use crate::store::{Error, Result};
 
 /// What lies in other tables, for a range of machines.
@@ -23,6 +27,10 @@ pub struct Beside {
     pub reserved: Vec<(String, Reservation)>,
     /// (machine, key, value)
     pub labels: Vec<(String, String, String)>,
+    pub bmcs: Vec<BmcRow>,
+    pub powers: Vec<PowerRow>,
+    /// What was read since it was written: (machine, power, when).
+    pub readings: Vec<(String, Power, i64)>,
 }
 
 pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
@@ -64,12 +72,37 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         errand: life.errand,
         hold: life.hold,
         maintenance: life.maintenance,
+        power_off: life.power_off,
         enrolled: life.enrolled,
         wait: wait(&life, seen, patience),
         progress: find(&row.id).map(|(_, progress)| progress.clone()),
         node: beside.nodes.iter().find(|(id, _)| *id == row.id).map(|(_, node)| node.clone()),
+        power: power(row, beside)?,
         home: row.home(),
         last_seen: row.last_seen,
         version: row.version,
     })
+}
+
+fn power(row: &Row, beside: &Beside) -> Result<Option<MachinePower>> {
+    let Some(bmc) = beside.bmcs.iter().find(|bmc| bmc.machine == row.id) else { return Ok(None) };
+    let known = beside.powers.iter().find(|power| power.machine == row.id);
+    let doing = known.map(PowerRow::doing).transpose()?.unwrap_or_default();
+    let mut power = MachinePower {
+        driver: bmc.driver()?,
+        address: bmc.address.clone(),
+        origin: bmc.origin()?,
+        power: known.map(PowerRow::power).transpose()?.unwrap_or(Power::Unknown),
+        read_at: known.and_then(|known| known.read_at),
+        health: known.map(PowerRow::health).transpose()?.unwrap_or(Health::Unproven),
+        health_since: known.map_or(row.since, |known| known.health_since),
+        sentence: known.map(|known| known.sentence.clone()).unwrap_or_default(),
+        todo: known.map(|known| known.todo.clone()).unwrap_or_default(),
+        doing: doing.action,
+        trouble: doing.trouble,
+    };
+    if let Some((_, read, at)) = beside.readings.iter().find(|(machine, ..)| *machine == row.id) {
+        (power.power, power.read_at) = (*read, Some(*at));
+    }
+    Ok(Some(power))
 }

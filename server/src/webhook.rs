@@ -144,7 +144,7 @@ fn secret(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Receivers are anybody's: whom this machine believes, we believe.
-fn tls_config() -> Result<rustls::ClientConfig> {
+pub(crate) fn tls_config() -> Result<rustls::ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
         .context("cannot read whom this machine believes: is the package ca-certificates installed?")?;

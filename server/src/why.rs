@@ -29,6 +29,10 @@ pub fn why(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Why {
         (None, None, _) => (format!("{name} is {} and waits for nothing", machine.state), booted),
     };
     let entry = find::find(machine, attempt, now);
+    let evidence = match machine.power.as_ref().filter(|power| !power.sentence.is_empty()) {
+        Some(power) => format!("{evidence}; {}", power.sentence),
+        None => evidence,
+    };
     Why {
         state: machine.state,
         sentence,

@@ -71,6 +71,7 @@ async fn a_scrape_is_what_prometheus_expects() {
         authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
         seal: Arc::new(Seal::open(folder.path()).unwrap()),
         clusters: server::cluster::Clusters::default(),
+        bmcs: server::bmc::bmcs::Bmcs::default(),
     };
     let (hash, name) = (hash("t"), "prometheus".into());
     let token = NewToken { hash, name, role: Role::Viewer, kind: "token", expires: None };

@@ -73,6 +73,7 @@ impl Bench {
             authority: Arc::new(Authority::open(folder.path(), "lab").unwrap()),
             seal: Arc::new(Seal::open(folder.path()).unwrap()),
             clusters: server::cluster::Clusters::default(),
+            bmcs: server::bmc::bmcs::Bmcs::default(),
         };
         let (sender, posted) = mpsc::unbounded_channel();
         let (refusing, refused) = mpsc::unbounded_channel();

@@ -107,6 +107,7 @@ impl Desk {
             authority: Arc::new(Authority::open(folder.path(), "lab")?),
             seal: Arc::new(Seal::open(folder.path())?),
             clusters: server::cluster::Clusters::default(),
+            bmcs: server::bmc::bmcs::Bmcs::default(),
         };
         let here = IpAddr::from(Ipv4Addr::LOCALHOST);
         let (certificate, key) =

@@ -11,6 +11,7 @@ mod login;
 mod logs;
 mod machine;
 mod node;
+mod power;
 mod rack;
 mod status;
 mod tone;

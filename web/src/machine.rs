@@ -7,6 +7,7 @@ use crate::frame::{Frame, Visitor};
 use crate::hardware::{FactsCard, PlanCard};
 use crate::logs::Logs;
 use crate::node::NodeCard;
+use crate::power::PowerCard;
 use crate::status::Status;
 use crate::trace::Trace;
 
@@ -29,6 +30,7 @@ struct MachinePage<'a> {
 struct Parts<'a> {
     status: Status<'a>,
     about: About<'a>,
+    power: PowerCard<'a>,
     node: NodeCard<'a>,
     trace: Trace,
     history: History<'a>,
@@ -56,11 +58,12 @@ pub fn machine_page(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askam
 }
 
 /// The page's sections in an order that stays, each to take the place of the one with the same id.
-pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<[String; 8]> {
+pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<[String; 9]> {
     let parts = parts(view, visitor, now);
     Ok([
         parts.status.render()?,
         parts.about.render()?,
+        parts.power.render()?,
         parts.node.render()?,
         parts.trace.render()?,
         parts.history.render()?,
@@ -75,6 +78,7 @@ fn parts<'a>(view: MachineView<'a>, visitor: &'a Visitor, now: i64) -> Parts<'a>
     Parts {
         status: Status::of(&detail.machine, view.why, visitor, now),
         about: About { machine: &detail.machine },
+        power: PowerCard::of(&detail.machine, visitor, now),
         node: NodeCard::of(detail.machine.node.as_ref(), now),
         trace: Trace::of(&detail.attempts, now),
         history: History { history: &detail.history },

@@ -116,6 +116,26 @@ fn machine_before_the_first_inspection() {
 }
 
 #[test]
+fn machine_with_a_bmc_that_hangs() {
+    let mut detail: MachineDetail = answer("node07.json");
+    let power = serde_json::json!({
+        "driver": "redfish", "address": "10.0.0.7", "origin": "found", "power": "on", "read_at": NOW - 31_000_000,
+        "health": "hung", "health_since": NOW - 600_000_000, "doing": "cycle", "trouble": "none",
+        "sentence": "its BMC failed 3 times in a row: hung: <b>no answer</b> in 10 s",
+        "todo": "`metalctl bmc reset node07` restarts it"
+    });
+    detail.machine.power = Some(serde_json::from_value(power).unwrap());
+    let view = MachineView { detail: &detail, why: &why(), logs: &[] };
+    let page = web::machine_page(view, &visitor(), NOW).unwrap();
+    let (_, card) = page.split_once("<section id=\"power\"").unwrap();
+    golden("machine-power.html", card.split("</section>").next().unwrap());
+    detail.machine.hold = true;
+    let view = MachineView { detail: &detail, why: &why(), logs: &[] };
+    let held = web::machine_page(view, &visitor(), NOW).unwrap();
+    assert!(!held.contains("/power/cycle"), "hands may be in its chassis");
+}
+
+#[test]
 fn every_fragment_is_a_section_of_the_page() {
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
     let view = MachineView { detail: &detail, why: &why(), logs: &logs };

@@ -73,11 +73,13 @@ mod tests {
             errand: Default::default(),
             hold: false,
             maintenance: false,
+            power_off: false,
             enrolled: true,
             wait: None,
             progress: None,
             node: None,
             home: None,
+            power: None,
             last_seen: None,
             version: 1,
         }

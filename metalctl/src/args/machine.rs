@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::id::{Hostname, Mac};
 use clap::Subcommand;
 
+use super::power::SwitchVerb;
 use super::select::{Listed, Marking, Selection, Sure};
 use super::service::ServiceVerb;
 use crate::roster::Mapping;
@@ -62,6 +63,8 @@ pub enum MachineVerb {
     },
     #[command(flatten)]
     Service(ServiceVerb),
+    #[command(flatten)]
+    Switch(SwitchVerb),
     /// Stop everything: no task, no change of boot
     Hold {
         #[command(flatten)]
@@ -183,7 +186,7 @@ pub struct Waiting {
     pub timeout: Duration,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let unit = text.chars().last().filter(char::is_ascii_alphabetic);
     let seconds = match unit {
         None | Some('s') => 1,

@@ -5,6 +5,7 @@ use api::state::State;
 use api::words::{hindrance, ready};
 
 use super::paint::{self, Paint, Tone, tone};
+use super::power;
 use super::table::Table;
 use super::words::{clean, lasting, left, or_dash, size, span, state};
 
@@ -18,11 +19,19 @@ pub fn machines(machines: &[Machine], now: i64, width: Option<usize>, paint: Pai
     machines.sort_by_key(|m| (m.hostname.is_none(), m.name(), m.id.clone()));
     // A rack without a cluster needs no column for nodes.
     let nodes = !narrow && machines.iter().any(|machine| machine.node.is_some());
-    let head = match (narrow, nodes) {
-        (true, _) => vec!["NAME", "STATE", "FOR", "NOW"],
-        (false, false) => vec!["NAME", "STATE", "FOR", "PROFILE", "ADDRESS", "NOW"],
-        (false, true) => vec!["NAME", "STATE", "FOR", "NODE", "PROFILE", "ADDRESS", "NOW"],
-    };
+    // Nor does one that nobody can switch need a column for power.
+    let powers = machines.iter().any(|machine| machine.power.is_some());
+    let head = [
+        ("NAME", true),
+        ("STATE", true),
+        ("FOR", true),
+        ("POWER", powers),
+        ("NODE", nodes),
+        ("PROFILE", !narrow),
+        ("ADDRESS", !narrow),
+        ("NOW", true),
+    ];
+    let head: Vec<&str> = head.iter().filter(|(_, shown)| *shown).map(|(title, _)| *title).collect();
     let mut table = Table::new(&head);
     for machine in machines {
         let mut cells = vec![
@@ -30,6 +39,9 @@ pub fn machines(machines: &[Machine], now: i64, width: Option<usize>, paint: Pai
             (state(machine), tone(machine)),
             (lasting(machine.since, now), Tone::Plain),
         ];
+        if powers {
+            cells.push(power::cell(machine));
+        }
         if nodes {
             let node = machine.node.as_ref();
             cells.push(node.map_or(("–".into(), Tone::Plain), |node| (ready(node), paint::ready(node))));

@@ -8,6 +8,7 @@ use api::words;
 use super::hardware;
 use super::list;
 use super::paint::{Paint, Tone, ready, tone};
+use super::power;
 use super::table::Table;
 use super::trace;
 use super::words::{lasting, left, moment, size, state};
@@ -54,6 +55,17 @@ fn summary(machine: &Machine, now: i64) -> Table {
     }
     if machine.progress.is_some() && machine.reason.is_none() {
         table.pair("progress", list::doing(machine, now));
+    }
+    if let Some(power) = &machine.power {
+        let (text, tone) = power::cell(machine);
+        table.row([("power".into(), Tone::Quiet), (text, tone)]);
+        let at = if power.address.is_empty() { String::new() } else { format!(" at {}", power.address) };
+        table.pair(
+            "bmc",
+            format!("{}{at}, {} for {}", power.driver, power.health, lasting(power.health_since, now)),
+        );
+        table.pair("bmc why", &*power.sentence);
+        table.pair("bmc to do", &*power.todo);
     }
     table.pair("profile", machine.profile.clone().unwrap_or_default());
     table.pair("address", machine.address.map_or(String::new(), |a| a.to_string()));

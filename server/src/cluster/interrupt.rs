@@ -55,6 +55,22 @@ pub async fn may_leave(
     guard(&node.cluster, &members, &node.name, what).map_err(refuse)
 }
 
+/// Whether its power may be taken for a while: it comes back as the same member.
+pub async fn may_pause(app: &App, row: &Row) -> Result<(), Refusal> {
+    let Some(node) = app.store.node(&row.id()).await? else { return Ok(()) };
+    let Some(cluster) = app.store.cluster(&node.cluster).await? else { return Ok(()) };
+    if node.role()? != Role::ControlPlane || cluster.state()? != ClusterState::Up {
+        return Ok(());
+    }
+    let refuse = |no: String| {
+        Refusal::NotNow(format!("{} stays on: {no}; `--force` takes its power all the same", row.name()))
+    };
+    let members = members(app, &node.cluster)
+        .await
+        .map_err(|error| refuse(format!("nobody says whether etcd can spare it ({error})")))?;
+    guard(&node.cluster, &members, &node.name, Interruption::Pause).map_err(refuse)
+}
+
 async fn members(app: &App, cluster: &str) -> Result<Vec<EtcdMember>, Refusal> {
     let since = clock::now() - FRESH;
     if let Some(members) = etcd::members(app, cluster, since).await? {

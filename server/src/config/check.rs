@@ -4,6 +4,7 @@ mod cluster;
 mod layout;
 mod machine;
 mod network;
+mod power;
 mod profile;
 mod webhook;
 
@@ -28,6 +29,9 @@ impl Site {
         machine::rules(self, &mut found);
         cluster::clusters(self, &mut found);
         webhook::webhooks(self, &mut found);
+        power::bmcs(self, &mut found);
+        power::machines(self, &mut found);
+        power::power(self, &mut found);
         found.in_order()
     }
 

@@ -15,6 +15,7 @@ use profile::{MachineFile, ProfileFile};
 
 use super::network::{Cidr, Range};
 use super::place::{Finding, Places, Severity, line_and_column};
+use super::power::{BmcSet, PowerSettings};
 use super::quantity::{duration, size};
 use super::{Cluster, Network, Reservation, Rule, Server, Site, Unknown, Webhook};
 
@@ -59,6 +60,10 @@ struct SiteFile {
     cluster: BTreeMap<String, Cluster>,
     #[serde(default)]
     webhook: Vec<Webhook>,
+    #[serde(default)]
+    bmc: BTreeMap<String, BmcSet>,
+    #[serde(default)]
+    power: PowerSettings,
 }
 
 #[derive(Deserialize)]
@@ -177,6 +182,8 @@ impl SiteFile {
                 .map(|(name, c)| (name.clone(), Cluster { name, ..c }))
                 .collect(),
             webhooks: self.webhook,
+            bmcs: self.bmc.into_iter().map(|(name, b)| (name.clone(), BmcSet { name, ..b })).collect(),
+            power: self.power,
             text: text.into(),
             path: None,
             places: Places::of(text),

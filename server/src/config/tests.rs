@@ -1,6 +1,7 @@
 //! Whole site files and all that is said about them.
 
 mod cluster;
+mod power;
 mod reference;
 mod webhook;
 

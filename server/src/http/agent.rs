@@ -30,6 +30,7 @@ use super::error::Failure;
 use super::limits::{Door, Limits};
 use super::tls::Peer;
 use crate::app::App;
+use crate::bmc::declared as bmc;
 use crate::ca::AgentName;
 use crate::clock;
 use crate::lifecycle::next::Step;
@@ -160,6 +161,9 @@ async fn facts(
         }
     }
     app.store.facts_put(&machine, &facts, now).await?;
+    if let Some(found) = bmc::offered(&facts, now) {
+        app.store.bmc_saw(&machine, found).await?;
+    }
     let changes = before.map(|before| changes(&before, &facts)).unwrap_or_default();
     if !changes.is_empty() {
         app.store.remark(&machine, "hardware", changes.join("; "), now).await?;

@@ -62,6 +62,7 @@ fn running(app: &App, live: &Live) -> Running {
         wires: live.wires.iter().map(|(network, wire)| wire.seen(network)).collect(),
         responses: live.responses.seen(),
         webhooks: live.webhooks.iter().map(|(name, count)| (name.clone(), count.load(Relaxed))).collect(),
+        bmc_late: app.bmcs.take_late() / 1000,
         host: process::look(state),
     }
 }

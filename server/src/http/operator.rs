@@ -1,10 +1,12 @@
 //! What operators ask and want: `/api/v1`, with a bearer token.
 
+mod bmc;
 mod catalogue;
 pub mod cluster;
 mod identity;
 mod inventory;
 mod order;
+pub mod power;
 mod users;
 
 use std::convert::Infallible;
@@ -35,7 +37,7 @@ use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::may_leave;
 use crate::freeze::Authorisation;
-use crate::lifecycle::next::Step;
+use crate::lifecycle::next::{Step, next};
 use crate::store;
 use crate::store::machine::Row;
 use crate::why;
@@ -60,6 +62,8 @@ pub fn routes() -> Router<App> {
         .merge(identity::routes())
         .merge(catalogue::routes())
         .merge(users::routes())
+        .merge(power::routes())
+        .merge(bmc::routes())
 }
 
 /// Whoever holds the token.
@@ -176,6 +180,10 @@ pub async fn submit(
     if event == Event::Release {
         identity::may_release(app, &row).await?;
     }
+    let powered_off = match next(&life, &event) == Step::Go(LifeState::Draining) {
+        true => power::vouched(app, &row, powered_off).await?,
+        false => powered_off,
+    };
     may_leave(app, &row, &life, &event, powered_off).await?;
     let before = app.view(&row.id()).await?;
     let applied = app.store.submit(&row.id(), event, &said_by(who, allowed), clock::now()).await?;

@@ -4,8 +4,10 @@
 mod live;
 pub(super) mod session;
 
+use api::bmc::PowerAction;
 use api::machine::Allowed;
 use api::order::Order;
+use api::power::PowerOrder;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -37,6 +39,7 @@ pub fn routes() -> Router<App> {
         .route("/clusters/{name}", get(cluster))
         .route("/machines/{reference}", get(machine))
         .route("/machines/{reference}/{verb}", get(confirm).post(act))
+        .route("/machines/{reference}/power/{verb}", post(switch))
         .route("/live", get(live::live))
         .layer(map_response(guarded))
         .route("/static/{file}", get(asset))
@@ -156,6 +159,27 @@ async fn act(
     }
     let said = (verb.as_str(), Allowed::default(), Order::default());
     submit(&app, &caller, &row.id, said).await?;
+    Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
+}
+
+/// Power: what ends what runs there wants the machine's name.
+async fn switch(
+    State(app): State<App>,
+    session: Session,
+    Path((reference, verb)): Path<(String, String)>,
+    Form(form): Form<Act>,
+) -> Result<Response, Trouble> {
+    session.sent(&form.csrf)?;
+    let unknown = |error: api::id::ParseError| Failure::new(StatusCode::NOT_FOUND, error.to_string());
+    let action: PowerAction = verb.parse().map_err(unknown)?;
+    let row = app.store.machine_find(&reference).await?;
+    let name = app.view(&row.id()).await?.name();
+    if action != PowerAction::On && form.name.trim() != name {
+        let error = format!("`{}` is not `{name}`: nothing was done", form.name.trim());
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error).into());
+    }
+    let order = PowerOrder { action, in_order: false, force: false };
+    operator::power::carry_out(&app, &session.visitor.operator, &row.id, order).await?;
     Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
 }
 

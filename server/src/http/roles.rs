@@ -24,6 +24,19 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("GET", "/api/v1/machines/{reference}/logs", With(Viewer)),
     ("GET", "/api/v1/machines/{reference}/why", With(Viewer)),
     ("POST", "/api/v1/machines/{reference}/{verb}", With(Operator)),
+    ("GET", "/api/v1/machines/{reference}/power", With(Viewer)),
+    ("POST", "/api/v1/machines/{reference}/power", With(Operator)),
+    ("POST", "/api/v1/machines/{reference}/identify", With(Operator)),
+    ("GET", "/api/v1/machines/{reference}/sensors", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/bmc-log", With(Viewer)),
+    ("POST", "/api/v1/machines/{reference}/bmc-reset", With(Operator)),
+    ("GET", "/api/v1/machines/{reference}/bmc", With(Viewer)),
+    // Where a password is sent to is an admin's to say.
+    ("PUT", "/api/v1/machines/{reference}/bmc", With(Admin)),
+    ("DELETE", "/api/v1/machines/{reference}/bmc", With(Admin)),
+    ("POST", "/api/v1/machines/{reference}/accept-certificate", With(Admin)),
+    ("GET", "/api/v1/bmcs", With(Viewer)),
+    ("GET", "/api/v1/power/groups", With(Viewer)),
     // Nothing brings these back.
     ("POST", "/api/v1/machines/{reference}/retire", With(Admin)),
     ("POST", "/api/v1/machines/{reference}/delete", With(Admin)),
@@ -73,6 +86,7 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("GET", "/machines/{reference}", With(Viewer)),
     ("GET", "/machines/{reference}/{verb}", With(Operator)),
     ("POST", "/machines/{reference}/{verb}", With(Operator)),
+    ("POST", "/machines/{reference}/power/{verb}", With(Operator)),
     ("GET", "/live", With(Viewer)),
     ("GET", "/static/{file}", Anyone),
 ];

@@ -30,6 +30,8 @@ pub fn next(life: &Life, event: &Event) -> Step {
         (S::Available, E::Approved { .. }) if hands_off(life) => Stay,
         // Hands may be in the chassis: what would change its boot waits for the release.
         _ if hands_off(life) && is_wish(event) => Refuse("it is on hold: release it first"),
+        // What it does waits while it is off, and goes on where it was.
+        (_, E::PowerOff | E::PowerOn) => Stay,
         (S::Retired, E::Assigned { .. } | E::Assign { .. } | E::Approved { .. } | E::Allowed) => {
             Refuse("it is retired: enroll it first")
         }
@@ -164,6 +166,8 @@ pub fn after(life: &Life, event: &Event, step: Step) -> Life {
         _ if matches!(step, Refuse(_)) => return new,
         Event::Hold => new.hold = true,
         Event::Release => new.hold = false,
+        Event::PowerOff => new.power_off = true,
+        Event::PowerOn => new.power_off = false,
         Event::Enroll => new.enrolled = true,
         Event::Approved { erase_foreign } => (new.approved, new.erase_foreign) = (true, *erase_foreign),
         Event::Assigned { clustered } => (new.assigned, new.clustered) = (true, *clustered),
@@ -257,6 +261,8 @@ const fn is_wish(event: &Event) -> bool {
             | E::Leave
             | E::Retire { .. }
             | E::Delete
+            | E::PowerOff
+            | E::PowerOn
     )
 }
 

@@ -65,7 +65,7 @@ fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
     if life.power_off {
         return Some((
             "power off, as an operator wants".into(),
-            "it stays off until the wish is taken back".into(),
+            format!("it stays off until `metalctl machine power on {name}`"),
         ));
     }
     if hands_off(life) {

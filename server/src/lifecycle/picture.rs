@@ -80,6 +80,8 @@ pub fn events(generation: i64) -> Vec<Event> {
         Event::Delete,
         Event::Hold,
         Event::Release,
+        Event::PowerOff,
+        Event::PowerOn,
     ]
 }
 

@@ -39,7 +39,7 @@ pub fn want(life: &Life) -> Want {
     };
     let power = match life.power_off {
         true => Power::Off,
-        false if hands_off(life) => Power::AsItIs,
+        false if hands_off(life) || !is_ours(life) => Power::AsItIs,
         false => Power::On,
     };
     Want { power, boot, home, task: task.filter(|_| !rests(life)) }
@@ -53,6 +53,11 @@ pub const fn hands_off(life: &Life) -> bool {
 /// Nothing is asked of it, and no time runs against it.
 pub const fn rests(life: &Life) -> bool {
     hands_off(life) || life.power_off
+}
+
+/// Whether it is ours to switch on: one that is only recorded belongs to somebody else, a retired one to nobody.
+fn is_ours(life: &Life) -> bool {
+    life.enrolled && life.state != State::Retired
 }
 
 fn by_state(life: &Life) -> (Boot, Option<TaskKind>) {

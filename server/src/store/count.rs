@@ -16,6 +16,10 @@ pub struct Counts {
     /// By state: since when its oldest machine is in it.
     pub oldest: Vec<(String, i64)>,
     pub held: i64,
+    /// BMCs by health.
+    pub bmcs: Vec<(String, i64)>,
+    /// Machines by what went wrong with their power.
+    pub troubles: Vec<(String, i64)>,
     /// Active ones that were not heard of since the time asked for.
     pub silent: i64,
 }
@@ -34,7 +38,10 @@ impl Store {
         let (held, silent): (i64, i64) =
             on!(self.read(), p => sqlx::query_as(apart).bind(heard_since).fetch_one(p).await)?;
         let (boots,): (i64,) = on!(self.read(), p => sqlx::query_as(boots).fetch_one(p).await)?;
+        let (bmcs, troubles) = self.power_counts().await?;
         Ok(Counts {
+            bmcs,
+            troubles,
             machines: on!(self.read(), p => sqlx::query_as(machines).fetch_all(p).await)?,
             failed: on!(self.read(), p => sqlx::query_as(failed).fetch_all(p).await)?,
             pools: on!(self.read(), p => sqlx::query_as(pools).bind(now).fetch_all(p).await)?,

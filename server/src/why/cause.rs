@@ -32,7 +32,7 @@ causes! {
     // A person is waited for.
     Held "held": "Somebody stopped it: hands may be in the chassis.",
         "`metalctl event list --machine NAME` shows who; `metalctl machine release NAME` lets it go on.";
-    PowerOff "power-off": "An operator wants it off.", "Take the wish back to let it go on.";
+    PowerOff "power-off": "An operator wants it off.", "`metalctl machine power on NAME` takes the wish back.";
     Recorded "recorded": "Nobody announced it, and the site file says that unknown clients are only recorded.",
         "`metalctl machine approve NAME` lets it in; leave it, and it goes on booting its own disk.";
     NoProfile "no-profile": "No [[machine]] entry and no rule of the site file fits it.",
@@ -42,6 +42,24 @@ causes! {
     InRescue "in-rescue": "An operator wants to look into it: its disks stay as they are.",
         "Log in as root by SSH; end the rescue when you are done.";
     Retired "retired": "", "";
+
+    // Its power, and whatever switches that.
+    Off "off": "It reads as off and should be on: it waits for its turn, or it has just gone off.",
+        "It is switched on by itself; `metalctl power groups` shows for whom it waits.";
+    NotObeyed "not-obeyed": "Its BMC took the request, and the power still reads otherwise: no mains, a dead power supply, or a firmware that forbids it.",
+        "`metalctl machine bmc-log NAME` and `metalctl machine sensors NAME`; look at its power supplies.";
+    NotOnTheWire "not-on-the-wire": "It is on, was power-cycled once, and sent no packet: no cable, network boot switched off, a firmware that waits for a key, or a dead board.",
+        "Look at its console and at the switch port; `metalctl machine power cycle NAME` tries once more.";
+    NeedsAHand "needs-a-hand": "It has no BMC, was woken, and does not come: Wake-on-LAN is off in its firmware, or it has no mains.",
+        "Press its power button; then switch Wake-on-LAN on in its firmware.";
+    BmcHung "bmc-hung": "Its BMC takes requests and does not answer; the machine itself need not be hurt.",
+        "`metalctl bmc reset NAME` restarts the BMC; where that does not help, take the mains away for half a minute.";
+    BmcRefused "bmc-refused": "Its BMC does not take the name or the password, or has no session left.",
+        "`metalctl bmc set NAME --user NAME --password-file FILE`; until then it is asked rarely, because BMCs lock accounts.";
+    BmcCertificate "bmc-certificate": "Its BMC presents another certificate than it did: a new board, a new certificate, or somebody else at its address.",
+        "If you know why, `metalctl bmc accept-certificate NAME`; no password is sent to it before that.";
+    BmcUnreachable "bmc-unreachable": "Nothing answers at its BMC's address: cable, switch, or another address since.",
+        "`metalctl bmc show NAME` says where it is looked for, and where its agent found it.";
 
     // How far its boot over the network came.
     NothingArrived "nothing-arrived": "No power, no cable, network boot switched off in the firmware, or a switch port that spanning tree still blocks.",

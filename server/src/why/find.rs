@@ -1,7 +1,9 @@
 //! Which entry of the table explains a machine: from its state, its newest boot, and the words of a failure. Pure.
 
+use api::bmc::Power;
 use api::cluster::Node;
 use api::machine::Machine;
+use api::power::{Health, Trouble};
 use api::state::{Home, State};
 use api::trace::{Attempt, HopName};
 
@@ -19,17 +21,54 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
     if machine.wait.as_ref().is_some_and(|wait| wait.waiting_for.starts_with("power off")) {
         return Cause::PowerOff;
     }
+    let ours = machine.enrolled && machine.state != State::Retired;
+    if let Some(cause) = of_power(machine, now).filter(|_| ours) {
+        return cause;
+    }
     match machine.state {
         State::Discovered if !machine.enrolled => Cause::Recorded,
         State::Failed => of_failure(machine, attempt, now),
         State::Available => of_available(machine, attempt, now),
-        State::Active => machine.node.as_ref().map_or(Cause::Serves, |node| of_service(node, now)),
+        State::Active => match machine.node.as_ref().map_or(Cause::Serves, |node| of_service(node, now)) {
+            // It does what it should; what could switch it does not.
+            Cause::Serves => of_bmc(machine).unwrap_or(Cause::Serves),
+            cause => cause,
+        },
         State::Rescue if is_here(machine, attempt, Home::Ram, now) => Cause::InRescue,
         State::Joining if is_here(machine, attempt, Home::Disk, now) => Cause::Joining,
         // The cluster lets go of a dead machine, too: its agent only helps.
         State::Draining => Cause::Draining,
         State::Retired => Cause::Retired,
         state => of_work(state, machine, attempt, now),
+    }
+}
+
+/// What its power, or whatever switches it, keeps it from.
+fn of_power(machine: &Machine, now: i64) -> Option<Cause> {
+    let power = machine.power.as_ref()?;
+    match power.trouble {
+        Trouble::NotObeyed => return Some(Cause::NotObeyed),
+        Trouble::NotOnTheWire => return Some(Cause::NotOnTheWire),
+        Trouble::NeedsAHand => return Some(Cause::NeedsAHand),
+        Trouble::None => {}
+    }
+    // Whoever speaks is neither off nor in need of its BMC.
+    if machine.last_seen.is_some_and(|seen| now - seen < SILENT) {
+        return None;
+    }
+    match power.power {
+        Power::Off if power.health.answers() => Some(Cause::Off),
+        _ => of_bmc(machine),
+    }
+}
+
+fn of_bmc(machine: &Machine) -> Option<Cause> {
+    match machine.power.as_ref()?.health {
+        Health::Hung | Health::Faulty => Some(Cause::BmcHung),
+        Health::Refused => Some(Cause::BmcRefused),
+        Health::CertificateChanged => Some(Cause::BmcCertificate),
+        Health::Unreachable => Some(Cause::BmcUnreachable),
+        Health::Healthy | Health::Slow | Health::Unproven => None,
     }
 }
 

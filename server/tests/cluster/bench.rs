@@ -54,6 +54,7 @@ impl Bench {
             authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
             seal: Arc::new(Seal::open(folder.path()).unwrap()),
             clusters: Clusters::default(),
+            bmcs: server::bmc::bmcs::Bmcs::default(),
         };
         app.store.cluster_declare(vec!["prod".into()], 1).await.unwrap();
         let pools = vec![(Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 199))];

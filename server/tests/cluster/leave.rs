@@ -50,6 +50,7 @@ impl Bench {
             authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
             seal: Arc::new(Seal::open(folder.path()).unwrap()),
             clusters: Clusters::default(),
+            bmcs: server::bmc::bmcs::Bmcs::default(),
         };
         let access = ClusterAccess { ca_pem: api.ca_pem.clone(), token: "t".into() };
         let sealed = client::seal_access(&app, "prod", &access);

@@ -73,6 +73,7 @@ impl Bench {
             authority: Arc::new(Authority::open(folder.path(), "lab").unwrap()),
             seal: Arc::new(Seal::open(folder.path()).unwrap()),
             clusters: server::cluster::Clusters::default(),
+            bmcs: server::bmc::bmcs::Bmcs::default(),
         };
         let birth = Birth { macs: vec![MAC], enrolled: true, ..Birth::default() };
         let id = MachineId("m-1".into());

@@ -60,6 +60,7 @@ fn outcome(life: &Life, event: &Event) -> String {
     changed("installed", life.installed.to_string(), new.installed.to_string());
     changed("errand", format!("{:?}", life.errand), format!("{:?}", new.errand));
     changed("hold", life.hold.to_string(), new.hold.to_string());
+    changed("power_off", life.power_off.to_string(), new.power_off.to_string());
     changed("clustered", life.clustered.to_string(), new.clustered.to_string());
     changed("enrolled", life.enrolled.to_string(), new.enrolled.to_string());
     changed("assigned", life.assigned.to_string(), new.assigned.to_string());

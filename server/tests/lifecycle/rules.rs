@@ -11,7 +11,7 @@ use server::lifecycle::picture::{events, reachable};
 use server::lifecycle::want::{Power, want};
 
 /// As many as [`events`] has.
-const EVENTS: usize = 30;
+const EVENTS: usize = 32;
 
 fn apply(life: &Life, event: &Event) -> Life {
     after(life, event, next(life, event))

@@ -12,6 +12,7 @@ mod indexes;
 mod inventory;
 mod nodes;
 mod postgres;
+mod power;
 mod rows;
 mod secrets;
 mod tasks;
@@ -96,6 +97,11 @@ on_both!(
     nodes::a_node_goes_with_its_machine,
     nodes::the_end_of_a_join_is_the_api_servers_word,
     nodes::a_leave_counts_for_its_drain_only,
+    power::a_bmc_is_kept_and_forgotten_with_its_machine,
+    power::only_a_changed_reading_is_news,
+    power::what_was_begun_outlives_the_server,
+    power::a_models_time_is_learned,
+    power::all_are_counted,
     rows::tables_are_brought_up_to_date_once,
     rows::a_frozen_plan_stays,
     rows::the_newest_facts_are_kept,

@@ -56,6 +56,7 @@ impl Bench {
             authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
             seal: Arc::new(Seal::open(folder.path()).unwrap()),
             clusters: server::cluster::Clusters::default(),
+            bmcs: server::bmc::bmcs::Bmcs::default(),
         };
         Bench { app, folder }
     }

@@ -65,6 +65,8 @@ pub struct MachineFile {
     profile: Option<String>,
     address: Option<Ipv4Addr>,
     role: Option<Role>,
+    bmc: Option<String>,
+    bmc_set: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +120,8 @@ impl MachineFile {
             profile: self.profile,
             address: self.address,
             role: self.role,
+            bmc: self.bmc,
+            bmc_set: self.bmc_set,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Severity, Site};
 const PAGE: &str = include_str!("../../../../docs/site.md");
 
 /// Section, and a site file with a setting in that table which there is not.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 14] = [
     ("## The site", "absent = 1\nname = \"x\""),
     ("## `[server]`", "name = \"x\"\n[server]\nabsent = 1"),
     ("## `[[network]]`", "name = \"x\"\n[[network]]\nabsent = 1"),
@@ -16,6 +16,9 @@ const TABLES: [(&str, &str); 11] = [
     ("## `[profile.NAME]`", "name = \"x\"\n[profile.x]\nabsent = 1"),
     ("## `[[machine]]`", "name = \"x\"\n[[machine]]\nabsent = 1"),
     ("## `[[webhook]]`", "name = \"x\"\n[[webhook]]\nabsent = 1"),
+    ("## `[bmc.NAME]`", "name = \"x\"\n[bmc.x]\nabsent = 1"),
+    ("## `[power]`", "name = \"x\"\n[power]\nabsent = 1"),
+    ("### `[[power.group]]`", "name = \"x\"\n[[power.group]]\nabsent = 1"),
     ("## `[[rule]]`", "name = \"x\"\n[[rule]]\nabsent = 1"),
     ("### `[cluster.NAME]`", "name = \"x\"\n[cluster.x]\nabsent = 1"),
     ("### `[cluster.NAME.kubeadm]`", "name = \"x\"\n[cluster.x.kubeadm]\nabsent = 1"),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use api::cluster::{ClusterDetail, ClusterState, Node};
+use api::power::{Health, Trouble};
 use api::state::State;
 
 use super::running::{Running, of_process, of_wires};
@@ -48,6 +49,19 @@ fn of_machines(text: &mut String, seen: &Seen<'_>) {
     let failed = counts.failed.iter().map(|(kind, number)| (vec![("kind", kind.as_str())], *number));
     let help = "Tasks of agents that failed for good.";
     family(text, ("metald_tasks_failed_total", "counter"), help, failed);
+    let count = |list: &[(String, i64)], name: &str| {
+        list.iter().find(|(known, _)| known == name).map_or(0, |(_, number)| *number)
+    };
+    let healths = Health::ALL
+        .iter()
+        .map(|health| (vec![("health", health.as_str())], count(&counts.bmcs, health.as_str())));
+    gauge(text, "metald_bmcs", "BMCs by their health, as `metalctl bmc list` shows it.", healths);
+    let troubles = Trouble::ALL
+        .iter()
+        .filter(|trouble| **trouble != Trouble::None)
+        .map(|trouble| (vec![("trouble", trouble.as_str())], count(&counts.troubles, trouble.as_str())));
+    let help = "Machines whose power is not what it should be, although it was asked for.";
+    gauge(text, "metald_power_troubles", help, troubles);
     let of_pools = |pick: fn(&(String, i64, i64)) -> i64| {
         counts.pools.iter().map(move |pool| (vec![("network", pool.0.as_str())], pick(pool)))
     };
@@ -163,6 +177,8 @@ mod tests {
                 boots: 12,
                 oldest: vec![("active".into(), 1_795_489_200_000_001)],
                 held: 1,
+                bmcs: vec![("hung".into(), 5)],
+                troubles: vec![("not-obeyed".into(), 1)],
                 silent: 2,
             },
             clusters: vec![serde_json::from_str(prod).unwrap()],
@@ -192,6 +208,9 @@ mod tests {
             "metald_machines_oldest_timestamp_seconds{state=\"active\"} 1795489200",
             "metald_machines_held 1",
             "metald_machines_silent 2",
+            "metald_bmcs{health=\"hung\"} 5",
+            "metald_bmcs{health=\"healthy\"} 0",
+            "metald_power_troubles{trouble=\"not-obeyed\"} 1",
             "metald_backup_timestamp_seconds 1795489200",
             "metald_state_free_bytes 10",
             "metald_http_responses_total{code=\"5xx\"} 4",

@@ -1,0 +1,357 @@
+//! A machine's power as the server last read it, and how whatever switches it is doing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bmc::{DriverKind, Power, PowerAction};
+use crate::id::{Mac, MachineId, ParseError};
+
+/// How a BMC does, as its last requests went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// Nothing was asked of it yet.
+    #[default]
+    Unproven,
+    Healthy,
+    /// It answers, in more time than it should take.
+    Slow,
+    /// It answers with errors, or in a way that no specification allows.
+    Faulty,
+    /// It takes connections or packets and does not answer.
+    Hung,
+    /// Nothing answers at its address.
+    Unreachable,
+    /// It does not take the name and the password.
+    Refused,
+    /// Its certificate is not the one that was pinned.
+    CertificateChanged,
+}
+
+impl Health {
+    pub const ALL: [Health; 8] = [
+        Health::Unproven,
+        Health::Healthy,
+        Health::Slow,
+        Health::Faulty,
+        Health::Hung,
+        Health::Unreachable,
+        Health::Refused,
+        Health::CertificateChanged,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Health::Unproven => "unproven",
+            Health::Healthy => "healthy",
+            Health::Slow => "slow",
+            Health::Faulty => "faulty",
+            Health::Hung => "hung",
+            Health::Unreachable => "unreachable",
+            Health::Refused => "refused",
+            Health::CertificateChanged => "certificate-changed",
+        }
+    }
+
+    /// Whether requests are answered: what was read is then at most one poll old.
+    pub const fn answers(self) -> bool {
+        matches!(self, Health::Healthy | Health::Slow)
+    }
+}
+
+/// Where it is known from that a machine has this BMC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The site file.
+    Site,
+    /// A list of machines that was imported.
+    Import,
+    /// The agent in RAM saw it, and an operator adopted it.
+    Found,
+    /// An operator said it.
+    Operator,
+}
+
+impl Origin {
+    pub const ALL: [Origin; 4] = [Origin::Site, Origin::Import, Origin::Found, Origin::Operator];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Origin::Site => "site",
+            Origin::Import => "import",
+            Origin::Found => "found",
+            Origin::Operator => "operator",
+        }
+    }
+}
+
+/// Gives enums of this crate the spelling that they have in JSON, in texts and in the database alike.
+macro_rules! spelled {
+    ($($kind:ty: $expected:literal),* $(,)?) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $kind {
+            type Err = ParseError;
+
+            fn from_str(text: &str) -> Result<Self, ParseError> {
+                let found = <$kind>::ALL.into_iter().find(|known| known.as_str() == text);
+                found.ok_or_else(|| ParseError { text: text.into(), expected: $expected })
+            }
+        }
+    )*};
+}
+
+spelled! {
+    Health: "a BMC's health",
+    Origin: "where a BMC is known from",
+    DriverKind: "redfish, ipmi, wake-on-lan or command",
+    Power: "on, off or unknown",
+    PowerAction: "on, shutdown, off or cycle",
+}
+
+impl DriverKind {
+    pub const ALL: [DriverKind; 4] =
+        [DriverKind::Redfish, DriverKind::Ipmi, DriverKind::WakeOnLan, DriverKind::Command];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DriverKind::Redfish => "redfish",
+            DriverKind::Ipmi => "ipmi",
+            DriverKind::WakeOnLan => "wake-on-lan",
+            DriverKind::Command => "command",
+        }
+    }
+
+    /// Whether it has an address of its own that is spoken to.
+    pub const fn has_address(self) -> bool {
+        matches!(self, DriverKind::Redfish | DriverKind::Ipmi)
+    }
+}
+
+impl Power {
+    pub const ALL: [Power; 3] = [Power::On, Power::Off, Power::Unknown];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Power::On => "on",
+            Power::Off => "off",
+            Power::Unknown => "unknown",
+        }
+    }
+}
+
+impl PowerAction {
+    pub const ALL: [PowerAction; 4] =
+        [PowerAction::On, PowerAction::Shutdown, PowerAction::Off, PowerAction::Cycle];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PowerAction::On => "on",
+            PowerAction::Shutdown => "shutdown",
+            PowerAction::Off => "off",
+            PowerAction::Cycle => "cycle",
+        }
+    }
+}
+
+/// What switches a machine's power, and what was read of it last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachinePower {
+    pub driver: DriverKind,
+    /// Empty where the driver has none.
+    pub address: String,
+    pub origin: Origin,
+    /// Read, not assumed.
+    pub power: Power,
+    /// When, in microseconds since 1970; None before the first reading.
+    pub read_at: Option<i64>,
+    pub health: Health,
+    /// Since when it does so.
+    pub health_since: i64,
+    /// How it does, in one sentence; empty while all is well.
+    #[serde(default)]
+    pub sentence: String,
+    /// What a person is to do about it; empty where nothing has to be done.
+    #[serde(default)]
+    pub todo: String,
+    /// What was asked of the machine's power and has not shown yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<PowerAction>,
+    /// What came of the last thing that was asked, where it did not work.
+    #[serde(default)]
+    pub trouble: Trouble,
+}
+
+/// What did not work although the BMC took it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    #[default]
+    None,
+    /// The power was read back until patience ended, and is not what was asked for.
+    NotObeyed,
+    /// It is on, was power-cycled once, and no packet of it was seen.
+    NotOnTheWire,
+    /// Nothing here can switch it: somebody presses the button.
+    NeedsAHand,
+}
+
+impl Trouble {
+    pub const ALL: [Trouble; 4] =
+        [Trouble::None, Trouble::NotObeyed, Trouble::NotOnTheWire, Trouble::NeedsAHand];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Trouble::None => "none",
+            Trouble::NotObeyed => "not-obeyed",
+            Trouble::NotOnTheWire => "not-on-the-wire",
+            Trouble::NeedsAHand => "needs-a-hand",
+        }
+    }
+}
+
+spelled!(Trouble: "a trouble with power");
+
+/// A BMC as listed: one that is in use, or one that an agent found and nobody has adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BmcView {
+    pub machine: MachineId,
+    /// What people call the machine.
+    pub name: String,
+    /// None for one that was only found.
+    pub in_use: Option<BmcInUse>,
+    /// As the agent in RAM saw it.
+    pub found: Option<FoundBmc>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BmcInUse {
+    #[serde(flatten)]
+    pub power: MachinePower,
+    pub port: Option<u16>,
+    /// The credentials' name in the site file; None where they are its own.
+    pub credentials: Option<String>,
+    pub user: String,
+    /// SHA-256 of the certificate that it must present, in hex; None before the first contact.
+    pub certificate: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundBmc {
+    pub address: String,
+    pub mac: Option<Mac>,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+}
+
+/// What is asked of a machine's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PowerOrder {
+    pub action: PowerAction,
+    /// In the site's declared order, with the machines before it; otherwise now.
+    #[serde(default)]
+    pub in_order: bool,
+    /// Also where etcd may lose its quorum by it.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// What an operator says of a machine's BMC. What is left out stays as it is, or comes from what was found.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BmcSettings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<DriverKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// A `[bmc.NAME]` of the site file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Sealed before it is kept, and never shown again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Use what the agent in RAM found.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
+}
+
+impl fmt::Debug for BmcSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let password = self.password.as_ref().map(|_| "…");
+        f.debug_struct("BmcSettings")
+            .field("driver", &self.driver)
+            .field("address", &self.address)
+            .field("port", &self.port)
+            .field("credentials", &self.credentials)
+            .field("user", &self.user)
+            .field("password", &password)
+            .field("adopt", &self.adopt)
+            .finish()
+    }
+}
+
+/// The identify light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identify {
+    pub lit: bool,
+}
+
+/// A `[[power.group]]` and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    pub name: String,
+    pub machines: Vec<MachineId>,
+    /// Hosts outside the rack, with what their check said.
+    pub hosts: Vec<HostView>,
+    /// Whether the groups after it may be switched on.
+    pub well: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostView {
+    pub name: String,
+    pub check: String,
+    /// None where it answers as it should.
+    pub fault: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_is_the_same_both_ways_and_in_json() {
+        fn check<T: Copy + PartialEq + fmt::Debug + fmt::Display + FromStr + Serialize>(all: &[T]) {
+            for one in all {
+                assert_eq!(one.to_string().parse::<T>().ok(), Some(*one));
+                assert_eq!(serde_json::to_string(one).unwrap(), format!("\"{one}\""));
+            }
+        }
+        check(&Health::ALL);
+        check(&Origin::ALL);
+        check(&DriverKind::ALL);
+        check(&Power::ALL);
+        check(&PowerAction::ALL);
+        check(&Trouble::ALL);
+        assert!("asleep".parse::<Power>().is_err());
+    }
+
+    #[test]
+    fn a_password_is_in_no_debug_output() {
+        let settings = BmcSettings { password: Some("calvin".into()), ..BmcSettings::default() };
+        assert!(!format!("{settings:?}").contains("calvin"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The verbs of `metalctl bmc`.
+
+use std::path::Path;
+
+use api::client::Client;
+use api::power::{BmcSettings, BmcView};
+
+use crate::args::power::{BmcVerb, Set};
+use crate::clock::now;
+use crate::exit::{Exit, Failure};
+use crate::output::Io;
+use crate::reference::path_segment;
+use crate::render::power as screen;
+
+pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    match verb {
+        BmcVerb::List => list(client, io).await,
+        BmcVerb::Show { machine } => tell(io, &client.bmc(&path_segment(&machine)?).await?),
+        BmcVerb::Adopt { machine, credentials, driver } => {
+            let settings = BmcSettings { adopt: true, credentials, driver, ..BmcSettings::default() };
+            tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)
+        }
+        BmcVerb::Set(set) => {
+            let Set { machine, driver, address, port, credentials, user, password_file } = set;
+            let password = password_file.map(|file| password(io, &file)).transpose()?;
+            let settings = BmcSettings { driver, address, port, credentials, user, password, adopt: false };
+            tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)
+        }
+        BmcVerb::Forget { machine } => {
+            client.bmc_forget(&path_segment(&machine)?).await?;
+            io.say(&format!("nothing switches {machine} any more"))?;
+            Ok(Exit::Done)
+        }
+        BmcVerb::AcceptCertificate { machine } => {
+            tell(io, &client.accept_certificate(&path_segment(&machine)?).await?)
+        }
+        BmcVerb::Reset { machine } => {
+            client.bmc_reset(&path_segment(&machine)?).await?;
+            io.say(&format!("the BMC of {machine} restarts; it answers again in a minute or two"))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn list(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    let bmcs = client.bmcs().await?;
+    if io.json {
+        io.json(&bmcs)?;
+    } else if bmcs.is_empty() {
+        io.say("No BMC was found or named yet")?;
+    } else {
+        io.data(&screen::bmcs(&bmcs, io.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn tell(io: &mut Io<'_>, view: &BmcView) -> Result<Exit, Failure> {
+    if io.json {
+        io.json(view)?;
+    } else {
+        io.data(&screen::bmc(view, now(), io.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Never an argument: others would read it in the list of processes.
+fn password(io: &mut Io<'_>, file: &Path) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("cannot read {}: {error}", file.display());
+        Failure::new(
+            Exit::Usage,
+            message,
+            "name a file whose only line is the password, or - for standard input",
+        )
+    };
+    let mut text = String::new();
+    if file == Path::new("-") {
+        io.input().read_line(&mut text).map_err(unreadable)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(unreadable)?;
+    }
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.contains(['\r', '\n']) {
+        let message = format!("{} is not one line with a password", file.display());
+        return Err(Failure::new(Exit::Usage, message, "its only line is the password"));
+    }
+    Ok(password.into())
+}

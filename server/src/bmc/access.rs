@@ -1,0 +1,181 @@
+//! How one machine's power is reached: what its row, its credentials and the site file say together, and the driver
+//! that is opened with that.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+use api::id::Mac;
+
+use super::Driver;
+use crate::app::App;
+use crate::config::power::BmcSet;
+use crate::store::bmc::BmcRow;
+
+/// What a driver needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What people call the machine.
+    pub machine: String,
+    pub driver: DriverKind,
+    /// Empty where the driver has none.
+    pub address: String,
+    pub port: Option<u16>,
+    pub user: String,
+    pub password: Password,
+    /// SHA-256 in hex of the certificate that it must present; None pins what it presents first.
+    pub certificate: Option<String>,
+    pub cipher_suites: Vec<u8>,
+    pub command: Vec<String>,
+    /// Of its network cards, the one that boots first in front.
+    pub macs: Vec<Mac>,
+}
+
+/// In no log: it shows itself to whoever asks for it only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    pub fn new(password: impl Into<String>) -> Password {
+        Password(password.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What opens drivers: the real ones, or those of a test.
+pub trait Open: Send + Sync + 'static {
+    type Driver: Driver + 'static;
+
+    /// Opens no connection yet: a driver does that at its first request.
+    fn open(&self, app: &App, access: &Access) -> Result<Self::Driver, Fault>;
+}
+
+/// The drivers there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Drivers;
+
+/// One of them.
+pub enum AnyDriver {}
+
+impl Open for Drivers {
+    type Driver = AnyDriver;
+
+    fn open(&self, _: &App, access: &Access) -> Result<AnyDriver, Fault> {
+        Err(Fault::Unsupported(format!("this metald has no driver `{}`", access.driver)))
+    }
+}
+
+impl Driver for AnyDriver {
+    async fn power(&self) -> Result<Power, Fault> {
+        match *self {}
+    }
+
+    async fn act(&self, _: PowerAction) -> Result<(), Fault> {
+        match *self {}
+    }
+
+    async fn boot_once(&self, _: BootOnce, _: FirmwareMode) -> Result<(), Fault> {
+        match *self {}
+    }
+
+    async fn clear_boot(&self) -> Result<(), Fault> {
+        match *self {}
+    }
+
+    async fn identify(&self, _: bool) -> Result<(), Fault> {
+        match *self {}
+    }
+
+    async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
+        match *self {}
+    }
+
+    async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
+        match *self {}
+    }
+
+    async fn reset_bmc(&self) -> Result<(), Fault> {
+        match *self {}
+    }
+}
+
+/// Where a sealed password of a machine belongs: it opens there only.
+pub fn seal_place(machine: &str) -> String {
+    format!("bmc.password/{machine}")
+}
+
+/// Puts together what the driver is opened with. What is missing reads like a refused login, because that is what it
+/// would come to.
+pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
+    let failed = |error: &dyn fmt::Display| Fault::Refused(error.to_string());
+    let id = row.id();
+    let machine = app.store.machine(&id).await.map_err(|error| failed(&error))?;
+    let macs = app.store.macs_of(&id).await.map_err(|error| failed(&error))?;
+    let set = set_of(app, row).await?;
+    let driver = row.driver().map_err(|error| failed(&error))?;
+    let own = row.password.as_deref().map(|sealed| app.seal.unseal(&seal_place(&row.machine), sealed));
+    let password = match (own, set) {
+        (Some(own), _) => {
+            let plain = own.map_err(|error| failed(&format!("{error:#}")))?;
+            Password(String::from_utf8_lossy(&plain).into_owned())
+        }
+        (None, Some(set)) => password(set).await?,
+        (None, None) => Password::default(),
+    };
+    let user = if row.username.is_empty() { set.map_or("", |set| &set.user) } else { &row.username };
+    Ok(Access {
+        machine: machine.name().into(),
+        driver,
+        address: row.address.clone(),
+        port: row.port().or(set.and_then(|set| set.port)),
+        user: user.into(),
+        password,
+        certificate: row.certificate.clone(),
+        cipher_suites: set.map_or_else(|| vec![17, 3], |set| set.cipher_suites.clone()),
+        command: set.map(|set| set.command.clone()).unwrap_or_default(),
+        macs,
+    })
+}
+
+/// The `[bmc.NAME]` of a row: the one it names, or, where it has no login of its own, the one for its vendor.
+pub async fn set_of<'a>(app: &'a App, row: &BmcRow) -> Result<Option<&'a BmcSet>, Fault> {
+    if let Some(name) = &row.credentials {
+        let missing = || Fault::Refused(format!("the site file declares no `[bmc.{name}]`"));
+        return app.site.bmcs.get(name).map(Some).ok_or_else(missing);
+    }
+    if row.password.is_some() {
+        return Ok(None);
+    }
+    let facts = app.store.facts(&row.id()).await.map_err(|error| Fault::Refused(error.to_string()))?;
+    let manufacturer = facts.map(|facts| facts.system.manufacturer).unwrap_or_default();
+    Ok(app.site.bmc_set_for(&manufacturer))
+}
+
+async fn password(set: &BmcSet) -> Result<Password, Fault> {
+    let Some(path) = password_path(set, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref().map(Path::new))
+    else {
+        return match set.driver.has_address() {
+            true => Err(Fault::Refused(format!("`[bmc.{}]` has no password that can be read", set.name))),
+            false => Ok(Password::default()),
+        };
+    };
+    let text = tokio::fs::read_to_string(&path).await.map_err(|error| {
+        Fault::Refused(format!("cannot read its password from {}: {error}", path.display()))
+    })?;
+    Ok(Password(text.trim_end_matches(['\r', '\n']).into()))
+}
+
+fn password_path(set: &BmcSet, credentials: Option<&Path>) -> Option<PathBuf> {
+    let credential =
+        set.password_credential.as_ref().zip(credentials).map(|(name, folder)| folder.join(name));
+    set.password_file.clone().or(credential)
+}

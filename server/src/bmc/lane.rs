@@ -1,0 +1,206 @@
+//! The line in front of one BMC: one request at a time, each with its timeout, and a memory of how they went. A BMC that
+//! hangs holds up its own line and no other.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+use api::power::Health;
+use tokio::time::{Instant, timeout};
+
+use super::Driver;
+use super::policy::{Asked, Gate, History, Judgement, Verb, judge};
+
+/// What is asked of a BMC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Power,
+    Act(PowerAction),
+    BootOnce(BootOnce, FirmwareMode),
+    ClearBoot,
+    Identify(bool),
+    Sensors,
+    Log,
+    Reset,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Power(Power),
+    Done,
+    Sensors(Vec<Sensor>),
+    Log(Vec<LogEntry>),
+}
+
+/// Who asks: a person is not kept waiting by an open circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    Server,
+    Person,
+}
+
+pub struct Lane<D> {
+    /// Whoever holds it may ask. The driver stays between requests, with its session.
+    turn: tokio::sync::Mutex<Option<D>>,
+    /// One pass of the reconciler at a time.
+    pub pass: tokio::sync::Mutex<()>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    history: History,
+    /// What was read last, and when.
+    reading: Option<(Power, i64)>,
+    /// What was written last, and when.
+    kept: Option<((Option<Power>, Health), i64)>,
+}
+
+/// A person waits so long for the request before theirs.
+const LINE: Duration = Duration::from_secs(120);
+
+impl Request {
+    pub const fn verb(self) -> Verb {
+        match self {
+            Request::Power => Verb::Power,
+            Request::Act(_) => Verb::Act,
+            Request::BootOnce(..) => Verb::BootOnce,
+            Request::ClearBoot => Verb::ClearBoot,
+            Request::Identify(_) => Verb::Identify,
+            Request::Sensors => Verb::Sensors,
+            Request::Log => Verb::Log,
+            Request::Reset => Verb::Reset,
+        }
+    }
+}
+
+async fn carry_out<D: Driver>(driver: &D, request: Request) -> Result<Answer, Fault> {
+    match request {
+        Request::Power => driver.power().await.map(Answer::Power),
+        Request::Act(action) => driver.act(action).await.map(|()| Answer::Done),
+        Request::BootOnce(target, mode) => driver.boot_once(target, mode).await.map(|()| Answer::Done),
+        Request::ClearBoot => driver.clear_boot().await.map(|()| Answer::Done),
+        Request::Identify(lit) => driver.identify(lit).await.map(|()| Answer::Done),
+        Request::Sensors => driver.sensors().await.map(Answer::Sensors),
+        Request::Log => driver.log().await.map(Answer::Log),
+        Request::Reset => driver.reset_bmc().await.map(|()| Answer::Done),
+    }
+}
+
+impl<D> Default for Lane<D> {
+    fn default() -> Self {
+        Lane {
+            turn: tokio::sync::Mutex::new(None),
+            pass: tokio::sync::Mutex::new(()),
+            memory: Mutex::default(),
+        }
+    }
+}
+
+impl<D: Driver> Lane<D> {
+    /// `open` is asked for a driver where none is there. `now`: when the call began, in microseconds since 1970.
+    /// False beside a fault where nothing went out.
+    pub async fn ask(
+        &self,
+        request: Request,
+        asker: Asker,
+        open: impl Future<Output = Result<D, Fault>> + Send,
+        (now, jitter): (i64, f64),
+    ) -> (Result<Answer, Fault>, bool) {
+        let began = Instant::now();
+        if let (Asker::Server, Gate::Wait { until }) = (asker, self.gate(now)) {
+            let pause = format!("it is left alone until {}", api::words::iso(until));
+            return (Err(Fault::Busy(pause)), false);
+        }
+        let turn = match asker {
+            Asker::Server => self.turn.try_lock().ok(),
+            Asker::Person => timeout(LINE, self.turn.lock()).await.ok(),
+        };
+        let Some(mut turn) = turn else {
+            return (Err(Fault::Busy("another request runs".into())), false);
+        };
+        let sent = Instant::now();
+        let patience = request.verb().timeout();
+        let outcome = timeout(patience, ask(&mut *turn, request, open))
+            .await
+            .unwrap_or_else(|_| Err(Fault::Hung(format!("no answer in {} s", patience.as_secs()))));
+        // Whatever session it had: the next request begins anew.
+        if outcome.as_ref().is_err_and(|fault| !matches!(fault, Fault::Unsupported(_) | Fault::NotObeyed(_)))
+        {
+            *turn = None;
+        }
+        drop(turn);
+        let at = now.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
+        let asked =
+            Asked { at, took: sent.elapsed(), outcome: outcome.as_ref().map(drop).map_err(Fault::clone) };
+        let mut memory = self.memory();
+        memory.history.note(asked, jitter);
+        if let Ok(Answer::Power(power)) = outcome {
+            memory.reading = Some((power, at));
+        }
+        (outcome, true)
+    }
+
+    pub fn gate(&self, now: i64) -> Gate {
+        self.memory().history.gate(now)
+    }
+
+    pub fn is_in_doubt(&self) -> bool {
+        self.memory().history.is_in_doubt()
+    }
+
+    pub fn history(&self) -> History {
+        self.memory().history.clone()
+    }
+
+    pub fn judge(&self, name: &str) -> Judgement {
+        judge(&self.memory().history, name)
+    }
+
+    pub fn reading(&self) -> Option<(Power, i64)> {
+        self.memory().reading
+    }
+
+    /// Nothing is known of it any more: its address, its login or what it must present has changed.
+    pub async fn forget(&self) {
+        *self.turn.lock().await = None;
+        let mut memory = self.memory();
+        memory.history.forget();
+        (memory.reading, memory.kept) = (None, None);
+    }
+
+    /// Whether this was written already, less than `every` microseconds ago; where not, it counts as written now.
+    pub fn is_kept(&self, (power, health): (Option<Power>, Health), now: i64, every: i64) -> bool {
+        let mut memory = self.memory();
+        let same = |((kept, of), at): ((Option<Power>, Health), i64)| {
+            (power.is_none() || power == kept) && of == health && now - at < every && health.answers()
+        };
+        if memory.kept.is_some_and(same) {
+            return true;
+        }
+        let power = power.or(memory.kept.and_then(|((power, _), _)| power));
+        memory.kept = Some(((power, health), now));
+        false
+    }
+
+    /// What the driver has to say of itself between requests; None while one runs, and before the first.
+    pub fn with_driver<T>(&self, look: impl FnOnce(&D) -> Option<T>) -> Option<T> {
+        self.turn.try_lock().ok().and_then(|turn| turn.as_ref().and_then(look))
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn ask<D: Driver>(
+    turn: &mut Option<D>,
+    request: Request,
+    open: impl Future<Output = Result<D, Fault>> + Send,
+) -> Result<Answer, Fault> {
+    let driver = match turn.take() {
+        Some(driver) => driver,
+        None => open.await?,
+    };
+    carry_out(turn.insert(driver), request).await
+}

@@ -1,0 +1,5 @@
+//! Power from a wish to a reading, with BMCs that do as they are told, or not.
+
+mod machine;
+mod rack;
+mod storm;

@@ -1,0 +1,102 @@
+//! Many machines at once: the end of an outage, and a thousand BMCs of which some hang.
+
+use std::time::Duration;
+
+use api::bmc::Power;
+use api::power::Health;
+use server::bmc::poll::poll;
+use server::bmc::turn::take_waiting;
+
+use crate::rack::{Rack, Way, address};
+
+#[tokio::test]
+async fn after_an_outage_groups_come_one_after_the_other() {
+    let site = "[power]\nat_once = 100\n[[power.group]]\nname = \"infra\"\nmachines = [\"node0001\"]\n\
+                [[power.group]]\nname = \"rest\"\nmachines = [\"node0002\"]\n";
+    let rack = Rack::new(site).await;
+    let (first, second) =
+        (rack.machine(1, Power::Off, Way::Obeys).await, rack.machine(2, Power::Off, Way::Obeys).await);
+    rack.poll(&second).await;
+    assert_eq!(rack.fakes.moves("bmc-2"), Vec::<String>::new());
+    let evidence = rack.view(&second).await.wait.unwrap().evidence;
+    assert!(evidence.contains("the group `infra`"), "{evidence}");
+    rack.poll(&first).await;
+    assert_eq!(rack.fakes.moves("bmc-1").last().unwrap(), "on");
+    rack.poll(&first).await;
+    rack.app.store.machine_seen(&first, "hello".into(), server::clock::now()).await.unwrap();
+    // What was seen of the groups a moment ago is forgotten.
+    rack.bmcs.mains().groups = None;
+    let waiting = take_waiting(&rack.bmcs, 10);
+    assert_eq!(waiting, std::slice::from_ref(&second));
+    rack.pass(&second).await;
+    assert_eq!(rack.fakes.moves("bmc-2").last().unwrap(), "on");
+}
+
+#[tokio::test]
+async fn the_mains_are_not_asked_for_more_than_they_bear() {
+    let rack = Rack::new("[power]\nat_once = 3\ninrush = \"1h\"\n").await;
+    for number in 1..=10 {
+        let id = rack.machine(number, Power::Off, Way::Obeys).await;
+        rack.poll(&id).await;
+    }
+    let on = (1..=10).filter(|number| rack.fakes.get(&address(*number)).power == Power::On).count();
+    assert_eq!(on, 3);
+    assert_eq!(take_waiting(&rack.bmcs, 100).len(), 7);
+}
+
+const RACK: u16 = 1000;
+const HUNG: u16 = 50;
+/// A twelfth of the usual one, so that the storm is twelve times as dense.
+const PERIOD: Duration = Duration::from_secs(5);
+const PERIODS: u32 = 6;
+
+/// What a minute of a thousand BMCs costs is CPU and memory of this program beside a bare test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_thousand_bmcs_fifty_that_hang_make_none_late() {
+    let rack = Rack::new("[power]\npoll = \"5s\"\n").await;
+    for number in 0..RACK {
+        let way = if number % (RACK / HUNG) == 0 { Way::Hangs } else { Way::Obeys };
+        rack.machine(number, Power::On, way).await;
+        rack.fakes.change(&address(number), |fake| fake.takes = Duration::from_millis(50));
+    }
+    let (before, memory) = (cpu(), memory());
+    let polling = tokio::spawn(poll(rack.app.clone(), rack.bmcs.clone()));
+    tokio::time::sleep(PERIOD * PERIODS).await;
+    polling.abort();
+    let (spent, held) = (cpu() - before, self::memory().saturating_sub(memory));
+    let mut readings = 0;
+    for number in (0..RACK).filter(|number| number % (RACK / HUNG) != 0) {
+        let asked = rack.fakes.get(&address(number)).asked.len();
+        // The first one is due within the first period, and each other one a period later.
+        assert!(asked >= PERIODS as usize - 1, "node{number:04} was read {asked} times");
+        readings += asked;
+    }
+    let late = Duration::from_micros(rack.bmcs.take_late());
+    assert!(late < PERIOD, "a reading began {late:?} too late");
+    let (healths, _) = rack.app.store.power_counts().await.unwrap();
+    let counted =
+        |health: Health| healths.iter().find(|(name, _)| name == health.as_str()).map(|(_, count)| *count);
+    assert_eq!(counted(Health::Hung), Some(i64::from(HUNG)));
+    assert_eq!(counted(Health::Healthy), Some(i64::from(RACK - HUNG)));
+    let each = spent / u32::try_from(readings).unwrap();
+    println!(
+        "{readings} readings: {spent:?} of CPU, {each:?} each, {held} kB more memory, {late:?} late at most"
+    );
+    assert!(each < Duration::from_millis(10), "a reading costs {each:?} of CPU");
+    assert!(held < 100_000, "{held} kB");
+}
+
+/// User and system time of this process.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Resident, in kB.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim_end_matches("kB").trim().parse().unwrap()
+}

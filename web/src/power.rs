@@ -1,0 +1,59 @@
+//! A machine's power on its own page: what was read, how its BMC does, and the buttons.
+
+use api::bmc::PowerAction;
+use api::machine::Machine;
+use api::power::{Health, MachinePower, Trouble};
+use askama::Template;
+
+use crate::frame::Visitor;
+use crate::words::Since;
+
+#[derive(Template)]
+#[template(path = "machine_power.html")]
+pub struct PowerCard<'a> {
+    machine: &'a Machine,
+    power: Option<&'a MachinePower>,
+    tone: &'static str,
+    read: Option<Since>,
+    health_since: Since,
+    buttons: Vec<PowerAction>,
+    visitor: &'a Visitor,
+}
+
+impl<'a> PowerCard<'a> {
+    pub fn of(machine: &'a Machine, visitor: &'a Visitor, now: i64) -> PowerCard<'a> {
+        let power = machine.power.as_ref();
+        PowerCard {
+            machine,
+            power,
+            tone: power.map_or("quiet", tone),
+            read: power.and_then(|power| power.read_at).map(|at| Since { at, now }),
+            health_since: Since { at: power.map_or(now, |power| power.health_since), now },
+            buttons: match !machine.hold && !machine.maintenance {
+                true => PowerAction::ALL.to_vec(),
+                false => Vec::new(),
+            },
+            visitor,
+        }
+    }
+}
+
+fn tone(power: &MachinePower) -> &'static str {
+    match power.health {
+        _ if power.trouble != Trouble::None => "bad",
+        Health::Healthy => "good",
+        Health::Unproven => "quiet",
+        Health::Slow => "wait",
+        _ => "bad",
+    }
+}
+
+/// What a person reads before it is done.
+pub const fn explained(action: &PowerAction) -> &'static str {
+    match action {
+        PowerAction::On => "Switch it on now; it stays on.",
+        PowerAction::Shutdown => "Let the OS end, then off; it stays off.",
+        PowerAction::Off => "Cut its power; it stays off.",
+        PowerAction::Cycle => "Cut its power and switch it on again.",
+    }
+}
