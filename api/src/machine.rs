@@ -47,6 +47,9 @@ pub struct Machine {
     pub reason: Option<String>,
     pub errand: Errand,
     pub hold: bool,
+    /// Who it is is in doubt: it is on hold until a person says.
+    #[serde(default)]
+    pub quarantine: Option<Quarantine>,
     pub maintenance: bool,
     /// An operator wants it off.
     #[serde(default)]
@@ -77,6 +80,17 @@ impl Machine {
             (None, None) => self.id.to_string(),
         }
     }
+}
+
+/// What speaks against a machine being the one that its row describes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Microseconds since 1970.
+    pub since: i64,
+    /// What agrees and what does not, in one sentence.
+    pub why: String,
+    /// Those that came with what is in question.
+    pub interfaces: Vec<Mac>,
 }
 
 /// Where it stands.

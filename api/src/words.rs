@@ -85,8 +85,11 @@ pub fn state(machine: &Machine) -> String {
     if let Some(step) = machine.failed_in {
         words += &format!(" in {step}");
     }
-    if machine.hold {
-        words += ", held";
+    // A quarantine is a hold that a person's release alone does not end.
+    match (&machine.quarantine, machine.hold) {
+        (Some(_), _) => words += ", quarantined",
+        (None, true) => words += ", held",
+        (None, false) => {}
     }
     if machine.maintenance {
         words += ", maintenance";

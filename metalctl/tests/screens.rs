@@ -5,7 +5,7 @@ use std::path::Path;
 
 use api::bmc::Sensor;
 use api::cluster::{Cluster, ClusterDetail};
-use api::machine::{Erasure, Machine, MachineDetail};
+use api::machine::{Erasure, Machine, MachineDetail, Quarantine};
 use api::power::{BmcInUse, BmcView, FoundBmc, GroupView, HostView};
 use metalctl::render::paint::Paint;
 use metalctl::render::{catalogue, cluster, erasure, list, logs, power, show, why};
@@ -154,6 +154,27 @@ fn clusters() {
     assert!(cluster::problems(&prod, NOW).is_empty());
     let late = NOW + 13 * 86_400_000_000;
     assert_eq!(cluster::problems(&prod, late), ["node01: its certificate etcd-server ended 21 h 0 min ago"]);
+}
+
+#[test]
+fn a_machine_in_quarantine() {
+    let mut detail: MachineDetail = answer("node07.json");
+    detail.machine.hold = true;
+    detail.machine.quarantine = Some(Quarantine {
+        since: NOW - 3_600_000_000,
+        why: "its port is in other hardware than before: system serial and disks differ".into(),
+        interfaces: vec!["52:54:00:a1:00:07".parse().unwrap()],
+    });
+    detail.machine.reason = None;
+    let screen = show::machine(&detail, NOW, PLAIN);
+    let line =
+        |start: &str| screen.lines().find(|line| line.trim_start().starts_with(start)).unwrap().to_string();
+    assert!(screen.lines().next().unwrap().ends_with(", quarantined"), "{screen}");
+    assert!(line("quarantine").ends_with(
+        "for 1 h 0 min: its port is in other hardware than before: system serial and disks differ"
+    ));
+    assert!(line("in question").ends_with("52:54:00:a1:00:07"));
+    assert!(list::line(&detail.machine, NOW, PLAIN).contains(", quarantined"));
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl App {
             nodes: self.store.nodes_between(&first.id, &last.id).await?,
             uplinks: self.store.uplinks(&first.id, &last.id).await?,
             reserved: self.store.reservations_between(&first.id, &last.id).await?,
+            quarantines: self.store.quarantines(&first.id, &last.id).await?,
             labels: self.store.labels(&first.id, &last.id).await?,
             bmcs: self.store.bmcs_between(&first.id, &last.id).await?,
             powers: self.store.powers_between(&first.id, &last.id).await?,

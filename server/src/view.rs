@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use api::bmc::Power;
 use api::cluster::Node;
 use api::id::Mac;
-use api::machine::{Machine, Reservation, TaskProgress, Uplink};
+use api::machine::{Machine, Quarantine, Reservation, TaskProgress, Uplink};
 use api::power::{Health, MachinePower};
 
 use crate::config::{Approve, Site};
@@ -25,6 +25,7 @@ pub struct Beside {
     pub nodes: Vec<(String, Node)>,
     pub uplinks: Vec<(String, Uplink)>,
     pub reserved: Vec<(String, Reservation)>,
+    pub quarantines: Vec<(String, Quarantine)>,
     /// (machine, key, value)
     pub labels: Vec<(String, String, String)>,
     pub bmcs: Vec<BmcRow>,
@@ -49,7 +50,16 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         row.hostname.clone().or(interfaces.first().map(Mac::to_string)).unwrap_or_else(|| row.id.clone());
     let agent_here = row.home().is_some() && row.home() == want(&life).home;
     let person_approves = profile.is_some_and(|profile| profile.approve == Approve::Person);
-    let seen = Seen { since: row.since, evidence: &row.evidence, name: &name, agent_here, person_approves };
+    let quarantine =
+        beside.quarantines.iter().find(|(id, _)| *id == row.id).map(|(_, quarantine)| quarantine);
+    let seen = Seen {
+        since: row.since,
+        evidence: &row.evidence,
+        name: &name,
+        agent_here,
+        person_approves,
+        in_doubt: quarantine.is_some(),
+    };
     let labels = beside.labels.iter().filter(|(id, ..)| *id == row.id);
     let find = |id: &str| beside.progress.iter().rev().find(|(machine, _)| machine == id);
     Ok(Machine {
@@ -71,6 +81,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         reason: row.reason.clone(),
         errand: life.errand,
         hold: life.hold,
+        quarantine: quarantine.cloned(),
         maintenance: life.maintenance,
         power_off: life.power_off,
         enrolled: life.enrolled,

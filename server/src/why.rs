@@ -8,7 +8,7 @@ mod signs;
 mod tests;
 
 use api::cluster::Node;
-use api::machine::{Machine, Why};
+use api::machine::{Machine, Quarantine, Why};
 use api::state::State;
 use api::trace::Attempt;
 use api::words;
@@ -27,6 +27,12 @@ pub fn why(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Why {
             (format!("{name} is active, and {}", standing(node, now)), format!("{seen}{booted}"))
         }
         (None, None, _) => (format!("{name} is {} and waits for nothing", machine.state), booted),
+    };
+    let (sentence, evidence) = match &machine.quarantine {
+        Some(Quarantine { why, .. }) => {
+            (format!("{name} is quarantined: {why}"), format!("{why}; {}", trail(attempt, now)))
+        }
+        None => (sentence, evidence),
     };
     let entry = find::find(machine, attempt, now);
     let evidence = match machine.power.as_ref().filter(|power| !power.sentence.is_empty()) {

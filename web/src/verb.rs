@@ -55,7 +55,8 @@ impl Verb {
             }
             Verb::Retry => machine.state == State::Failed && !machine.hold,
             Verb::Hold => !machine.hold,
-            Verb::Release => machine.hold,
+            // Who it is has to be said first.
+            Verb::Release => machine.hold && machine.quarantine.is_none(),
         }
     }
 }

@@ -47,6 +47,12 @@ fn summary(machine: &Machine, now: i64) -> Table {
     let mut table = Table::pairs();
     table.pair("since", format!("{} ({})", moment(machine.since), lasting(machine.since, now)));
     table.pair("reason", machine.reason.clone().unwrap_or_default());
+    if let Some(quarantine) = &machine.quarantine {
+        let with: Vec<String> = quarantine.interfaces.iter().map(|mac| mac.to_string()).collect();
+        let since = lasting(quarantine.since, now);
+        table.pair("quarantine", format!("for {since}: {}", quarantine.why));
+        table.pair("in question", with.join(" "));
+    }
     if let Some(wait) = &machine.wait {
         let until = wait.deadline.map_or(String::new(), |at| format!(", {}", left(at, now)));
         table.pair("waits for", format!("{}{until}", wait.waiting_for));

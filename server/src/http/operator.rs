@@ -140,11 +140,7 @@ async fn explain(
     let row = app.store.machine_find(&reference).await?;
     let machine = app.view(&row.id()).await?;
     let attempts = app.store.attempts(&row.id()).await?;
-    let mut why = why::why(&machine, attempts.first(), clock::now());
-    if let Some(quarantine) = app.store.quarantine_of(&row.id()).await? {
-        why.sentence = format!("{} is quarantined: {}", machine.name(), quarantine.why);
-    }
-    Ok(Json(why))
+    Ok(Json(why::why(&machine, attempts.first(), clock::now())))
 }
 
 async fn verb(

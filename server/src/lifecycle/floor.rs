@@ -194,7 +194,14 @@ fn told(life: &Life, session: Session<'_>) -> String {
 }
 
 fn waits(life: &Life) -> String {
-    let seen = Seen { since: 0, evidence: "", name: "NAME", agent_here: true, person_approves: true };
+    let seen = Seen {
+        since: 0,
+        evidence: "",
+        name: "NAME",
+        agent_here: true,
+        person_approves: true,
+        in_doubt: false,
+    };
     match wait(life, seen, None) {
         Some(wait) => format!("it waits for {}", wait.waiting_for),
         None => "it waits for nothing".into(),

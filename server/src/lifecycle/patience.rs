@@ -20,6 +20,8 @@ pub struct Seen<'a> {
     pub agent_here: bool,
     /// The profile lets nothing be erased without a person, whatever the disk holds.
     pub person_approves: bool,
+    /// Nobody has said yet whose hardware it is.
+    pub in_doubt: bool,
 }
 
 /// The state's patience by default; None where a person is waited for, or nothing is.
@@ -58,6 +60,14 @@ pub fn deadline(state: State, since: i64, override_: Option<Duration>) -> Option
     Some(since.saturating_add(i64::try_from(patience.as_micros()).unwrap_or(i64::MAX)))
 }
 
+/// The two ways out of a quarantine.
+fn in_doubt(name: &str) -> String {
+    format!(
+        "`metalctl machine merge {name} {name}` if it is still {name}, `metalctl machine merge {name} OTHER` if it is that \
+         one, `metalctl machine split {name}` if what came by its interfaces is a machine of its own"
+    )
+}
+
 fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
     let Seen { name, agent_here, .. } = seen;
     let fails = "it becomes `failed`, with this evidence".to_string();
@@ -67,6 +77,9 @@ fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
             "power off, as an operator wants".into(),
             format!("it stays off until `metalctl machine power on {name}`"),
         ));
+    }
+    if seen.in_doubt {
+        return Some(("an operator: who it is is in doubt".into(), in_doubt(name)));
     }
     if hands_off(life) {
         return Some((

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use api::event::Event;
 use api::facts::Facts;
 use api::id::{Mac, MachineId};
-use api::machine::HistoryEntry;
+use api::machine::{HistoryEntry, Quarantine};
 use api::state::{Home, State};
 
 use super::machine::{Row, insert_interfaces, row};
@@ -15,15 +15,6 @@ use crate::who::{Identifier, Kind, Known, Verdict, decide, identifiers};
 
 /// An identifier that this many rows have is read of no more of them: it tells nothing anyway.
 const SHARED: i64 = 3;
-
-/// A machine on hold until a person says who it is.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Quarantine {
-    pub machine: String,
-    pub at: i64,
-    pub why: String,
-    pub macs: String,
-}
 
 impl Store {
     /// Compares what a boot found with what all rows know, and puts the rows right. `machine` is whom the agent's
@@ -49,8 +40,22 @@ impl Store {
     }
 
     pub async fn quarantine_of(&self, machine: &MachineId) -> Result<Option<Quarantine>> {
-        let sql = "SELECT * FROM quarantine WHERE machine = $1";
-        Ok(on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).fetch_optional(p).await)?)
+        let one = self.quarantines(&machine.0, &machine.0).await?;
+        Ok(one.into_iter().next().map(|(_, quarantine)| quarantine))
+    }
+
+    /// Of all machines from `first` to `last`.
+    pub async fn quarantines(&self, first: &str, last: &str) -> Result<Vec<(String, Quarantine)>> {
+        let sql = "SELECT machine, at, why, macs FROM quarantine WHERE machine >= $1 AND machine <= $2 ORDER BY machine";
+        let rows: Vec<(String, i64, String, String)> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+        let mut quarantines = Vec::new();
+        for (machine, since, why, macs) in rows {
+            let interfaces =
+                macs.split_whitespace().map(|mac| stored("quarantine.macs", mac)).collect::<Result<_>>()?;
+            quarantines.push((machine, Quarantine { since, why, interfaces }));
+        }
+        Ok(quarantines)
     }
 
     /// Whose machine the session of this boot turned out to be, when that is not whom its certificate names.

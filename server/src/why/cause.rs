@@ -32,6 +32,8 @@ causes! {
     // A person is waited for.
     Held "held": "Somebody stopped it: hands may be in the chassis.",
         "`metalctl event list --machine NAME` shows who; `metalctl machine release NAME` lets it go on.";
+    Quarantined "quarantined": "A card was moved, a board was replaced, or a disk was put into another machine: what it shows is partly this machine's and partly not.",
+        "`metalctl machine show NAME` shows what is in question. `metalctl machine merge NAME NAME` says that it is still NAME, `metalctl machine merge NAME OTHER` that it is that one, `metalctl machine split NAME` that the interfaces in question are a machine of their own.";
     PowerOff "power-off": "An operator wants it off.", "`metalctl machine power on NAME` takes the wish back.";
     Recorded "recorded": "Nobody announced it, and the site file says that unknown clients are only recorded.",
         "`metalctl machine approve NAME` lets it in; leave it, and it goes on booting its own disk.";

@@ -15,6 +15,9 @@ const SILENT: i64 = 3 * 60 * 1_000_000;
 
 /// `now` in microseconds since 1970.
 pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
+    if machine.quarantine.is_some() {
+        return Cause::Quarantined;
+    }
     if machine.hold || machine.maintenance {
         return Cause::Held;
     }

@@ -53,6 +53,12 @@ fn node(ready: bool, uid: &str, not_after: i64) -> Value {
     }})
 }
 
+fn doubt() -> Value {
+    let quarantine =
+        json!({ "since": NOW - DAY, "why": "its port is in other hardware than before", "interfaces": [] });
+    json!({ "hold": true, "quarantine": quarantine })
+}
+
 fn failed(state: State, reason: &str) -> Machine {
     let home = if matches!(state, State::Joining | State::Booting) { "disk" } else { "ram" };
     machine(State::Failed, json!({ "failed_in": state, "reason": reason, "home": home }))
@@ -76,6 +82,7 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
     let arrived = || attempt(HopName::Hello);
     vec![
         (C::Held, machine(State::Installing, json!({ "hold": true })), None),
+        (C::Quarantined, machine(State::Active, doubt()), None),
         (C::PowerOff, machine(State::Active, power), None),
         (C::Recorded, machine(State::Discovered, json!({ "enrolled": false })), None),
         (C::NoProfile, machine(State::Available, json!({ "profile": null })), arrived()),
@@ -172,6 +179,7 @@ fn each_wait_has_an_entry() {
                 name: "node07",
                 agent_here: home.is_some(),
                 person_approves: true,
+                in_doubt: false,
             };
             let waits = wait(&life, seen, None);
             let profile = assigned.then_some("worker");

@@ -80,11 +80,19 @@ async fn a_quarantined_machine_rests_until_somebody_says_who_it_is() {
         "b1",
         "they are not its facts"
     );
+    let view = bench.app.view(&bench.id).await.unwrap();
+    let quarantine = view.quarantine.as_ref().unwrap();
+    assert_eq!(quarantine.interfaces, [MAC]);
+    assert!(quarantine.why.contains("its port is in other hardware than before"), "{}", quarantine.why);
+    let why = server::why::why(&view, None, 1);
+    assert_eq!((why.entry.as_str(), why.sentence.contains(&quarantine.why)), ("quarantined", true));
+    assert!(why.todo.contains("`metalctl machine merge node01 node01`"), "{}", why.todo);
     let refusal = bench.says("release", false).await.unwrap_err();
     assert!(refusal.contains("`metalctl machine split node01`"), "{refusal}");
     assert!(bench.why().await.contains("its port is in other hardware than before"), "{}", bench.why().await);
     let new = MachineId("m-9".into());
     bench.app.store.machine_split(&bench.id, (new.clone(), vec![MAC], true), "ada", 5).await.unwrap();
+    assert_eq!(bench.app.view(&bench.id).await.unwrap().quarantine, None);
     assert_eq!(bench.task("b9").await.0, "reboot");
     // It comes back under its own row, and is as new as any.
     let other = Bench { id: new, ..bench };

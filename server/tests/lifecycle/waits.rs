@@ -8,7 +8,14 @@ use server::lifecycle::patience::{Seen, wait};
 use server::lifecycle::picture::reachable;
 
 fn seen(evidence: &str, agent_here: bool) -> Seen<'_> {
-    Seen { since: 1_000_000, evidence, name: "node07", agent_here, person_approves: agent_here }
+    Seen {
+        since: 1_000_000,
+        evidence,
+        name: "node07",
+        agent_here,
+        person_approves: agent_here,
+        in_doubt: false,
+    }
 }
 
 /// What was reached, and the same with every attribute that no event sets yet.

@@ -128,7 +128,7 @@ pub async fn a_port_in_other_hardware_is_quarantined(database: Database) {
         database.store.quarantine_of(&id).await.unwrap().unwrap(),
     );
     assert!(row.hold && row.evidence == quarantine.why, "{}", row.evidence);
-    assert_eq!(quarantine.macs, mac(1).to_string());
+    assert_eq!(quarantine.interfaces, [mac(1)]);
     assert_eq!(last_event(&database, &id).await, ("quarantined".into(), quarantine.why));
     let events = database.store.history(&id, 100).await.unwrap().len();
     database.store.identify(&id, &facts(9, &[mac(1)]), 11).await.unwrap();

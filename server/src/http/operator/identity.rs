@@ -78,9 +78,7 @@ async fn split(
 
 async fn in_question(app: &App, row: &Row) -> Result<Vec<Mac>, Failure> {
     let quarantine = app.store.quarantine_of(&row.id()).await?;
-    let macs: Vec<Mac> = quarantine
-        .map(|quarantine| quarantine.macs.split(' ').filter_map(|mac| mac.parse().ok()).collect())
-        .unwrap_or_default();
+    let macs = quarantine.map(|quarantine| quarantine.interfaces).unwrap_or_default();
     if macs.is_empty() {
         let error =
             format!("{} is not quarantined: say which of its ports are another machine's", row.name());
