@@ -218,6 +218,9 @@ pub struct Erasure {
     pub disks: Vec<Disk>,
     /// Why no disk would be erased, in one sentence.
     pub refusal: Option<String>,
+    /// Goes back with the yes, as [`crate::order::Order::shown`]; empty where there is nothing to say yes to.
+    #[serde(default)]
+    pub digest: String,
 }
 
 /// The answer to `why`: the newest facts about what is waited for, in the order in which a person asks.
@@ -251,6 +254,9 @@ pub struct Allowed {
     /// Pods that no controller makes again may be evicted.
     #[serde(default)]
     pub force: bool,
+    /// Erase whatever is there now: nobody has looked at it.
+    #[serde(default)]
+    pub unseen: bool,
 }
 
 /// Which page of a list.

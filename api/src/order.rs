@@ -69,10 +69,19 @@ impl FromStr for Verb {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Order {
+    /// `approve`, `reprovision`, `wipe` and `retire`: the `digest` of the preview that was shown before the yes.
+    pub shown: String,
     /// `assign`: the profile that it gets.
     pub profile: Option<String>,
     /// `rescue`: public keys that may log in, beside those of its profile.
     pub keys: Vec<String>,
     /// `wipe` and `retire`: which disks. Without `disks` those that the wish means now.
     pub wipe: WipeWish,
+}
+
+impl Order {
+    /// A yes to what this preview showed.
+    pub fn yes_to(digest: &str) -> Order {
+        Order { shown: digest.into(), ..Order::default() }
+    }
 }

@@ -145,6 +145,7 @@ pub mod operator {
         format!("{MACHINES}/{reference}/bmc-log")
     }
 
+    /// GET, `?erase_foreign=BOOL`: an Erasure, whose `digest` goes back with the yes.
     pub fn erasure(reference: &str) -> String {
         format!("{MACHINES}/{reference}/erasure")
     }

@@ -89,6 +89,9 @@ pub struct WipePreview {
     pub machine: MachineId,
     pub erased: Vec<Disk>,
     pub left: Vec<LeftDisk>,
+    /// Goes back with the yes, as [`crate::order::Order::shown`].
+    #[serde(default)]
+    pub digest: String,
 }
 
 /// Frozen before the first write, from the facts of one RAM boot.

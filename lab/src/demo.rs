@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use api::client::Client;
-use api::machine::Machine;
+use api::machine::{Allowed, Machine};
+use api::order::Order;
 use api::state::State;
 
 use crate::accel::Accel;
@@ -111,7 +112,9 @@ fn waits_for_a_yes<'a>(found: &[(&'a str, Option<&Machine>)]) -> Option<&'a str>
 
 /// False when the server was not ready for it: that is for the next pass.
 async fn approve(client: &Client, output: &Output, name: &str) -> bool {
-    let said = client.verb(name, "approve").await.is_ok();
+    let Ok(erasure) = client.erasure(name, false).await else { return false };
+    let order = Order::yes_to(&erasure.digest);
+    let said = client.order(name, ("approve", Allowed::default()), &order).await.is_ok();
     if said {
         output.say(&format!(
             "{name} becomes a control plane; here is the yes: metalctl machine approve {name}"

@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use api::client::{Client, Error};
+use api::facts::Disk;
 use api::id::MachineId;
 use api::machine::Machine;
+use api::order::Order;
 use api::wipe::{DiskName, WipePreview, WipeScope, WipeWish};
 
 use crate::args::machine::{Consent, Leaving};
@@ -15,8 +17,19 @@ use crate::output::Io;
 use crate::render;
 use crate::several::{Chosen, counted};
 
-/// The disks of each machine that a person saw.
-pub type Shown = HashMap<MachineId, Vec<DiskName>>;
+/// What a person saw of each machine.
+pub type Shown = HashMap<MachineId, Seen>;
+
+pub struct Seen {
+    pub disks: Vec<DiskName>,
+    /// Goes back with the yes.
+    pub digest: String,
+}
+
+/// The yes to what was shown of a machine; to nothing where nothing was.
+pub fn yes(shown: &Shown, machine: &MachineId) -> Order {
+    Order::yes_to(shown.get(machine).map_or("", |seen| &seen.digest))
+}
 
 /// Shows what would be erased and asks.
 pub async fn erasures(
@@ -25,15 +38,22 @@ pub async fn erasures(
     chosen: &Chosen,
     (consent, leaving): (Consent, Option<Leaving>),
     verb: &str,
-) -> Result<(), Failure> {
+) -> Result<Shown, Failure> {
+    let mut shown = Shown::new();
     for machine in &chosen.machines {
         let erasure = client.erasure(&machine.id.0, consent.erase_foreign).await?;
         io.say(&render::erasure::disks(machine, &erasure, now(), io.talk_paint()))?;
+        shown.insert(machine.id.clone(), seen(&erasure.disks, erasure.digest));
     }
-    ask(io, chosen, (consent.yes, leaving), verb)
+    ask(io, chosen, (consent.yes, leaving), verb)?;
+    Ok(shown)
 }
 
-/// Before a wipe: what is erased, and what is left for which reason. Answers the disks that were shown; machines whose
+fn seen(disks: &[Disk], digest: String) -> Seen {
+    Seen { disks: disks.iter().map(DiskName::of).collect(), digest }
+}
+
+/// Before a wipe: what is erased, and what is left for which reason. Answers what was shown; machines whose
 /// disks cannot be shown are taken out.
 pub async fn wipes(
     client: &Client,
@@ -47,7 +67,7 @@ pub async fn wipes(
         match preview(client, &machine, wish).await {
             Ok(preview) => {
                 io.say(&render::erasure::wipe(&machine, &preview, now(), io.talk_paint()))?;
-                shown.insert(machine.id.clone(), preview.erased.iter().map(DiskName::of).collect());
+                shown.insert(machine.id.clone(), seen(&preview.erased, preview.digest));
                 chosen.machines.push(machine);
             }
             Err(error @ Error::Refused { status: 409, .. }) if !chosen.one => {
@@ -69,7 +89,8 @@ async fn preview(client: &Client, machine: &Machine, wish: &WipeWish) -> Result<
     match wish.scope {
         // Nothing is erased, so nothing need be known of the disks.
         WipeScope::None => {
-            Ok(WipePreview { machine: machine.id.clone(), erased: Vec::new(), left: Vec::new() })
+            let (machine, digest) = (machine.id.clone(), String::new());
+            Ok(WipePreview { machine, erased: Vec::new(), left: Vec::new(), digest })
         }
         _ => client.wipe_preview(&machine.id.0, wish).await,
     }

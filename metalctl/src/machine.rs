@@ -80,9 +80,11 @@ pub async fn approve(
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
     let chosen = several::selected(client, selection).await?;
-    confirm::erasures(client, io, &chosen, (consent, None), "approve").await?;
+    let shown = confirm::erasures(client, io, &chosen, (consent, None), "approve").await?;
     let allowed = Allowed { erase_foreign: consent.erase_foreign, ..Allowed::default() };
-    let verb = async |machine: &Machine| client.verb_with(&machine.id.0, "approve", allowed).await;
+    let verb = async |machine: &Machine| {
+        client.order(&machine.id.0, ("approve", allowed), &confirm::yes(&shown, &machine.id)).await
+    };
     several::followed(client, io, chosen, (waiting, &[State::Active]), verb).await
 }
 
@@ -99,9 +101,11 @@ pub async fn reprovision(
         let typed = (selection, rolling);
         return rolling::reprovision(client, io, chosen, typed, (consent, leaving, waiting)).await;
     }
-    confirm::erasures(client, io, &chosen, (consent, Some(leaving)), "reprovision").await?;
+    let shown = confirm::erasures(client, io, &chosen, (consent, Some(leaving)), "reprovision").await?;
     let allowed = allowed(consent, leaving);
-    let verb = async |machine: &Machine| client.verb_with(&machine.id.0, "reprovision", allowed).await;
+    let verb = async |machine: &Machine| {
+        client.order(&machine.id.0, ("reprovision", allowed), &confirm::yes(&shown, &machine.id)).await
+    };
     several::followed(client, io, chosen, (waiting, &[State::Active]), verb).await
 }
 
@@ -131,5 +135,6 @@ pub async fn plain(
 
 /// What a person's words mean to the server.
 pub fn allowed(consent: Consent, leaving: Leaving) -> Allowed {
-    Allowed { erase_foreign: consent.erase_foreign, powered_off: leaving.powered_off, force: leaving.force }
+    let Leaving { powered_off, force } = leaving;
+    Allowed { erase_foreign: consent.erase_foreign, powered_off, force, unseen: false }
 }

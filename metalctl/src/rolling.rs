@@ -13,7 +13,7 @@ use self::step::{Standing, Step, progress, standing, step};
 use crate::args::machine::{Consent, Leaving, Rolling, Waiting};
 use crate::args::select::Selection;
 use crate::clock::now;
-use crate::confirm;
+use crate::confirm::{self, Shown};
 use crate::exit::{Exit, Failure};
 use crate::machine::allowed;
 use crate::output::Io;
@@ -30,6 +30,8 @@ struct Run {
     since: i64,
     at_most: u32,
     allowed: Allowed,
+    /// Hours may pass until a machine's turn: what is in it by then must still be this.
+    shown: Shown,
     /// For one step of it.
     patience: Duration,
 }
@@ -46,12 +48,13 @@ pub async fn reprovision(
         return Err(Failure::new(Exit::Usage, "`--powered-off` is vouched for one machine alone", hint));
     }
     let since = rolling.since.unwrap_or_else(|| begins(&chosen.machines));
-    let run = Run {
+    let mut run = Run {
         machines: chosen.machines.iter().map(|machine| machine.id.clone()).collect(),
         selection: again(selection, &chosen.machines),
         since,
         at_most: rolling.max_unavailable.unwrap_or(1),
         allowed: allowed(consent, leaving),
+        shown: Shown::new(),
         patience: waiting.timeout,
     };
     for machine in chosen.machines.iter().filter(|m| standing(m, since) == Standing::LeftOut) {
@@ -60,7 +63,7 @@ pub async fn reprovision(
     let mut due = chosen;
     due.machines.retain(|machine| standing(machine, since) == Standing::Before);
     if !due.machines.is_empty() {
-        confirm::erasures(client, io, &due, (consent, Some(leaving)), "reprovision").await?;
+        run.shown = confirm::erasures(client, io, &due, (consent, Some(leaving)), "reprovision").await?;
     }
     io.say(&format!("If this is interrupted, go on with:\n  {}", run.again()))?;
     run.to_the_end(client, io).await
@@ -99,7 +102,8 @@ impl Run {
             }
             match step(&machines, self.since, self.at_most as usize) {
                 Step::Begin(machine) => {
-                    let answer = client.verb_with(&machine.0, "reprovision", self.allowed).await;
+                    let yes = confirm::yes(&self.shown, &machine);
+                    let answer = client.order(&machine.0, ("reprovision", self.allowed), &yes).await;
                     answer.map_err(|error| self.stopped(error))?;
                     moved = Instant::now();
                 }

@@ -123,12 +123,12 @@ async fn erase(
     let mut chosen = several::selected(client, selection).await?;
     let shown = confirm::wipes(client, io, &mut chosen, (&wish, consent, leaving), verb).await?;
     let call = async |machine: &Machine| {
-        let mut wish =
-            WipeWish { disks: shown.get(&machine.id).cloned().unwrap_or_default(), ..wish.clone() };
+        let disks = shown.get(&machine.id).map(|seen| seen.disks.clone()).unwrap_or_default();
+        let mut wish = WipeWish { disks, ..wish.clone() };
         if wish.disks.is_empty() {
             wish.scope = WipeScope::None;
         }
-        let order = Order { wipe: wish, ..Order::default() };
+        let order = Order { wipe: wish, ..confirm::yes(&shown, &machine.id) };
         client.order(&machine.id.0, (verb, allowed(leaving)), &order).await
     };
     several::followed(client, io, chosen, (waiting, &[goal]), call).await
@@ -180,7 +180,7 @@ fn wish(erasing: Erasing, consent: Consent) -> WipeWish {
 }
 
 fn allowed(leaving: Leaving) -> Allowed {
-    Allowed { erase_foreign: false, powered_off: leaving.powered_off, force: leaving.force }
+    Allowed { powered_off: leaving.powered_off, force: leaving.force, ..Allowed::default() }
 }
 
 /// Each line of each file that is a key.

@@ -148,6 +148,7 @@ impl App {
             machine: id.clone(),
             profile: row.profile.clone(),
             disks: Vec::new(),
+            digest: String::new(),
             refusal: Some(why.to_string()),
         };
         let Some(facts) = self.store.facts(&id).await? else { return Ok(nothing(&Unready::NoFacts)) };

@@ -5,6 +5,7 @@ mod choose;
 mod cut;
 mod judge;
 mod refusal;
+pub mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use api::plan::{Plan, PlannedDisk, PlannedImage};
 use uuid::Uuid;
 
 use crate::config::Profile;
+
+use shown::{Erased, digest};
 
 pub use cut::smallest_disk;
 pub use refusal::{Foreign, Refusal};
@@ -92,14 +95,25 @@ pub fn freeze(
 
 /// What an operator is shown before saying yes: the disk, and what would still refuse to erase it.
 pub fn erasure(wanted: &Wanted, authorisation: Authorisation) -> Erasure {
+    let (machine, what) = (wanted.machine, install(wanted.profile));
     let chosen = choose::choose(&wanted.facts.disks, &wanted.profile.disk);
     let refusal = freeze(wanted, authorisation, &mut Uuid::nil).err();
+    let disks: Vec<Disk> = chosen.into_iter().cloned().collect();
+    let digest = digest(&Erased { machine, what: &what, disks: &disks });
     Erasure {
-        machine: wanted.machine.clone(),
+        machine: machine.clone(),
         profile: Some(wanted.profile.name.clone()),
-        disks: chosen.into_iter().cloned().collect(),
+        disks,
+        // Nobody says yes to what is refused.
+        digest: if refusal.is_none() { digest } else { String::new() },
         refusal: refusal.map(|refusal| refusal.to_string()),
     }
+}
+
+/// What is done to the disks, in the words of a [`shown::Erased`].
+pub fn install(profile: &Profile) -> String {
+    let Profile { name, image, layout, .. } = profile;
+    format!("an install of `{image}` as `{name}`, laid out as `{layout}`")
 }
 
 /// Why a plan that was frozen earlier must not be carried out on what is in the machine now.

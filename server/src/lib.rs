@@ -23,6 +23,8 @@ pub mod live;
 pub mod ports;
 pub mod router_advert;
 pub mod run;
+#[cfg(test)]
+mod sample;
 pub mod seal;
 pub mod store;
 pub mod tftp;

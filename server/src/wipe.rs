@@ -5,6 +5,11 @@ use api::facts::{Disk, Facts, Identity, Transport};
 use api::id::MachineId;
 use api::wipe::{DiskName, LeftDisk, Wipe, WipeDisk, WipePlan, WipePreview, WipeScope, WipeWish};
 
+use crate::freeze::shown::{Erased, digest};
+
+/// What is done to the disks, in the words of an [`Erased`].
+pub const WIPE: &str = "a wipe";
+
 /// What tells a machine's own installs from others.
 #[derive(Clone, Copy, Debug)]
 pub struct Ours<'a> {
@@ -24,7 +29,8 @@ pub fn preview(ours: &Ours<'_>, wish: &WipeWish, facts: &Facts) -> WipePreview {
             Some(why) => left.push(LeftDisk { name: DiskName::of(disk), why, wanted: false }),
         }
     }
-    WipePreview { machine: ours.machine.clone(), erased, left }
+    let digest = digest(&Erased { machine: ours.machine, what: WIPE, disks: &erased });
+    WipePreview { machine: ours.machine.clone(), erased, left, digest }
 }
 
 /// The disks that a person was shown, as far as this boot finds them as they were; every other one is left.

@@ -37,8 +37,9 @@ impl Client {
         (verb, allowed): (&str, Allowed),
         order: &Order,
     ) -> Result<Machine, Error> {
-        let Allowed { erase_foreign, powered_off, force } = allowed;
-        let query = format!("erase_foreign={erase_foreign}&powered_off={powered_off}&force={force}");
+        let Allowed { erase_foreign, powered_off, force, unseen } = allowed;
+        let query =
+            format!("erase_foreign={erase_foreign}&powered_off={powered_off}&force={force}&unseen={unseen}");
         self.ask(&format!("{}?{query}", operator::verb(reference, verb)), order).await
     }
 

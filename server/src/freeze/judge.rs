@@ -45,7 +45,7 @@ fn shown(wanted: &Wanted, disk: &Disk) -> Result<(), Refusal> {
 }
 
 /// Without the kernel's name of the disk, which changes from boot to boot.
-fn on_it(disk: &Disk) -> (DiskContent, Vec<&str>) {
+pub fn on_it(disk: &Disk) -> (DiskContent, Vec<&str>) {
     let found = disk.content.signatures.iter();
     let signatures = found.map(|found| found.strip_prefix(&disk.name).unwrap_or(found)).collect();
     (DiskContent { signatures: Vec::new(), ..disk.content.clone() }, signatures)

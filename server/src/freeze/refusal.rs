@@ -179,7 +179,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// A disk as people know it: what is printed on it beside the name of this boot.
-fn label(disk: &Disk) -> String {
+pub fn label(disk: &Disk) -> String {
     let named = [("", &disk.model), ("serial ", &disk.serial), ("wwn ", &disk.wwn)];
     let known = named.into_iter().filter(|(_, text)| !text.trim().is_empty());
     let mut inside: Vec<String> = known.map(|(what, text)| format!("{what}{}", text.trim())).collect();
@@ -187,7 +187,8 @@ fn label(disk: &Disk) -> String {
     format!("{} ({})", disk.name, inside.join(", "))
 }
 
-fn content(disk: &Disk) -> String {
+/// What is on it, in words.
+pub fn content(disk: &Disk) -> String {
     if disk.content.is_untouched() {
         return "nothing".into();
     }

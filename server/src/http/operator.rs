@@ -30,14 +30,16 @@ use futures::stream::unfold;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
+use self::order::Yes;
 use super::error::Failure;
 use super::guard::Caller;
 use super::roles::least_of;
 use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::may_leave;
-use crate::freeze::Authorisation;
-use crate::lifecycle::next::{Step, next};
+use crate::freeze::shown::Erased;
+use crate::freeze::{Authorisation, install};
+use crate::lifecycle::next::Step;
 use crate::store;
 use crate::store::machine::Row;
 use crate::why;
@@ -166,13 +168,14 @@ pub async fn submit(
     reference: &str,
     (verb, allowed, order): (&str, Allowed, Order),
 ) -> Result<Machine, Failure> {
-    let Allowed { powered_off, force, .. } = allowed;
+    let Allowed { powered_off, force, unseen, .. } = allowed;
+    let yes = Yes { shown: order.shown.clone(), unseen };
     let (who, row) = (caller.name.as_str(), app.store.machine_find(reference).await?);
     let life = row.life()?;
     let event = order::event(app, &row, &life, (verb, allowed, order))?;
     caller.may(least_of(&event))?;
-    let event = order::with_disks(app, &row, &life, event).await?;
-    show_disks(app, who, &row, &event).await?;
+    let event = order::with_disks(app, (&row, &life), event, &yes).await?;
+    show_disks(app, who, &row, (&event, &yes)).await?;
     if event == Event::Release {
         identity::may_release(app, &row).await?;
     }
@@ -202,7 +205,7 @@ pub async fn submit(
 
 /// A yes to an erasure is a yes to the disks as they are known now, and kept with them. A machine must not be
 /// interrupted either for an install that would be refused.
-async fn show_disks(app: &App, who: &str, row: &Row, event: &Event) -> Result<(), Failure> {
+async fn show_disks(app: &App, who: &str, row: &Row, (event, yes): (&Event, &Yes)) -> Result<(), Failure> {
     let erase_foreign = match event {
         Event::Reprovision { erase_foreign } if row.profile.is_some() => *erase_foreign,
         Event::Approved { erase_foreign } if row.state == LifeState::Available.as_str() => *erase_foreign,
@@ -212,12 +215,15 @@ async fn show_disks(app: &App, who: &str, row: &Row, event: &Event) -> Result<()
     if let Some(refusal) = erasure.refusal {
         return Err(Failure::new(StatusCode::CONFLICT, refusal));
     }
+    let what = app.profile(row).map(install).unwrap_or_default();
+    yes.is_to(&Erased { machine: &erasure.machine, what: &what, disks: &erasure.disks })?;
     Ok(app.store.approval_put(&row.id(), who, &erasure.disks, clock::now()).await?)
 }
 
 /// Who it was, and what they vouched for: the history keeps both.
 fn said_by(who: &str, allowed: Allowed) -> String {
-    let flags = [(allowed.powered_off, " --powered-off"), (allowed.force, " --force")];
+    let Allowed { powered_off, force, unseen, erase_foreign: _ } = allowed;
+    let flags = [(powered_off, " --powered-off"), (force, " --force"), (unseen, " unseen")];
     flags.iter().filter(|(set, _)| *set).fold(who.into(), |said, (_, flag)| said + flag)
 }
 

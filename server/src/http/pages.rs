@@ -140,6 +140,9 @@ struct Act {
     /// The machine's name as a person typed it; only where disks would be erased.
     #[serde(default)]
     name: String,
+    /// The digest of what the page showed.
+    #[serde(default)]
+    shown: String,
 }
 
 async fn act(
@@ -157,9 +160,16 @@ async fn act(
         let page = ask(&app, &session, &row.id, verb, Some(&message)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    let said = (verb.as_str(), Allowed::default(), Order::default());
-    submit(&app, &caller, &row.id, said).await?;
-    Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
+    let said = (verb.as_str(), Allowed::default(), Order::yes_to(&form.shown));
+    match submit(&app, &caller, &row.id, said).await {
+        Ok(_) => Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response()),
+        // What is there now, beside what is wrong with it.
+        Err(failure) if verb.erases() && failure.describe().0 == StatusCode::CONFLICT => {
+            let page = ask(&app, &session, &row.id, verb, Some(&failure.describe().1)).await?;
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 /// Power: what ends what runs there wants the machine's name.

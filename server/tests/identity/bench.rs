@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use server::app::App;
 use server::ca::{AgentName, Authority};
 use server::config::Site;
+use server::freeze::Authorisation;
 use server::http::guard::Caller;
 use server::http::operator::submit;
 use server::http::secure;
@@ -134,12 +135,24 @@ impl Bench {
         self.call(boot, Method::POST, &path, json!({ "outcome": "done" })).await.0
     }
 
+    /// A yes to what is there now, as `metalctl` shows it.
     pub async fn says(&self, verb: &str, erase_foreign: bool) -> Result<(), String> {
         let allowed = Allowed { erase_foreign, ..Allowed::default() };
-        let caller =
-            Caller { name: "ada".into(), role: Role::Admin, address: [10, 77, 0, 9].into(), expires: None };
-        let answer = submit(&self.app, &caller, &self.id.0, (verb, allowed, Order::default())).await;
-        answer.map(drop).map_err(|failure| failure.describe().1)
+        let by = if erase_foreign { Authorisation::EraseForeign } else { Authorisation::Person };
+        let row = self.app.store.machine(&self.id).await.unwrap();
+        let shown = self.app.erasure(&row, by).await.unwrap().digest;
+        self.orders(verb, allowed, Order::yes_to(&shown)).await.map_err(|(_, error)| error)
+    }
+
+    /// Refused with a status and a sentence.
+    pub async fn orders(&self, verb: &str, allowed: Allowed, order: Order) -> Result<(), (u16, String)> {
+        let address = [10, 77, 0, 9].into();
+        let caller = Caller { name: "ada".into(), role: Role::Admin, address, expires: None };
+        let answer = submit(&self.app, &caller, &self.id.0, (verb, allowed, order)).await;
+        answer.map(drop).map_err(|failure| {
+            let (status, error, _) = failure.describe();
+            (status.as_u16(), error)
+        })
     }
 
     pub async fn state(&self) -> String {

@@ -2,4 +2,5 @@
 
 mod bench;
 mod destruction;
+mod shown;
 mod who;

@@ -12,8 +12,10 @@ use axum::http::StatusCode;
 
 use super::Operator;
 use crate::app::App;
+use crate::freeze::shown::{Erased, changed};
 use crate::http::error::Failure;
 use crate::store::machine::Row;
+use crate::wipe::WIPE;
 
 pub fn event(
     app: &App,
@@ -83,17 +85,53 @@ fn wish(erase_foreign: bool, order: Order) -> WipeWish {
     WipeWish { erase_foreign: erase_foreign || order.wipe.erase_foreign, ..order.wipe }
 }
 
+/// What a person's yes is to.
+pub struct Yes {
+    /// The digest of what they were shown.
+    pub shown: String,
+    /// They have not looked, and say so.
+    pub unseen: bool,
+}
+
+impl Yes {
+    /// Refuses what is not as it was shown, and a yes to nothing.
+    pub fn is_to(&self, now: &Erased<'_>) -> Result<(), Failure> {
+        if self.shown.is_empty() && self.unseen {
+            return Ok(());
+        }
+        if self.shown.is_empty() {
+            let hint =
+                "send the `digest` of the preview as `shown`; `?unseen=true` erases whatever is there now";
+            let error = "this erases disks, and nobody has looked at what is on them";
+            return Err(Failure::with_hint(StatusCode::PRECONDITION_REQUIRED, error, hint));
+        }
+        let Some(changes) = changed(&self.shown, now) else { return Ok(()) };
+        let error = format!("this is not what was shown: {changes}");
+        Err(Failure::with_hint(StatusCode::CONFLICT, error, "nothing was done: look again, and say it again"))
+    }
+}
+
 /// The event with the disks that it means now.
-pub async fn with_disks(app: &App, row: &Row, life: &Life, event: Event) -> Result<Event, Failure> {
+pub async fn with_disks(
+    app: &App,
+    (row, life): (&Row, &Life),
+    event: Event,
+    yes: &Yes,
+) -> Result<Event, Failure> {
     Ok(match event {
-        Event::Wipe { wish } => Event::Wipe { wish: disks(app, row, life, wish).await? },
-        Event::Retire { wish } => Event::Retire { wish: disks(app, row, life, wish).await? },
+        Event::Wipe { wish } => Event::Wipe { wish: disks(app, (row, life), wish, yes).await? },
+        Event::Retire { wish } => Event::Retire { wish: disks(app, (row, life), wish, yes).await? },
         other => other,
     })
 }
 
 /// What was shown is what is meant: disks that changed in between are shown again.
-async fn disks(app: &App, row: &Row, life: &Life, mut wish: WipeWish) -> Result<WipeWish, Failure> {
+async fn disks(
+    app: &App,
+    (row, life): (&Row, &Life),
+    mut wish: WipeWish,
+    yes: &Yes,
+) -> Result<WipeWish, Failure> {
     // Its row alone is history; and what is being erased already is not chosen again.
     if wish.scope == WipeScope::None
         || matches!(life.state, LifeState::Discovered | LifeState::Retired | LifeState::Wiping)
@@ -102,6 +140,10 @@ async fn disks(app: &App, row: &Row, life: &Life, mut wish: WipeWish) -> Result<
         return Ok(wish);
     }
     let preview = preview_of(app, row, &wish).await?;
+    // What erases nothing needs no look.
+    if !(preview.erased.is_empty() && yes.shown.is_empty()) {
+        yes.is_to(&Erased { machine: &preview.machine, what: WIPE, disks: &preview.erased })?;
+    }
     let erased: Vec<DiskName> = preview.erased.iter().map(DiskName::of).collect();
     if wish.disks.is_empty() {
         wish.disks = erased;
