@@ -2,6 +2,7 @@
 //! something, an entry in the audit log before it begins.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use api::user::Role;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
@@ -13,12 +14,13 @@ use axum::response::{IntoResponse, Response};
 use super::audit::{After, Record};
 use super::boot::hash;
 use super::error::Failure;
+use super::limits::Limits;
 use super::pages::{Trouble, session};
 use super::roles::{Least, least};
 use super::tls::Peer;
 use crate::app::App;
 use crate::clock;
-use crate::store::{self, Holder};
+use crate::store::Holder;
 
 /// Who calls, as their token or session says. In the extensions of every request that came this far.
 #[derive(Clone, Debug)]
@@ -121,13 +123,13 @@ async fn admit(
     if needed == Least::Anyone {
         return Ok(None);
     }
-    let holder = match audience {
-        Audience::Program => by_token(app, &parts.headers).await,
-        Audience::Browser => session::by_cookie(app, &parts.headers).await,
-    };
     let address = parts.extensions.get::<Peer>().map_or(IpAddr::from([0; 4]), |peer| peer.address.ip());
+    let holder = match audience {
+        Audience::Program => by_token(app, parts, address).await,
+        Audience::Browser => session::by_cookie(app, &parts.headers).await.map_err(Failure::from),
+    };
     match (holder, audience) {
-        (Err(error), _) => Err(refuse(audience, error.into())),
+        (Err(failure), _) => Err(refuse(audience, failure)),
         (Ok(Some(Holder { name, role, expires })), _) => {
             Ok(Some(Caller { name, role, address: address.to_canonical(), expires }))
         }
@@ -136,12 +138,19 @@ async fn admit(
     }
 }
 
-async fn by_token(app: &App, headers: &HeaderMap) -> store::Result<Option<Holder>> {
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match header.and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(token) => app.store.token_holder(&hash(token), "token", clock::now()).await,
-        None => Ok(None),
+/// Whose token it is. Who shows wrong ones is made to wait, as at the login.
+async fn by_token(app: &App, parts: &Parts, address: IpAddr) -> Result<Option<Holder>, Failure> {
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) else { return Ok(None) };
+    let (hash, now) = (hash(token), clock::now());
+    let limits = parts.extensions.get::<Arc<Limits>>().cloned().unwrap_or_default();
+    limits.open_for(address, &hash, now)?;
+    let holder = app.store.token_holder(&hash, "token", now).await?;
+    limits.looked_up(address, &hash, (holder.is_some(), now));
+    if holder.is_none() {
+        tracing::warn!(%address, "a call with an unknown token");
     }
+    Ok(holder)
 }
 
 /// A browser says where a form comes from. What is not a browser says nothing, and no cookie of a person travels with it.

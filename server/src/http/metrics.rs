@@ -19,6 +19,7 @@ use axum::{Extension, Router};
 use self::running::Running;
 use self::text::{Seen, render};
 use super::error::Failure;
+use super::limits::Limits;
 use super::operator::Operator;
 use crate::app::App;
 use crate::backup::STAMP;
@@ -35,6 +36,7 @@ pub fn routes() -> Router<App> {
 async fn metrics(
     State(app): State<App>,
     live: Option<Extension<Arc<Live>>>,
+    Extension(limits): Extension<Arc<Limits>>,
     _: Operator,
 ) -> Result<impl IntoResponse, Failure> {
     let mut clusters = Vec::new();
@@ -46,11 +48,12 @@ async fn metrics(
     let counts =
         app.store.counts(now, now.saturating_sub(i64::try_from(silence).unwrap_or(i64::MAX))).await?;
     let live = live.map(|Extension(live)| live).unwrap_or_default();
-    let seen = Seen { version: env!("CARGO_PKG_VERSION"), counts, clusters, running: running(&app, &live) };
+    let running = running(&app, &live, &limits);
+    let seen = Seen { version: env!("CARGO_PKG_VERSION"), counts, clusters, running };
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render(&seen)))
 }
 
-fn running(app: &App, live: &Live) -> Running {
+fn running(app: &App, live: &Live, limits: &Limits) -> Running {
     let (state, catalogue) = (&app.site.server.state, app.images.current());
     Running {
         started: live.started / 1_000_000,
@@ -61,6 +64,7 @@ fn running(app: &App, live: &Live) -> Running {
         images_broken: i64::try_from(catalogue.broken.len()).unwrap_or(i64::MAX),
         wires: live.wires.iter().map(|(network, wire)| wire.seen(network)).collect(),
         responses: live.responses.seen(),
+        guesses: limits.seen(),
         webhooks: live.webhooks.iter().map(|(name, count)| (name.clone(), count.load(Relaxed))).collect(),
         bmc_late: app.bmcs.take_late() / 1000,
         host: process::look(state),

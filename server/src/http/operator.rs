@@ -39,7 +39,7 @@ use crate::clock;
 use crate::cluster::interrupt::may_leave;
 use crate::freeze::shown::Erased;
 use crate::freeze::{Authorisation, install};
-use crate::lifecycle::next::Step;
+use crate::lifecycle::next::{Step, next};
 use crate::store;
 use crate::store::machine::Row;
 use crate::why;

@@ -1,7 +1,7 @@
 //! Wrong tries by address: after a burst of them an address is refused, and regains one try at a time. The right key
 //! is never counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 pub struct Tries {
@@ -40,6 +40,32 @@ impl Tries {
     }
 }
 
+/// Right keys by the address that they came from. Whoever was let in is not made to wait for what others guess behind
+/// the same address; who shows a right key there for the first time waits, for it may be the guess that hit.
+#[derive(Default)]
+pub struct Proven {
+    /// (address, hash of the key)
+    pairs: HashSet<(IpAddr, String)>,
+}
+
+impl Proven {
+    pub fn has(&self, address: IpAddr, hash: &str) -> bool {
+        self.pairs.contains(&(address, hash.to_string()))
+    }
+
+    pub fn add(&mut self, address: IpAddr, hash: String) {
+        if self.pairs.len() >= MOST {
+            self.pairs.clear();
+        }
+        self.pairs.insert((address, hash));
+    }
+
+    /// It is right no longer.
+    pub fn remove(&mut self, address: IpAddr, hash: &str) {
+        self.pairs.remove(&(address, hash.to_string()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +91,20 @@ mod tests {
         tries.wrong(address(1), 1000);
         tries.wrong(address(1), 1000);
         assert_eq!(tries.wait(address(1), 1000), None, "what is long ago is forgiven");
+    }
+
+    #[test]
+    fn a_right_key_is_right_where_it_was_shown() {
+        let mut proven = Proven::default();
+        proven.add(address(1), "a".into());
+        assert!(proven.has(address(1), "a"));
+        assert!(!proven.has(address(2), "a") && !proven.has(address(1), "b"));
+        proven.remove(address(1), "a");
+        assert!(!proven.has(address(1), "a"), "it was revoked");
+        for number in 0..(MOST as u32 * 2) {
+            proven.add(IpAddr::from(number.to_be_bytes()), "a".into());
+            assert!(proven.pairs.len() <= MOST);
+        }
     }
 
     #[test]

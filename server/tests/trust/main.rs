@@ -11,4 +11,5 @@ mod routes;
 mod sealed;
 mod sessions;
 mod strangers;
+mod tokens;
 mod wishes;

@@ -15,6 +15,8 @@ pub struct Running {
     pub images_broken: i64,
     pub wires: Vec<WireSeen>,
     pub responses: Vec<(&'static str, u64)>,
+    /// (door, outcome, number).
+    pub guesses: Vec<(&'static str, &'static str, u64)>,
     /// (receiver, attempts since the last success).
     pub webhooks: Vec<(String, u64)>,
     /// Milliseconds by which the latest reading of a BMC since the last scrape began too late.
@@ -79,6 +81,12 @@ pub fn of_process(text: &mut String, seen: &Running) {
     let responses = seen.responses.iter().map(|(code, count)| (vec![("code", *code)], number(*count)));
     let help = "Answers over HTTP and HTTPS by the class of their status.";
     family(text, ("metald_http_responses_total", "counter"), help, responses);
+    let guesses = seen
+        .guesses
+        .iter()
+        .map(|(door, outcome, count)| (vec![("door", *door), ("outcome", *outcome)], number(*count)));
+    let help = "Wrong tokens and boot keys, and tries that an address had to wait with.";
+    family(text, ("metald_guesses_total", "counter"), help, guesses);
 }
 
 pub fn of_wires(text: &mut String, wires: &[WireSeen]) {

@@ -191,6 +191,7 @@ mod tests {
                     ..WireSeen::default()
                 }],
                 responses: vec![("5xx", 4)],
+                guesses: vec![("token", "wrong", 11)],
                 webhooks: vec![("chat".into(), 3)],
                 host: HostSeen { state: Some((10, 100)), ..HostSeen::default() },
                 ..Running::default()
@@ -214,6 +215,7 @@ mod tests {
             "metald_backup_timestamp_seconds 1795489200",
             "metald_state_free_bytes 10",
             "metald_http_responses_total{code=\"5xx\"} 4",
+            "metald_guesses_total{door=\"token\",outcome=\"wrong\"} 11",
             "metald_webhook_failures{webhook=\"chat\"} 3",
             "metald_dhcp_rival_servers{network=\"rack\"} 1",
             "metald_tftp_transfers_total{network=\"rack\",outcome=\"complete\"} 3",
