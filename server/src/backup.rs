@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use self::archive::{About, DATABASE, SITE, STATE, Writer};
 use crate::ca::CA_PEM;
 use crate::config::Site;
+use crate::seal::SECRET_KEY;
 use crate::{clock, store};
 
 /// A file of the state folder that is as old as the newest backup, for monitoring.
@@ -53,10 +54,10 @@ pub async fn backup(file: &Path, config: &Path, database: Option<String>) -> Res
     out.persist_noclobber(file).with_context(|| format!("cannot write {}", file.display()))?;
     File::open(folder)?.sync_all()?;
     fs::write(state.join(STAMP), "").with_context(|| format!("cannot write into {}", state.display()))?;
-    Ok(said(file, files, sqlite.is_some()))
+    Ok(said(file, files, (sqlite.is_some(), state.join(SECRET_KEY).exists())))
 }
 
-fn said(file: &Path, files: usize, sqlite: bool) -> String {
+fn said(file: &Path, files: usize, (sqlite, key): (bool, bool)) -> String {
     let database = match sqlite {
         true => "",
         false => {
@@ -64,8 +65,15 @@ fn said(file: &Path, files: usize, sqlite: bool) -> String {
              and keep the two together."
         }
     };
+    let key = match key {
+        true => "",
+        false => {
+            "\nThe key of the secrets in the database is a credential and NOT in it: keep a copy of that apart, for \
+             without it they are lost."
+        }
+    };
     format!(
-        "Wrote {}: {files} files.\nIt holds the site's authority and all keys. Keep it where only you read it.{database}",
+        "Wrote {}: {files} files.\nIt holds the site's authority and its keys. Keep it where only you read it.{key}{database}",
         file.display()
     )
 }

@@ -21,6 +21,7 @@ pub mod init;
 pub mod lifecycle;
 pub mod live;
 pub mod ports;
+pub mod pulse;
 pub mod router_advert;
 pub mod run;
 #[cfg(test)]

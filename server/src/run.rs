@@ -3,11 +3,11 @@
 
 mod listen;
 
+use std::env;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::user::Role;
@@ -28,7 +28,8 @@ use crate::http::boot::{hash, secret};
 use crate::images::Images;
 use crate::lifecycle::drive::drive;
 use crate::live::{Live, Wire};
-use crate::seal::Seal;
+use crate::pulse::Pulse;
+use crate::seal::{self, Seal};
 use crate::store::lease::Addresses;
 use crate::store::{NewToken, Result as Stored, Store};
 use crate::webhook::Pace;
@@ -82,18 +83,21 @@ fn tell(state: NotifyState<'_>) {
     }
 }
 
+/// Four times within the time after which systemd takes us for dead; without systemd nobody asks.
+fn pulse() -> Pulse {
+    match sd_notify::watchdog_enabled() {
+        Some(patience) => Pulse::new(patience / 4, || tell(NotifyState::Watchdog)),
+        None => Pulse::silent(),
+    }
+}
+
 /// Ends with a signal, or with the first part that cannot go on.
 async fn wait(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    // Twice within the time after which systemd takes us for dead; without systemd nobody asks.
-    let watchdog = sd_notify::watchdog_enabled();
-    let mut alive =
-        tokio::time::interval(watchdog.map_or(Duration::from_secs(3600), |patience| patience / 2));
     loop {
         tokio::select! {
-            _ = alive.tick() => if watchdog.is_some() { tell(NotifyState::Watchdog) },
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hangup.recv() => report_images(&app.images.reload()),
@@ -118,7 +122,8 @@ async fn open(site: Site, database: Option<String>) -> Result<App> {
     let state = &site.server.state;
     private_folder(state)?;
     let authority = Authority::open(state, &site.name)?;
-    let seal = Seal::open(state)?;
+    let handed = seal::credential(env::var_os("CREDENTIALS_DIRECTORY").as_deref());
+    let seal = Seal::open_with(state, handed.as_deref())?;
     let url = database.unwrap_or_else(|| site.server.database.clone());
     let store = Store::open(&url).await?;
     first_token(&store, state).await?;
@@ -177,7 +182,7 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     parts.spawn(trace(app.clone(), seen));
     let reconciler = app.clone();
     parts.spawn(async move {
-        drive(reconciler).await;
+        drive(reconciler, pulse().into()).await;
         Ok(())
     });
     let clusters = app.clone();

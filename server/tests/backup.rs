@@ -149,7 +149,7 @@ async fn a_running_servers_backup_is_restored_elsewhere() {
     names.sort();
     assert_eq!(
         names,
-        ["ca.key", "ca.pem", "metald.db", "secret.key", "snapshots"],
+        ["ca.key", "ca.pem", "metald.db", "secret.fingerprint", "secret.key", "snapshots"],
         "nothing half-written stays"
     );
     assert_eq!(Seal::open(&state).unwrap().unseal("cluster.access/prod", &sealed).unwrap(), b"secret");

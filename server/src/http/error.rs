@@ -85,7 +85,7 @@ impl From<cluster::Refusal> for Failure {
                 Failure::with_hint(StatusCode::BAD_GATEWAY, error, show)
             }
             cluster::Refusal::Failed(cluster::Error::Sealed(_)) => {
-                let hint = "state/secret.key must be the one that this database was written with";
+                let hint = "secret.key must be the one that this database was written with";
                 Failure::with_hint(StatusCode::INTERNAL_SERVER_ERROR, error, hint)
             }
         }

@@ -28,7 +28,8 @@ ExecStart=PROGRAM run --config CONFIG
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=2
-WatchdogSec=60
+# The reconciler says that it goes round, at least every ten seconds; when it hangs, systemd starts all of it anew.
+WatchdogSec=180
 # A boot storm holds a socket a machine.
 LimitNOFILE=65536
 
@@ -38,6 +39,9 @@ User=metald
 StateDirectory=metald
 StateDirectoryMode=0700
 UMask=0077
+
+# Where /etc/credstore has it, the key of the secrets in the database comes from there instead of from the state folder.
+LoadCredential=metald.secret.key
 
 # DHCP and TFTP have ports below 1024; a client without an address is answered by a raw packet.
 AmbientCapabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW
@@ -97,6 +101,17 @@ mod tests {
     fn little_of_the_machine_is_exposed() {
         let (within, said) = analyze(&["security", "--offline=true", "--threshold=20", "--no-pager"]);
         assert!(within, "{said}");
+    }
+
+    #[test]
+    fn it_is_watched_and_may_be_handed_its_key() {
+        let text = unit(Path::new("/opt/metald"), Path::new("/srv/site.toml"));
+        for line in ["Type=notify", "WatchdogSec=180", &format!("LoadCredential={}", crate::seal::CREDENTIAL)]
+        {
+            assert!(text.lines().any(|found| found == line), "{line}");
+        }
+        let patience = crate::pulse::MOST_BETWEEN.as_secs();
+        assert!(patience * 3 <= 180, "{patience} s between two signs of life are too many");
     }
 
     #[test]

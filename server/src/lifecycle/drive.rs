@@ -1,6 +1,7 @@
 //! The reconciler: compares what is wanted with what is seen and closes one gap a pass, from rows alone.
 //! It runs on a nudge (a machine changed) and on a timer, with no memory between passes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::cluster::Role;
@@ -15,11 +16,12 @@ use crate::app::{App, Unready};
 use crate::clock;
 use crate::config::Approve;
 use crate::freeze::Authorisation;
+use crate::pulse::{MOST_BETWEEN, Pulse};
 use crate::store::machine::{Birth, Row};
 use crate::store::{Error, Result};
 
 /// Between two looks at everything that waits.
-const SWEEP: Duration = Duration::from_secs(10);
+const SWEEP: Duration = MOST_BETWEEN;
 const PAGE: i64 = 500;
 
 /// States in which a machine may have a gap that the server itself closes.
@@ -35,8 +37,8 @@ const WAITING: [State; 9] = [
     State::Wiping,
 ];
 
-/// Runs until its task is dropped.
-pub async fn drive(app: App) {
+/// Runs until its task is dropped. Each machine that was looked at, and each round, is a sign of life.
+pub async fn drive(app: App, pulse: Arc<Pulse>) {
     let mut changes = app.store.changes();
     let mut timer = tokio::time::interval(SWEEP);
     loop {
@@ -50,8 +52,9 @@ pub async fn drive(app: App) {
         };
         let outcome = match nudged {
             Some(machine) => pass(&app, &machine).await,
-            None => sweep(&app).await,
+            None => sweep(&app, &pulse).await,
         };
+        pulse.beat();
         if let Err(error) = outcome {
             tracing::error!(%error, "a pass of the reconciler failed; the next one tries again");
         }
@@ -68,7 +71,7 @@ pub async fn pass(app: &App, machine: &MachineId) -> Result<()> {
     }
 }
 
-async fn sweep(app: &App) -> Result<()> {
+async fn sweep(app: &App, pulse: &Pulse) -> Result<()> {
     for state in WAITING {
         let mut after = String::new();
         loop {
@@ -79,6 +82,7 @@ async fn sweep(app: &App) -> Result<()> {
                 if let Err(error) = one(app, &row).await {
                     tracing::error!(machine = row.name(), %error, "this machine's pass failed");
                 }
+                pulse.beat();
             }
         }
     }

@@ -8,6 +8,7 @@ use api::state::Home;
 use axum::http::StatusCode;
 use serde_json::json;
 use server::lifecycle::drive::drive;
+use server::pulse::Pulse;
 use server::store::machine::Birth;
 
 use crate::bench::Bench;
@@ -15,7 +16,7 @@ use crate::bench::Bench;
 #[tokio::test]
 async fn a_rule_installs_a_worker_and_leaves_a_control_plane_to_a_person() {
     let bench = Bench::new().await;
-    let driving = tokio::spawn(drive(bench.app.clone()));
+    let driving = tokio::spawn(drive(bench.app.clone(), Pulse::silent().into()));
     let (worker, control) = (inspected(&bench, 1, "worker").await, inspected(&bench, 2, "control").await);
     bench.until("the worker is installed", async || bench.state(&worker).await == "partitioning").await;
     bench.until("it says so", async || bench.evidence(&control).await.contains("a person approves")).await;

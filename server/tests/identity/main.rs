@@ -2,5 +2,6 @@
 
 mod bench;
 mod destruction;
+mod pulse;
 mod shown;
 mod who;
