@@ -84,6 +84,7 @@ impl Machine {
 
 /// What speaks against a machine being the one that its row describes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quarantine {
     /// Microseconds since 1970.
     pub since: i64,

@@ -15,7 +15,7 @@ use crate::bmc::bmcs::Bmcs;
 use crate::ca::Authority;
 use crate::cluster::Clusters;
 use crate::config::{Profile, Site, Unknown};
-use crate::freeze::{self, Authorisation, Refusal, Wanted};
+use crate::freeze::{self, Authorisation, Owner, Refusal, Wanted};
 use crate::images::{Catalogue, Images};
 use crate::seal::Seal;
 use crate::store::machine::{Birth, Row};
@@ -177,7 +177,7 @@ impl App {
     }
 
     fn ours<'a>(&'a self, row: &Row, machine: &'a MachineId, planned: &'a [DiskName]) -> Ours<'a> {
-        Ours { site: &self.site.name, machine, generation: row.generation, planned }
+        Ours { owner: Owner { site: &self.site.name, machine, generation: row.generation }, planned }
     }
 
     fn wanted<'a>(

@@ -22,6 +22,7 @@ use crate::config::Profile;
 use shown::{Erased, digest};
 
 pub use cut::smallest_disk;
+pub use judge::Owner;
 pub use refusal::{Foreign, Refusal};
 
 /// An install that is wanted.
@@ -48,6 +49,11 @@ pub struct Wanted<'a> {
 impl Wanted<'_> {
     fn typed(&self) -> String {
         format!("metalctl machine {} {}", self.verb, self.name)
+    }
+
+    /// The generation that is to begin is on no disk yet.
+    fn owner(&self) -> Owner<'_> {
+        Owner { site: self.site, machine: self.machine, generation: self.generation - 1 }
     }
 }
 

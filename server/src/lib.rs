@@ -25,6 +25,7 @@ pub mod pulse;
 pub mod router_advert;
 pub mod run;
 #[cfg(test)]
+#[path = "../tests/sample/mod.rs"]
 mod sample;
 pub mod seal;
 pub mod store;

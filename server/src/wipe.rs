@@ -2,20 +2,18 @@
 //! from the facts of one RAM boot before the first write.
 
 use api::facts::{Disk, Facts, Identity, Transport};
-use api::id::MachineId;
 use api::wipe::{DiskName, LeftDisk, Wipe, WipeDisk, WipePlan, WipePreview, WipeScope, WipeWish};
 
+use crate::freeze::Owner;
 use crate::freeze::shown::{Erased, digest};
 
 /// What is done to the disks, in the words of an [`Erased`].
 pub const WIPE: &str = "a wipe";
 
-/// What tells a machine's own installs from others.
+/// What makes a disk one of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Ours<'a> {
-    pub site: &'a str,
-    pub machine: &'a MachineId,
-    pub generation: i64,
+    pub owner: Owner<'a>,
     /// Disks that its plans named.
     pub planned: &'a [DiskName],
 }
@@ -29,8 +27,8 @@ pub fn preview(ours: &Ours<'_>, wish: &WipeWish, facts: &Facts) -> WipePreview {
             Some(why) => left.push(LeftDisk { name: DiskName::of(disk), why, wanted: false }),
         }
     }
-    let digest = digest(&Erased { machine: ours.machine, what: WIPE, disks: &erased });
-    WipePreview { machine: ours.machine.clone(), erased, left, digest }
+    let digest = digest(&Erased { machine: ours.owner.machine, what: WIPE, disks: &erased });
+    WipePreview { machine: ours.owner.machine.clone(), erased, left, digest }
 }
 
 /// The disks that a person was shown, as far as this boot finds them as they were; every other one is left.
@@ -57,7 +55,7 @@ pub fn freeze(ours: &Ours<'_>, wipe: &Wipe, facts: Option<&Facts>) -> WipePlan {
         left.push(LeftDisk { name: shown.clone(), why, wanted: true });
     }
     WipePlan {
-        machine: ours.machine.clone(),
+        machine: ours.owner.machine.clone(),
         number: wipe.number,
         boot_id: facts.map(|facts| facts.boot_id.clone()).unwrap_or_default(),
         full: wipe.wish.full,
@@ -82,7 +80,7 @@ fn kept(ours: &Ours<'_>, wish: &WipeWish, all: &[Disk], disk: &Disk) -> Option<S
         return Some("no serial and no WWN tell it from another disk".into());
     }
     if let Some(identity) = &disk.content.identity
-        && !is_own(ours, identity)
+        && ours.owner.foreign(identity).is_some()
         && !wish.erase_foreign
     {
         let Identity { site, hostname, generation, .. } = identity;
@@ -91,7 +89,8 @@ fn kept(ours: &Ours<'_>, wish: &WipeWish, all: &[Disk], disk: &Disk) -> Option<S
              say --erase-foreign"
         ));
     }
-    let installed = disk.content.identity.as_ref().is_some_and(|identity| is_own(ours, identity));
+    let installed =
+        disk.content.identity.as_ref().is_some_and(|identity| ours.owner.foreign(identity).is_none());
     let planned = ours.planned.iter().any(|planned| planned.is(&DiskName::of(disk)));
     (wish.scope == WipeScope::Ours && !installed && !planned)
         .then(|| "no install of ours was on it: --all-disks erases it, too".into())
@@ -102,11 +101,6 @@ fn nameless(all: &[Disk], disk: &Disk) -> bool {
     let same =
         |other: &&Disk| (other.serial.trim(), other.wwn.trim()) == (disk.serial.trim(), disk.wwn.trim());
     (disk.serial.trim().is_empty() && disk.wwn.trim().is_empty()) || all.iter().filter(same).count() > 1
-}
-
-/// A generation that this row knows nothing of is not its own: the database is older than the disk.
-fn is_own(ours: &Ours<'_>, identity: &Identity) -> bool {
-    identity.site == ours.site && identity.machine == ours.machine.0 && identity.generation <= ours.generation
 }
 
 #[cfg(test)]

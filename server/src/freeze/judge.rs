@@ -2,6 +2,7 @@
 //! that is what they were shown.
 
 use api::facts::{Disk, DiskContent, Identity};
+use api::id::MachineId;
 use api::plan::Plan;
 
 use super::refusal::{Foreign, Refusal};
@@ -13,7 +14,7 @@ pub fn judge(wanted: &Wanted, disk: &Disk, authorisation: Authorisation) -> Resu
     let refused =
         |needs: Authorisation, refusal: Refusal| if authorisation < needs { Err(refusal) } else { Ok(()) };
     let found = Box::new(disk.clone());
-    match disk.content.identity.as_ref().map(|identity| (identity, foreign(wanted, identity))) {
+    match disk.content.identity.as_ref().map(|identity| (identity, wanted.owner().foreign(identity))) {
         Some((identity, Some(foreign))) => {
             let identity = Box::new(identity.clone());
             refused(Authorisation::EraseForeign, Refusal::Foreign { typed, disk: found, identity, foreign })?;
@@ -54,23 +55,32 @@ pub fn on_it(disk: &Disk) -> (DiskContent, Vec<&str>) {
 /// An install of this machine that the row knows of, finished or not.
 fn is_own(wanted: &Wanted, disk: &Disk) -> bool {
     match &disk.content.identity {
-        Some(identity) => foreign(wanted, identity).is_none(),
+        Some(identity) => wanted.owner().foreign(identity).is_none(),
         None => disk.content.guid.as_ref().is_some_and(|guid| wanted.own_guids.contains(guid)),
     }
 }
 
-/// Why an install on the disk is not this machine's own; None when it is.
-fn foreign(wanted: &Wanted, identity: &Identity) -> Option<Foreign> {
-    if identity.site != wanted.site {
-        return Some(Foreign::Site);
+/// What tells a machine's own installs from others.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    pub site: &'a str,
+    pub machine: &'a MachineId,
+    /// That the row has reached.
+    pub generation: i64,
+}
+
+impl Owner<'_> {
+    /// Why an install on a disk is not this machine's own; None when it is.
+    pub fn foreign(&self, identity: &Identity) -> Option<Foreign> {
+        if identity.site != self.site {
+            return Some(Foreign::Site);
+        }
+        if identity.machine != self.machine.0 {
+            return Some(Foreign::Machine);
+        }
+        // The database knows less than the disk: it was restored from a backup.
+        (identity.generation > self.generation).then_some(Foreign::Newer { row: self.generation })
     }
-    if identity.machine != wanted.machine.0 {
-        return Some(Foreign::Machine);
-    }
-    // The database knows less than the disk: it was restored from a backup. The generation that is to begin
-    // is on no disk yet.
-    let row = wanted.generation - 1;
-    (identity.generation > row).then_some(Foreign::Newer { row })
 }
 
 /// A plan is frozen in one boot and carried out in a later one, if power went in between. By then its disk must
@@ -78,6 +88,7 @@ fn foreign(wanted: &Wanted, identity: &Identity) -> Option<Foreign> {
 pub fn overtaken<'a>(site: &str, plan: &Plan, disks: &'a [Disk]) -> Option<&'a Identity> {
     let carries = |disk: &&Disk| disk.content.guid.as_ref() == Some(&plan.disk.guid);
     let identity = disks.iter().find(carries)?.content.identity.as_ref()?;
-    let ours = identity.site == site && identity.machine == plan.machine.0;
-    (ours && identity.generation >= plan.generation).then_some(identity)
+    // To a row from before the plan, what the plan has installed is newer than all it knows.
+    let before = Owner { site, machine: &plan.machine, generation: plan.generation - 1 };
+    matches!(before.foreign(identity), Some(Foreign::Newer { .. })).then_some(identity)
 }

@@ -2,66 +2,23 @@
 
 mod judge;
 
-use api::facts::{BootMode, Cpu, Disk, DiskContent, Facts, Firmware, Identity, Memory, Product, Transport};
+use api::facts::{Disk, DiskContent, Transport};
 use api::id::MachineId;
 use api::image::{FileRole, ImageFile, ImageKind, Manifest};
 use api::layout::{DiskKind, DiskRule, ExtraPartition, Fs, Layout, Volume};
 use api::plan::{Plan, Role};
-use api::state::Home;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
 use crate::config::{Approve, Site};
+use crate::sample::{disk, facts, installed};
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
-/// A 20 GiB SATA SSD with a name of its own and nothing on it.
-fn disk(name: &str) -> Disk {
-    Disk {
-        name: name.into(),
-        model: "TESTDISK".into(),
-        serial: format!("S-{name}"),
-        wwn: String::new(),
-        size: 20 * GIB,
-        sector_size: 512,
-        rotational: false,
-        removable: false,
-        read_only: false,
-        transport: Transport::Sata,
-        content: DiskContent::default(),
-        fingerprint: "00".into(),
-    }
-}
-
 fn with_identity(site: &str, machine: &str, generation: i64) -> Disk {
-    let identity =
-        Identity { site: site.into(), machine: machine.into(), hostname: "node01".into(), generation };
-    let signatures = vec!["sda2 vfat esp".into()];
-    let table = Some("gpt".into());
-    let content = DiskContent { table, signatures, identity: Some(identity), ..DiskContent::default() };
-    Disk { content, ..disk("sda") }
-}
-
-fn facts(disks: Vec<Disk>) -> Facts {
-    Facts {
-        boot_id: "boot-1".into(),
-        home: Home::Ram,
-        boot_mode: BootMode::Uefi,
-        kernel: "6.1".into(),
-        firmware: Firmware::default(),
-        system: Product::default(),
-        board: Product::default(),
-        chassis: Product::default(),
-        uuid: None,
-        cpus: Vec::<Cpu>::new(),
-        memory: Memory::default(),
-        disks,
-        interfaces: Vec::new(),
-        bmc: None,
-        clock_error_ms: 0,
-    }
+    installed("sda", site, machine, generation)
 }
 
 fn image(format: &str, unpacked: u64) -> Manifest {

@@ -1,59 +1,14 @@
 //! Which disks a wipe takes: one test a reason to leave one.
 
-use api::facts::{BootMode, DiskContent, Firmware, Memory, Product};
-use api::state::Home;
+use api::id::MachineId;
 use api::wipe::{WipeOutcome, WipeStep, WipedDisk};
 
 use super::*;
-
-fn disk(name: &str) -> Disk {
-    Disk {
-        name: name.into(),
-        model: "TESTDISK".into(),
-        serial: format!("S-{name}"),
-        wwn: String::new(),
-        size: 20 << 30,
-        sector_size: 512,
-        rotational: false,
-        removable: false,
-        read_only: false,
-        transport: Transport::Sata,
-        content: DiskContent::default(),
-        fingerprint: format!("f-{name}"),
-    }
-}
-
-fn installed(name: &str, site: &str, machine: &str, generation: i64) -> Disk {
-    let identity =
-        Identity { site: site.into(), machine: machine.into(), hostname: "node01".into(), generation };
-    let content =
-        DiskContent { table: Some("gpt".into()), identity: Some(identity), ..DiskContent::default() };
-    Disk { content, ..disk(name) }
-}
-
-fn facts(disks: Vec<Disk>) -> Facts {
-    Facts {
-        boot_id: "boot-1".into(),
-        home: Home::Ram,
-        boot_mode: BootMode::Uefi,
-        kernel: String::new(),
-        firmware: Firmware::default(),
-        system: Product::default(),
-        board: Product::default(),
-        chassis: Product::default(),
-        uuid: None,
-        cpus: Vec::new(),
-        memory: Memory::default(),
-        disks,
-        interfaces: Vec::new(),
-        bmc: None,
-        clock_error_ms: 0,
-    }
-}
+use crate::sample::{disk, facts, installed};
 
 fn with_ours<T>(planned: &[DiskName], test: impl FnOnce(&Ours<'_>) -> T) -> T {
     let machine = MachineId("m1".into());
-    test(&Ours { site: "lab", machine: &machine, generation: 3, planned })
+    test(&Ours { owner: Owner { site: "lab", machine: &machine, generation: 3 }, planned })
 }
 
 fn all() -> WipeWish {

@@ -3,9 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use api::facts::{
-    BootMode, Disk, DiskContent, Facts, Firmware, Identity, Interface, Memory, Product, Transport,
-};
+use api::facts::{Disk, DiskContent, Facts, Interface, Product};
 use api::id::{Mac, MachineId};
 use api::machine::Allowed;
 use api::order::Order;
@@ -30,6 +28,8 @@ use server::store::machine::Birth;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::sample;
 
 pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
 pub const GIB: u64 = 1 << 30;
@@ -192,20 +192,7 @@ fn os_image(folder: &TempDir) {
 
 /// An empty disk.
 pub fn disk(serial: &str) -> Disk {
-    Disk {
-        name: "sda".into(),
-        model: "SSD".into(),
-        serial: serial.into(),
-        wwn: String::new(),
-        size: 20 * GIB,
-        sector_size: 512,
-        rotational: false,
-        removable: false,
-        read_only: false,
-        transport: Transport::Sata,
-        content: DiskContent::default(),
-        fingerprint: "00".into(),
-    }
+    Disk { model: "SSD".into(), serial: serial.into(), ..sample::disk("sda") }
 }
 
 pub fn with_data(serial: &str) -> Disk {
@@ -216,11 +203,8 @@ pub fn with_data(serial: &str) -> Disk {
 
 /// It carries this machine's install of a generation, on a table with this GUID.
 pub fn installed(serial: &str, generation: i64, guid: &str) -> Disk {
-    let identity =
-        Identity { site: "lab".into(), machine: "m-1".into(), hostname: "node01".into(), generation };
-    let (table, signatures) = (Some("gpt".into()), vec!["sda2 vfat EFI".into()]);
-    let content = DiskContent { table, guid: Some(guid.into()), signatures, identity: Some(identity) };
-    Disk { content, ..disk(serial) }
+    let Disk { content, .. } = sample::installed("sda", "lab", "m-1", generation);
+    Disk { content: DiskContent { guid: Some(guid.into()), ..content }, ..disk(serial) }
 }
 
 pub fn facts(boot: &str, disks: Vec<Disk>) -> Facts {
@@ -233,21 +217,6 @@ pub fn facts(boot: &str, disks: Vec<Disk>) -> Facts {
         link: true,
         addresses: Vec::new(),
     };
-    Facts {
-        boot_id: boot.into(),
-        home: Home::Ram,
-        boot_mode: BootMode::Uefi,
-        kernel: "6.1".into(),
-        firmware: Firmware::default(),
-        system: Product { serial: "SN1".into(), ..Product::default() },
-        board: Product::default(),
-        chassis: Product::default(),
-        uuid: None,
-        cpus: Vec::new(),
-        memory: Memory::default(),
-        disks,
-        interfaces: vec![port],
-        bmc: None,
-        clock_error_ms: 0,
-    }
+    let system = Product { serial: "SN1".into(), ..Product::default() };
+    Facts { boot_id: boot.into(), system, interfaces: vec![port], ..sample::facts(disks) }
 }

@@ -3,5 +3,7 @@
 mod bench;
 mod destruction;
 mod pulse;
+#[path = "../sample/mod.rs"]
+mod sample;
 mod shown;
 mod who;
