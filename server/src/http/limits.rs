@@ -11,6 +11,7 @@ use super::tries::{Proven, Tries};
 
 const SECOND: i64 = 1_000_000;
 
+#[derive(Default)]
 pub struct Limits {
     doors: [Guessed; Door::ALL.len()],
     proven: Mutex<Proven>,
@@ -51,12 +52,6 @@ impl Default for Guessed {
     fn default() -> Guessed {
         let tries = Mutex::new(Tries::new(10, 6 * SECOND));
         Guessed { tries, wrong: AtomicU64::default(), refused: AtomicU64::default() }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { doors: Default::default(), proven: Mutex::default() }
     }
 }
 
