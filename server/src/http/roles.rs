@@ -114,7 +114,9 @@ pub fn least_of(event: &Event) -> Role {
         | Event::Rescue { .. }
         | Event::Leave
         | Event::Hold
-        | Event::Release => Operator,
+        | Event::Release
+        | Event::PowerOff
+        | Event::PowerOn => Operator,
         // What agents and the server itself say is nobody's verb.
         Event::Hello { .. }
         | Event::FactsReported
