@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the server reaches whatever switches a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverKind {
     /// Redfish (DSP0266) over HTTPS.
@@ -20,6 +21,7 @@ pub enum DriverKind {
 
 /// What was read, never what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Power {
     On,
@@ -30,6 +32,7 @@ pub enum Power {
 
 /// What is done to a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerAction {
     On,
@@ -43,6 +46,7 @@ pub enum PowerAction {
 
 /// What firmware boots once, at its next start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BootOnce {
     Network,
@@ -51,6 +55,7 @@ pub enum BootOnce {
 
 /// The mode that a boot override names; firmware ignores one for the other mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FirmwareMode {
     Bios,
@@ -59,6 +64,7 @@ pub enum FirmwareMode {
 
 /// Why a driver did not do what it was asked for. One policy treats all drivers' faults alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "fault", content = "detail")]
 pub enum Fault {
     /// Nothing answers at its address.
@@ -100,6 +106,7 @@ impl std::error::Error for Fault {}
 
 /// One reading of a BMC's sensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sensor {
     pub name: String,
     /// None where the BMC lists the sensor and has no reading.
@@ -112,6 +119,7 @@ pub struct Sensor {
 
 /// An entry of a BMC's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "BmcLogEntry"))]
 pub struct LogEntry {
     pub id: String,
     /// As the BMC wrote it: its clock is its own.

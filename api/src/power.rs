@@ -10,6 +10,7 @@ use crate::id::{Mac, MachineId, ParseError};
 
 /// How a BMC does, as its last requests went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// Nothing was asked of it yet.
@@ -63,6 +64,7 @@ impl Health {
 
 /// Where it is known from that a machine has this BMC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The site file.
@@ -163,6 +165,7 @@ impl PowerAction {
 
 /// What switches a machine's power, and what was read of it last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MachinePower {
     pub driver: DriverKind,
     /// Empty where the driver has none.
@@ -191,6 +194,7 @@ pub struct MachinePower {
 
 /// What did not work although the BMC took it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     #[default]
@@ -221,6 +225,7 @@ spelled!(Trouble: "a trouble with power");
 
 /// A BMC as listed: one that is in use, or one that an agent found and nobody has adopted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BmcView {
     pub machine: MachineId,
     /// What people call the machine.
@@ -232,6 +237,7 @@ pub struct BmcView {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BmcInUse {
     #[serde(flatten)]
     pub power: MachinePower,
@@ -244,6 +250,7 @@ pub struct BmcInUse {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FoundBmc {
     pub address: String,
     pub mac: Option<Mac>,
@@ -253,6 +260,7 @@ pub struct FoundBmc {
 
 /// What is asked of a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PowerOrder {
     pub action: PowerAction,
@@ -266,6 +274,7 @@ pub struct PowerOrder {
 
 /// What an operator says of a machine's BMC. What is left out stays as it is, or comes from what was found.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BmcSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -304,6 +313,7 @@ impl fmt::Debug for BmcSettings {
 
 /// The identify light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Identify {
     pub lit: bool,
@@ -311,6 +321,7 @@ pub struct Identify {
 
 /// A `[[power.group]]` and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GroupView {
     pub name: String,
     pub machines: Vec<MachineId>,
@@ -321,6 +332,7 @@ pub struct GroupView {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostView {
     pub name: String,
     pub check: String,

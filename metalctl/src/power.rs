@@ -15,6 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render::power as screen;
+use crate::several::Chosen;
 use crate::{render, several};
 
 pub async fn run(verb: SwitchVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
@@ -48,9 +49,9 @@ async fn power(verb: PowerVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
     let order = |action| PowerOrder { action, in_order: false, force: false };
     match verb {
         PowerVerb::On { selection, sure } => {
-            let machines = several::selected(client, &selection).await?;
-            several::confirm(io, &machines, (&selection, sure), "power on")?;
-            each(client, io, &machines, order(PowerAction::On)).await
+            let chosen = several::selected(client, &selection).await?;
+            several::confirm(io, &chosen, sure, "power on")?;
+            each(client, io, chosen, order(PowerAction::On)).await
         }
         PowerVerb::Off(cut) => stop(client, io, cut, PowerAction::Off).await,
         PowerVerb::Shutdown(cut) => stop(client, io, cut, PowerAction::Shutdown).await,
@@ -62,24 +63,24 @@ async fn power(verb: PowerVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
 async fn each(
     client: &Client,
     io: &mut Io<'_>,
-    machines: &[Machine],
+    chosen: Chosen,
     order: PowerOrder,
 ) -> Result<Exit, Failure> {
-    several::each(io, machines, async |machine| client.power_order(&machine.id.0, order).await).await
+    several::each(io, chosen, async |machine| client.power_order(&machine.id.0, order).await).await
 }
 
 /// What runs on a machine ends with its power: it is shown first, and a person says yes.
 async fn stop(client: &Client, io: &mut Io<'_>, cut: Cut, action: PowerAction) -> Result<Exit, Failure> {
     let Cut { selection, sure, force } = cut;
-    let machines = several::selected(client, &selection).await?;
+    let chosen = several::selected(client, &selection).await?;
     if !sure.yes {
-        io.say(&render::list::machines(&machines, now(), None, io.talk_paint()))?;
-        match machines.as_slice() {
+        io.say(&render::list::machines(&chosen.machines, now(), None, io.talk_paint()))?;
+        match chosen.machines.as_slice() {
             [one] => named(io, one, action)?,
             many => several::counted(io, many.len(), action.as_str())?,
         }
     }
-    each(client, io, &machines, PowerOrder { action, in_order: false, force }).await
+    each(client, io, chosen, PowerOrder { action, in_order: false, force }).await
 }
 
 fn named(io: &mut Io<'_>, machine: &Machine, action: PowerAction) -> Result<(), Failure> {
@@ -97,9 +98,9 @@ fn named(io: &mut Io<'_>, machine: &Machine, action: PowerAction) -> Result<(), 
 }
 
 async fn status(client: &Client, io: &mut Io<'_>, selection: &Selection) -> Result<Exit, Failure> {
-    let machines = several::selected(client, selection).await?;
+    let chosen = several::selected(client, selection).await?;
     let (mut read, mut failed) = (Vec::new(), Vec::new());
-    for machine in &machines {
+    for machine in &chosen.machines {
         match client.power(&machine.id.0).await {
             Ok(power) => read.push(Machine { power: Some(power), ..machine.clone() }),
             Err(error) => failed.push(Failure::from(error)),
@@ -111,7 +112,7 @@ async fn status(client: &Client, io: &mut Io<'_>, selection: &Selection) -> Resu
     } else if !read.is_empty() {
         io.data(&screen::powers(&read, now(), io.paint()))?;
     }
-    several::refusals(machines.len(), failed).map_or(Ok(Exit::Done), Err)
+    several::end(chosen, failed)
 }
 
 async fn identify(
@@ -120,9 +121,9 @@ async fn identify(
     selection: &Selection,
     lit: bool,
 ) -> Result<Exit, Failure> {
-    let machines = several::selected(client, selection).await?;
+    let chosen = several::selected(client, selection).await?;
     let mut failed = Vec::new();
-    for machine in &machines {
+    for machine in &chosen.machines {
         match client.identify(&machine.id.0, lit).await {
             Ok(()) => {
                 io.say(&format!("{}: the light is {}", machine.name(), if lit { "on" } else { "off" }))?
@@ -130,7 +131,7 @@ async fn identify(
             Err(error) => failed.push(Failure::from(error)),
         }
     }
-    several::refusals(machines.len(), failed).map_or(Ok(Exit::Done), Err)
+    several::end(chosen, failed)
 }
 
 pub async fn site(verb: SiteVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
@@ -169,16 +170,17 @@ async fn bring_up(
     let meant = |machine: &Machine| members.as_ref().is_none_or(|members| members.contains(&machine.id));
     let mut machines = client.machines().await?;
     machines.retain(|machine| meant(machine) && machine.power.is_some());
-    if machines.is_empty() {
+    let chosen = Chosen { machines, one: false, refused: Vec::new() };
+    if chosen.machines.is_empty() {
         let hint = "`metalctl bmc list` shows the BMCs there are";
         return Err(Failure::new(Exit::NotFound, "nothing here can switch any of these machines", hint));
     }
     if !sure.yes {
-        several::counted(io, machines.len(), "power on")?;
+        several::counted(io, chosen.machines.len(), "power on")?;
     }
     let order = PowerOrder { action: PowerAction::On, in_order: true, force: false };
     let verb = async |machine: &Machine| client.power_order(&machine.id.0, order).await;
-    let (wanted, refused) = several::run(&machines, verb).await?;
+    let (wanted, refused) = several::run(&chosen.machines, verb).await;
     let ids: Vec<MachineId> = wanted.into_iter().map(|machine| machine.id).collect();
     let missing = follow(client, io, &ids, timeout).await?;
     if io.json {
@@ -196,7 +198,8 @@ async fn bring_up(
             "`metalctl machine why` explains each; the server goes on trying",
         )
     });
-    several::refusals(machines.len(), refused).or(late).map_or(Ok(Exit::Done), Err)
+    several::end(chosen, refused)?;
+    late.map_or(Ok(Exit::Done), Err)
 }
 
 async fn members(client: &Client, name: &str) -> Result<Vec<MachineId>, Failure> {

@@ -90,24 +90,3 @@ pub fn marks_are_told_apart(folder: &Path) -> Result<()> {
     ensure!(read("unflushed") != "lost", "what was not flushed is there: this is no power cut");
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[ignore = "takes loop devices, which not every host has: make test-long runs it"]
-    fn a_cut_loses_what_was_not_flushed_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let point = folder.path().join("state");
-        let mut ground = Ground::under(&point, folder.path()).unwrap();
-        for _ in 0..2 {
-            marks(&point).unwrap();
-            ground.cut().unwrap();
-            assert!(fs::write(point.join("late"), "x").is_err(), "no write gets through any more");
-            ground.comes_back().unwrap();
-            marks_are_told_apart(&point).unwrap();
-            fs::write(point.join("alive"), "x").unwrap();
-        }
-    }
-}

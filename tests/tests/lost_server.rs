@@ -39,6 +39,23 @@ fn a_hundred_kills_in_one_install_and_it_arrives() -> Result<()> {
     is_one_install(&hall.detail(NAME)?.history)
 }
 
+/// Without a server: that the cut of the test below is one.
+#[test]
+#[ignore = "takes loop devices, which not every host has: make test-long runs it"]
+fn a_cut_loses_what_was_not_flushed_and_nothing_else() -> Result<()> {
+    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "ground")?;
+    let point = folder.join("state");
+    let mut ground = Ground::under(&point, &folder)?;
+    for _ in 0..2 {
+        marks(&point)?;
+        ground.cut()?;
+        ensure!(std::fs::write(point.join("late"), "x").is_err(), "a write gets through after the cut");
+        ground.comes_back()?;
+        marks_are_told_apart(&point)?;
+    }
+    Ok(())
+}
+
 /// Cut as soon as it had answered for the first time, and again while an image is written.
 #[test]
 #[ignore = "an install of its own: make test-long runs it"]

@@ -1,5 +1,6 @@
 //! What can be called below `/api/v1`: a row an operation, with what it takes and answers.
 
+use api::bmc::{LogEntry as BmcLogEntry, Sensor};
 use api::cluster::{
     Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, Identity, KubeconfigAnswer,
     KubeconfigRequest, Retyped,
@@ -13,6 +14,7 @@ use api::machine::{
     ProfileSettings, ProfileView, Reservation, Why,
 };
 use api::order::{Order, Verb};
+use api::power::{BmcSettings, BmcView, GroupView, Identify, MachinePower, PowerOrder};
 use api::site::{SiteApplied, SiteText};
 use api::tombstone::Tombstone;
 use api::user::{AuditEntry, AuditQuery, Issued, NewUser, Role, User};
@@ -100,7 +102,7 @@ fn row(method: &'static str, path: &str, id: &'static str, summary: &'static str
 
 pub fn operations() -> Vec<Operation> {
     let verbs = Verb::ALL.into_iter().map(of_verb);
-    verbs.chain(of_machines()).chain(of_the_rack()).chain(of_the_site()).chain(of_clusters()).collect()
+    verbs.chain(of_machines()).chain(of_power()).chain(of_the_rack()).chain(of_the_site()).chain(of_clusters()).collect()
 }
 
 /// In the words of `metalctl machine --help`.
@@ -137,6 +139,34 @@ fn of_verb(verb: Verb) -> Operation {
     let operation = row("POST", &format!("/machines/{{reference}}/{}", verb.as_str()), id, summary);
     let operation = operation.with::<Allowed>().answers::<Machine>();
     Operation { body: Body::Optional(Type::of::<Order>()), ..operation }
+}
+
+fn of_power() -> Vec<Operation> {
+    let of = |method, what, id, summary| row(method, &format!("/machines/{{reference}}/{what}"), id, summary);
+    vec![
+        of("GET", "power", "readPower", "The power of a machine, read now").answers::<MachinePower>(),
+        of("POST", "power", "switchPower", "Switch a machine on or off, or cycle it")
+            .takes::<PowerOrder>()
+            .answers::<Machine>(),
+        of("POST", "identify", "identifyMachine", "Light a machine's identify light, or put it out")
+            .takes::<Identify>(),
+        of("GET", "sensors", "readSensors", "What a machine's BMC measures").answers::<Vec<Sensor>>(),
+        of("GET", "bmc-log", "readBmcLog", "What a machine's BMC has logged").answers::<Vec<BmcLogEntry>>(),
+        of("POST", "bmc-reset", "resetBmc", "Restart a BMC, not its machine"),
+        of("GET", "bmc", "showBmc", "How a machine's power is switched, and the BMC that its agent found")
+            .answers::<BmcView>(),
+        of("PUT", "bmc", "setBmc", "Say how a machine's power is switched, or adopt the BMC that was found")
+            .takes::<BmcSettings>()
+            .answers::<BmcView>(),
+        of("DELETE", "bmc", "forgetBmc", "Forget what switches a machine"),
+        of("POST", "accept-certificate", "acceptCertificate", "Pin what a BMC presents next")
+            .answers::<BmcView>(),
+        row("GET", "/bmcs", "listBmcs", "BMCs in use and found, page by page")
+            .with::<Paging>()
+            .answers::<Page<BmcView>>(),
+        row("GET", "/power/groups", "listPowerGroups", "The groups in which a site is switched on, in order")
+            .answers::<Vec<GroupView>>(),
+    ]
 }
 
 fn of_machines() -> Vec<Operation> {
