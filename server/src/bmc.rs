@@ -9,6 +9,7 @@ pub mod lane;
 pub mod order;
 pub mod policy;
 pub mod poll;
+pub mod redfish;
 pub mod schedule;
 pub mod turn;
 pub mod usual;
@@ -29,6 +30,10 @@ pub trait Driver: Send + Sync {
         target: BootOnce,
         mode: FirmwareMode,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Whether an override is still set after the start that it was for. A driver that cannot read it says no.
+    fn boot_kept(&self) -> impl Future<Output = Result<bool, Fault>> + Send {
+        async { Ok(false) }
+    }
     /// Takes an override back that firmware kept.
     fn clear_boot(&self) -> impl Future<Output = Result<(), Fault>> + Send;
     fn identify(&self, lit: bool) -> impl Future<Output = Result<(), Fault>> + Send;
@@ -39,5 +44,9 @@ pub trait Driver: Send + Sync {
     /// SHA-256 in hex of the certificate that it presented last; None for a driver that sees none.
     fn certificate(&self) -> Option<String> {
         None
+    }
+    /// Lets go of what it holds at the BMC, whose sessions are few.
+    fn close(&self) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Ok(()) }
     }
 }

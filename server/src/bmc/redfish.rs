@@ -1,0 +1,351 @@
+//! Redfish (DSP0266): a lenient client, since firmware departs from the specification in every direction. What is asked
+//! and what it means is plain functions over documents; this file fetches, sends, and looks again.
+
+mod action;
+mod address;
+mod answer;
+mod boot;
+mod doc;
+mod http;
+mod inventory;
+mod log;
+mod media;
+mod pin;
+mod places;
+mod quirks;
+mod sensors;
+mod tree;
+
+use std::time::Duration;
+
+use api::bmc::hardware::Hardware;
+use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+use reqwest::Url;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::action::{Call, Verb, Way};
+use self::answer::Answer;
+use self::boot::Wish;
+use self::http::Http;
+use self::quirks::Bend;
+use super::Driver;
+
+pub use self::address::url;
+pub use self::answer::Progress;
+pub use self::boot::Override;
+pub use self::http::{Login, Pace};
+pub use self::places::{Identity, Places, places};
+pub use self::quirks::{QUIRKS, Quirk, Vendor};
+pub use self::tree::Tree;
+
+/// The questions, for whoever has documents and no BMC.
+pub mod ask {
+    pub use super::action::{power, reset};
+    pub use super::boot::read as boot;
+    pub use super::inventory::hardware;
+    pub use super::log::log;
+    pub use super::sensors::{draw, sensors};
+}
+
+/// More documents than the largest machine has; a tree that has no end stops here.
+const DOCUMENTS: usize = 3_000;
+
+/// One machine behind one BMC.
+pub struct Redfish {
+    http: Http,
+    identity: Identity,
+    /// Found once, and again where they are no longer.
+    places: Mutex<Option<Places>>,
+}
+
+impl Redfish {
+    /// Of an address as [`url`] reads it. `pinned` is what [`Redfish::pinned`] said before; None trusts the first.
+    pub fn new(
+        base: Url,
+        login: Login,
+        identity: Identity,
+        pinned: Option<String>,
+        pace: Pace,
+    ) -> Result<Redfish, Fault> {
+        let http = Http::new(base, login, pinned, pace)?;
+        Ok(Redfish { http, identity, places: Mutex::new(None) })
+    }
+
+    /// The key that it presented, to be kept and given to the next [`Redfish::new`].
+    pub fn pinned(&self) -> Option<String> {
+        self.http.pinned()
+    }
+
+    pub async fn hardware(&self) -> Result<Hardware, Fault> {
+        self.ask(inventory::hardware).await
+    }
+
+    /// What the machine draws now, in watts; None where nothing measures it.
+    pub async fn draw(&self) -> Result<Option<f64>, Fault> {
+        self.ask(|tree, places| Ok(sensors::draw(tree, places))).await
+    }
+
+    /// What the BMC says of its boot override.
+    pub async fn boot_override(&self) -> Result<Override, Fault> {
+        self.ask(boot::read).await
+    }
+
+    /// Has the BMC boot from an image at this address as if it lay in a drive.
+    pub async fn insert_media(&self, image: &str) -> Result<(), Fault> {
+        let calls = self.ask(|tree, places| media::insert(tree, places, image)).await?;
+        self.first_taken(calls).await
+    }
+
+    pub async fn eject_media(&self) -> Result<(), Fault> {
+        let calls = self.ask(media::eject).await?;
+        self.first_taken(calls).await
+    }
+
+    /// Has the BMC fetch firmware from this address and write it, and tells how far it is, at most for so long.
+    pub async fn update(
+        &self,
+        image: &str,
+        within: Duration,
+        mut told: impl FnMut(&Progress) + Send,
+    ) -> Result<(), Fault> {
+        let call = self.ask(|tree, places| media::update(tree, places, image)).await?;
+        let answer = self.send(&call).await?;
+        if !answer.taken() {
+            return Err(answer.fault(&call.path));
+        }
+        self.follow(answer, within, &mut told).await
+    }
+
+    /// Asks until all that the answer needs was read.
+    async fn ask<T>(&self, question: impl Fn(&Tree, &Places) -> Result<T, Fault>) -> Result<T, Fault> {
+        let places = self.find().await?;
+        let asked = timeout(self.http.pace.question, self.walk(|tree| question(tree, &places))).await;
+        match asked {
+            Ok(Err(Fault::Unsupported(why))) => {
+                // Paths change with firmware: the next question looks for them.
+                self.places.lock().await.take();
+                Err(Fault::Unsupported(why))
+            }
+            Ok(answer) => answer,
+            Err(_) => {
+                let seconds = self.http.pace.question.as_secs_f32();
+                Err(Fault::Hung(format!("its documents were not all read in {seconds} s")))
+            }
+        }
+    }
+
+    async fn find(&self) -> Result<Places, Fault> {
+        let mut held = self.places.lock().await;
+        if let Some(places) = &*held {
+            return Ok(places.clone());
+        }
+        let found = self.walk(|tree| places(tree, &self.identity)).await?;
+        *held = Some(found.clone());
+        Ok(found)
+    }
+
+    async fn walk<T>(&self, question: impl Fn(&Tree) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut tree = Tree::default();
+        loop {
+            let answer = question(&tree);
+            let missed = tree.take_missed();
+            if missed.is_empty() {
+                return answer;
+            }
+            for path in missed {
+                if tree.size() >= DOCUMENTS {
+                    return Err(Fault::Garbled(format!("{path}: its tree has no end")));
+                }
+                let read = self.http.get(&path).await;
+                match read {
+                    // Nothing else would be answered, either.
+                    Err(
+                        fault @ (Fault::Unreachable(_)
+                        | Fault::Hung(_)
+                        | Fault::Refused(_)
+                        | Fault::CertificateChanged { .. }),
+                    ) => return Err(fault),
+                    read => tree.insert(path, read),
+                }
+            }
+        }
+    }
+
+    async fn send(&self, call: &Call) -> Result<Answer, Fault> {
+        match call.verb {
+            Verb::Post => self.http.post(&call.path, &call.body).await,
+            Verb::Patch => {
+                let always = self.find().await?.vendor.has(Bend::MatchAlways);
+                self.http.patch(&call.path, &call.body, always).await
+            }
+        }
+    }
+
+    /// Sends one after the other until one is taken, as long as the BMC says only that it does not know the one before.
+    async fn first_taken(&self, calls: Vec<Call>) -> Result<(), Fault> {
+        let mut unsupported = None;
+        for (number, call) in calls.iter().enumerate() {
+            let answer = self.send(call).await?;
+            if answer.taken() {
+                if number > 0 {
+                    tracing::info!(path = call.path, body = %call.body, "redfish: another way than the first was taken");
+                }
+                return self.follow(answer, self.http.pace.task, &mut |_| {}).await;
+            }
+            match answer.fault(&call.path) {
+                fault @ Fault::Unsupported(_) => unsupported = unsupported.or(Some(fault)),
+                fault => return Err(fault),
+            }
+        }
+        unsupported.map_or(Ok(()), Err)
+    }
+
+    /// To the end of what was only begun.
+    async fn follow(
+        &self,
+        begun: Answer,
+        within: Duration,
+        told: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<(), Fault> {
+        let Some(monitor) = answer::monitor(&begun) else { return Ok(()) };
+        let end = Instant::now() + within;
+        loop {
+            let answer = self.http.look(&monitor).await?;
+            let progress = answer::progress(&answer);
+            told(&progress);
+            match progress {
+                Progress::Done => return Ok(()),
+                Progress::Failed(why) => return Err(Fault::NotObeyed(format!("{monitor}: {why}"))),
+                Progress::Running { state, percent, .. } if Instant::now() >= end => {
+                    let percent = percent.map(|percent| format!(", {percent} %")).unwrap_or_default();
+                    let seconds = within.as_secs_f32();
+                    return Err(Fault::Hung(format!("{monitor}: still {state}{percent} after {seconds} s")));
+                }
+                Progress::Running { .. } => {}
+            }
+            let wait = answer.retry_after.map_or(self.http.pace.look, Duration::from_secs);
+            sleep(wait.min(end.saturating_duration_since(Instant::now()).max(self.http.pace.look))).await;
+        }
+    }
+
+    async fn write_boot(&self, wish: Wish) -> Result<(), Fault> {
+        let places = self.find().await?;
+        let calls = self.ask(|tree, places| boot::writes(tree, places, wish)).await?;
+        self.until_read_back(calls, |read| boot::judge(read, &places, wish)).await
+    }
+
+    /// Sends one after the other until what is read back is right.
+    async fn until_read_back(
+        &self,
+        calls: Vec<Call>,
+        judge: impl Fn(&Override) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut fault = None;
+        for call in calls {
+            match self.first_taken(vec![call]).await {
+                Ok(()) => {}
+                Err(refused @ Fault::Unsupported(_)) => {
+                    fault = fault.or(Some(refused));
+                    continue;
+                }
+                Err(other) => return Err(other),
+            }
+            match self.settled(&judge).await {
+                Ok(()) => return Ok(()),
+                Err(wrong @ Fault::NotObeyed(_)) => fault = Some(wrong),
+                Err(other) => return Err(other),
+            }
+        }
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Some show what was written a moment later.
+    async fn settled(&self, judge: impl Fn(&Override) -> Result<(), Fault>) -> Result<(), Fault> {
+        for _ in 0..LOOKS {
+            match judge(&self.ask(boot::read).await?) {
+                Err(Fault::NotObeyed(_)) => sleep(self.http.pace.look).await,
+                judged => return judged,
+            }
+        }
+        judge(&self.ask(boot::read).await?)
+    }
+
+    async fn off_then_on(&self, off: Vec<Call>, on: Vec<Call>) -> Result<(), Fault> {
+        tracing::info!("redfish: nothing here switches off and on in one: off, then on");
+        self.first_taken(off).await?;
+        let end = Instant::now() + self.http.pace.task;
+        while self.power().await? != Power::Off {
+            if Instant::now() >= end {
+                return Err(Fault::NotObeyed("told to switch off for a cycle, and is still on".into()));
+            }
+            sleep(self.http.pace.look).await;
+        }
+        self.first_taken(on).await
+    }
+}
+
+const LOOKS: usize = 3;
+
+impl Driver for Redfish {
+    async fn power(&self) -> Result<Power, Fault> {
+        self.ask(|tree, places| tree.need(&places.system).map(action::power)).await
+    }
+
+    async fn act(&self, action: PowerAction) -> Result<(), Fault> {
+        let way = self.ask(|tree, places| action::reset(tree, tree.need(&places.system)?, action)).await?;
+        match way {
+            Way::Nothing => Ok(()),
+            Way::Reset(calls) => self.first_taken(calls).await,
+            Way::OffThenOn { off, on } => self.off_then_on(off, on).await,
+        }
+    }
+
+    async fn boot_once(&self, target: BootOnce, mode: FirmwareMode) -> Result<(), Fault> {
+        self.write_boot(Wish { target, mode }).await
+    }
+
+    async fn boot_kept(&self) -> Result<bool, Fault> {
+        self.ask(boot::read).await.map(|read| read.set())
+    }
+
+    async fn clear_boot(&self) -> Result<(), Fault> {
+        let calls = self.ask(boot::clears).await?;
+        let cleared = |read: &Override| match read.set() {
+            false => Ok(()),
+            true => Err(Fault::NotObeyed(format!("told to clear its boot override, it still says {read:?}"))),
+        };
+        self.until_read_back(calls, cleared).await
+    }
+
+    async fn identify(&self, lit: bool) -> Result<(), Fault> {
+        let calls = self.ask(|tree, places| {
+            let paths = std::iter::once(&places.system).chain(&places.chassis);
+            let docs: Vec<_> = paths.filter_map(|path| Some((path.as_str(), tree.get(path)?))).collect();
+            action::identify(&docs, lit)
+        });
+        self.first_taken(calls.await?).await
+    }
+
+    async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
+        self.ask(|tree, places| Ok(sensors::sensors(tree, places))).await
+    }
+
+    async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
+        self.ask(|tree, places| Ok(log::log(tree, places))).await
+    }
+
+    async fn reset_bmc(&self) -> Result<(), Fault> {
+        let calls = self.ask(|tree, places| {
+            let none = || Fault::Unsupported("no manager is linked from its system".into());
+            action::reset_manager(tree, tree.need(places.manager.as_deref().ok_or_else(none)?)?)
+        });
+        self.first_taken(calls.await?).await?;
+        self.http.forget().await;
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), Fault> {
+        self.http.close().await
+    }
+}

@@ -1,0 +1,9 @@
+//! The Redfish driver against vendors' trees, against a BMC that misbehaves, and against a server that is not ours.
+
+mod bench;
+mod faults;
+mod mutations;
+mod sushy;
+mod tls;
+mod trees;
+mod verbs;
