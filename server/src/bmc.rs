@@ -2,9 +2,11 @@
 
 pub mod access;
 pub mod bmcs;
+pub mod command;
 pub mod declared;
 pub mod drive;
 pub mod gap;
+pub mod ipmi;
 pub mod lane;
 pub mod order;
 pub mod policy;
@@ -13,6 +15,7 @@ pub mod redfish;
 pub mod schedule;
 pub mod turn;
 pub mod usual;
+pub mod wake;
 
 use std::future::Future;
 

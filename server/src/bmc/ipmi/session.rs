@@ -1,0 +1,392 @@
+//! One session with a BMC (IPMI 2.0, 13.14 to 13.33) as a machine of bytes and timeouts: it opens, asks one thing
+//! at a time, carries console output, closes. Time and randomness are given; a datagram can do no harm. Pure.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::failure::Failure;
+use super::keys::Keys;
+use super::live::{Live, Stage};
+use super::login::Login;
+use super::message::{Function, Request, Response, request};
+use super::packet::{Datagram, Kind, Malformed, Plus, decode, encode_plain, encode_plus, presence_ping};
+use super::patience::Patience;
+use super::rakp::{Challenge, Level, Opened, Proposal, Reply, is_about_suite};
+use super::suite::Suite;
+
+const SET_SESSION_PRIVILEGE: u8 = 0x3b;
+const CLOSE_SESSION: u8 = 0x3c;
+const GET_AUTHENTICATION_CAPABILITIES: u8 = 0x38;
+/// "The session went stale" can come of packets that the wire doubled or held back: so often it is begun anew.
+const RESTARTS: u8 = 2;
+/// From the second try on, pings tell silence from absence.
+const PING_AFTER: u32 = 1;
+/// Who answers pings and says nothing to so many tries does not know the suite: some refuse it that way.
+const SUITE_TRIES: u32 = 2;
+/// ICMP may speak for a BMC that is just starting, so once is not enough.
+const REFUSALS: u8 = 2;
+
+pub struct Session {
+    login: Arc<Login>,
+    dice: Dice,
+    patience: Patience,
+    level: Level,
+    /// Those not tried yet are behind the first, which is.
+    suites: VecDeque<Suite>,
+    offered: Option<[u8; 3]>,
+    phase: Phase,
+    exchange: Option<Exchange>,
+    restarts: u8,
+    refusals: u8,
+    heard: bool,
+    out: VecDeque<Vec<u8>>,
+    events: VecDeque<Event>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Requests may be made, with this suite.
+    Ready(Suite),
+    Answer(Response),
+    /// A payload of serial-over-LAN.
+    Serial(Vec<u8>),
+    Failed(Failure),
+    Closed,
+}
+
+enum Phase {
+    Opening(Proposal),
+    Proving(Proposal, Opened),
+    /// With the session integrity key.
+    Confirming(Proposal, Opened, Challenge, Vec<u8>),
+    Live(Box<Live>),
+    Over,
+}
+
+/// What is said until it is answered.
+struct Exchange {
+    say: Say,
+    /// For whoever reads why it failed.
+    name: &'static str,
+    tries: u32,
+    due: Duration,
+}
+
+enum Say {
+    Handshake(Kind, Vec<u8>),
+    Message(Request),
+}
+
+impl Session {
+    /// Suites in the order in which they are tried.
+    pub fn start(
+        login: Arc<Login>,
+        suites: &[Suite],
+        dice: Dice,
+        patience: Patience,
+        now: Duration,
+    ) -> Session {
+        let mut session = Session {
+            level: login.level,
+            login,
+            dice,
+            patience,
+            suites: suites.iter().copied().collect(),
+            offered: None,
+            phase: Phase::Over,
+            exchange: None,
+            restarts: 0,
+            refusals: 0,
+            heard: false,
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        session.open(now);
+        session
+    }
+
+    pub fn handle_packet(&mut self, bytes: &[u8], now: Duration) {
+        // What is malformed, late, doubled or another's is as if it had been lost.
+        let _ = self.take(bytes, now);
+    }
+
+    pub fn handle_timeout(&mut self, now: Duration) {
+        let Some(exchange) = self.exchange.as_ref().filter(|exchange| exchange.due <= now) else { return };
+        let closing = matches!(&self.phase, Phase::Live(live) if live.stage == Stage::Closing);
+        let other_suite = matches!(self.phase, Phase::Opening(_)) && self.heard && self.suites.len() > 1;
+        let tries = if other_suite { SUITE_TRIES } else { self.patience.tries };
+        if exchange.tries < tries && !closing {
+            self.transmit(now);
+        } else if closing {
+            self.end(Event::Closed);
+        } else {
+            self.give_up(exchange.name, now);
+        }
+    }
+
+    /// The network says that nobody is there.
+    pub fn handle_refusal(&mut self) {
+        self.refusals += 1;
+        if self.refusals >= REFUSALS && !matches!(self.phase, Phase::Over) {
+            self.end(Event::Failed(Failure::NoPort));
+        }
+    }
+
+    /// False before `Ready`, after the end, and while another request waits.
+    pub fn ask(&mut self, request: Request, name: &'static str, now: Duration) -> bool {
+        let free = self.exchange.is_none();
+        let ready = matches!(&self.phase, Phase::Live(live) if live.stage == Stage::Ready);
+        if free && ready {
+            self.say_message(request, name, now);
+        }
+        free && ready
+    }
+
+    pub fn serial(&mut self, payload: &[u8]) {
+        if let Phase::Live(live) = &mut self.phase {
+            let bytes = live.seal(Kind::SerialOverLan, payload, &mut self.dice);
+            self.out.push_back(bytes);
+        }
+    }
+
+    /// Says goodbye once: a BMC that does not hear it forgets us after a minute.
+    pub fn close(&mut self, now: Duration) {
+        let Phase::Live(live) = &mut self.phase else { return self.end(Event::Closed) };
+        live.stage = Stage::Closing;
+        let goodbye = request(Function::App, CLOSE_SESSION, &live.bmc.to_le_bytes());
+        self.say_message(goodbye, "Close Session", now);
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.exchange.as_ref().map(|exchange| exchange.due)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        matches!(&self.phase, Phase::Live(live) if live.stage == Stage::Ready)
+    }
+
+    fn take(&mut self, bytes: &[u8], now: Duration) -> Result<(), Malformed> {
+        match decode(bytes)? {
+            Datagram::Pong { .. } => self.heard = true,
+            Datagram::Plain(message) => self.heard |= Response::decode(message).is_ok(),
+            Datagram::Plus(plus) => self.take_plus(&plus, now)?,
+        }
+        Ok(())
+    }
+
+    fn take_plus(&mut self, plus: &Plus, now: Duration) -> Result<(), Malformed> {
+        let payload = plus.payload;
+        match (&mut self.phase, plus.kind) {
+            (Phase::Opening(proposal), Kind::OpenResponse) => {
+                if let Some(reply) = proposal.opened(payload)? {
+                    self.opened(reply, now);
+                }
+            }
+            (Phase::Proving(proposal, opened), Kind::Rakp2) => {
+                if let Some(reply) = proposal.challenged(opened, self.login.password(), payload)? {
+                    self.challenged(reply, now);
+                }
+            }
+            (Phase::Confirming(proposal, opened, challenge, secret), Kind::Rakp4) => {
+                if let Some(reply) = proposal.confirmed(opened, challenge, secret, payload)? {
+                    self.confirmed(reply, now);
+                }
+            }
+            (Phase::Live(live), Kind::Message | Kind::SerialOverLan) => {
+                let payload = live.open(plus)?;
+                match plus.kind {
+                    Kind::Message => self.answered(Response::decode(&payload)?, now),
+                    _ => self.events.push_back(Event::Serial(payload)),
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Begins anew with the first of the suites that are left.
+    fn open(&mut self, now: Duration) {
+        let Some(suite) = self.suites.front().copied() else {
+            return self.end(Event::Failed(Failure::Suites(self.offered)));
+        };
+        let proposal = Proposal {
+            suite,
+            level: self.level,
+            tag: self.dice.tag(),
+            console: self.dice.session(),
+            random: self.dice.sixteen(),
+            name: self.login.name.clone(),
+        };
+        let bytes = proposal.open_request();
+        self.phase = Phase::Opening(proposal);
+        self.say(Say::Handshake(Kind::OpenRequest, bytes), "requests to open a session", now);
+    }
+
+    fn opened(&mut self, reply: Reply<Opened>, now: Duration) {
+        self.heard = true;
+        let Phase::Opening(proposal) = self.leave_phase() else { return };
+        match reply {
+            Reply::Given(opened) if Suite::of(opened.algorithms) == Some(proposal.suite) => {
+                let bytes = proposal.rakp1(&opened);
+                self.phase = Phase::Proving(proposal, opened);
+                self.say(Say::Handshake(Kind::Rakp1, bytes), "RAKP 1", now);
+            }
+            // Some name the suite that they do instead of refusing the one that they do not.
+            Reply::Given(opened) => self.next_suite(Some(opened.algorithms), now),
+            Reply::Refused(status) if is_about_suite(status) => self.next_suite(None, now),
+            Reply::Refused(status) => self.refused(status, "opening a session", now),
+        }
+    }
+
+    fn challenged(&mut self, reply: Reply<(Challenge, bool)>, now: Duration) {
+        let Phase::Proving(proposal, opened) = self.leave_phase() else { return };
+        match reply {
+            Reply::Refused(status) => self.refused(status, "logging in", now),
+            Reply::Given((_, false)) => {
+                let refusal = proposal.rakp3_refusal(&opened);
+                self.out.push_back(encode_plus(Kind::Rakp3, false, 0, 0, &refusal));
+                self.end(Event::Failed(Failure::Password { cut: self.login.may_be_cut() }));
+            }
+            Reply::Given((challenge, true)) => {
+                let bytes = proposal.rakp3(&opened, &challenge, self.login.password());
+                let secret = proposal.integrity_key(&challenge, self.login.session_key());
+                self.phase = Phase::Confirming(proposal, opened, challenge, secret);
+                self.say(Say::Handshake(Kind::Rakp3, bytes), "RAKP 3", now);
+            }
+        }
+    }
+
+    fn confirmed(&mut self, reply: Reply<bool>, now: Duration) {
+        let Phase::Confirming(proposal, opened, _, secret) = self.leave_phase() else { return };
+        match reply {
+            Reply::Refused(status) => self.refused(status, "logging in", now),
+            Reply::Given(false) => {
+                self.end(Event::Failed(Failure::Key { given: self.login.has_key() }));
+            }
+            Reply::Given(true) => {
+                let keys = Keys::new(proposal.suite, &secret);
+                let live = Live::new(proposal.suite, keys, proposal.console, opened.bmc);
+                self.phase = Phase::Live(Box::new(live));
+                self.raise(now);
+            }
+        }
+    }
+
+    /// A session begins as a user's (22.18).
+    fn raise(&mut self, now: Duration) {
+        let level = request(Function::App, SET_SESSION_PRIVILEGE, &[self.level as u8]);
+        self.say_message(level, "Set Session Privilege Level", now);
+    }
+
+    fn answered(&mut self, response: Response, now: Duration) {
+        let Phase::Live(live) = &mut self.phase else { return };
+        let waited = self.exchange.as_ref().is_some_and(|exchange| {
+            matches!(&exchange.say, Say::Message(request) if request.is_answered_by(&response, live.message))
+        });
+        if !waited {
+            return;
+        }
+        self.exchange = None;
+        match (live.stage, response.completion) {
+            (Stage::Ready, _) => self.events.push_back(Event::Answer(response)),
+            (Stage::Closing, _) => self.end(Event::Closed),
+            (Stage::Raising, 0) => {
+                live.stage = Stage::Ready;
+                self.events.push_back(Event::Ready(live.suite));
+            }
+            (Stage::Raising, _) if self.level == Level::Administrator => {
+                self.level = Level::Operator;
+                self.raise(now);
+            }
+            (Stage::Raising, code) => self.end(Event::Failed(Failure::Privilege(code))),
+        }
+    }
+
+    fn next_suite(&mut self, offered: Option<[u8; 3]>, now: Duration) {
+        self.offered = offered.or(self.offered);
+        self.suites.pop_front();
+        self.open(now);
+    }
+
+    fn refused(&mut self, status: u8, what: &'static str, now: Duration) {
+        let stale = matches!(status, 0x02 | 0x08 | 0x0f);
+        if stale && self.restarts < RESTARTS {
+            self.restarts += 1;
+            self.open(now);
+        } else if matches!(status, 0x09 | 0x0a) && self.level == Level::Administrator {
+            self.level = Level::Operator;
+            self.open(now);
+        } else {
+            self.end(Event::Failed(Failure::Status(status, what)));
+        }
+    }
+
+    fn give_up(&mut self, name: &'static str, now: Duration) {
+        match (&self.phase, self.heard) {
+            (Phase::Opening(_), true) if self.suites.len() > 1 => self.next_suite(None, now),
+            (Phase::Opening(_), false) => self.end(Event::Failed(Failure::Nothing)),
+            _ => self.end(Event::Failed(Failure::Silent(name))),
+        }
+    }
+
+    fn end(&mut self, event: Event) {
+        self.phase = Phase::Over;
+        self.exchange = None;
+        self.events.push_back(event);
+    }
+
+    fn leave_phase(&mut self) -> Phase {
+        self.exchange = None;
+        std::mem::replace(&mut self.phase, Phase::Over)
+    }
+
+    fn say_message(&mut self, request: Request, name: &'static str, now: Duration) {
+        if let Phase::Live(live) = &mut self.phase {
+            live.message = (live.message + 1) % 64;
+            self.say(Say::Message(request), name, now);
+        }
+    }
+
+    fn say(&mut self, say: Say, name: &'static str, now: Duration) {
+        self.exchange = Some(Exchange { say, name, tries: 0, due: now });
+        self.transmit(now);
+    }
+
+    fn transmit(&mut self, now: Duration) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let bytes = match (&exchange.say, &mut self.phase) {
+            (Say::Handshake(kind, payload), _) => encode_plus(*kind, false, 0, 0, payload),
+            // The same request under a new sequence number (6.12.13): the old packet may still arrive.
+            (Say::Message(request), Phase::Live(live)) => {
+                live.seal(Kind::Message, &request.encode(live.message), &mut self.dice)
+            }
+            (Say::Message(_), _) => return,
+        };
+        self.out.push_back(bytes);
+        exchange.due = now + self.patience.wait(exchange.tries);
+        exchange.tries += 1;
+        if exchange.tries > PING_AFTER && matches!(self.phase, Phase::Opening(_)) && !self.heard {
+            self.ping();
+        }
+    }
+
+    /// Both are answered by BMCs that answer nothing else (13.2.3, 22.13), and cost no time of their own.
+    fn ping(&mut self) {
+        self.out.push_back(presence_ping(self.dice.tag()));
+        // This channel, and what IPMI 2.0 adds to the answer.
+        let data = [0x8e, self.level as u8];
+        let message = request(Function::App, GET_AUTHENTICATION_CAPABILITIES, &data).encode(0);
+        self.out.push_back(encode_plain(&message));
+    }
+}
