@@ -60,12 +60,7 @@ async fn power(verb: PowerVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
     }
 }
 
-async fn each(
-    client: &Client,
-    io: &mut Io<'_>,
-    chosen: Chosen,
-    order: PowerOrder,
-) -> Result<Exit, Failure> {
+async fn each(client: &Client, io: &mut Io<'_>, chosen: Chosen, order: PowerOrder) -> Result<Exit, Failure> {
     several::each(io, chosen, async |machine| client.power_order(&machine.id.0, order).await).await
 }
 

@@ -104,7 +104,7 @@ mod tests {
         let foreign = Disk { size: a.size + 512, ..a.clone() };
         check(
             &[a],
-            &[foreign.clone()],
+            std::slice::from_ref(&foreign),
             Some(&format!("{} would be erased and was not shown; {gone}", label(&foreign))),
         );
     }

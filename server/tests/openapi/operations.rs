@@ -102,7 +102,13 @@ fn row(method: &'static str, path: &str, id: &'static str, summary: &'static str
 
 pub fn operations() -> Vec<Operation> {
     let verbs = Verb::ALL.into_iter().map(of_verb);
-    verbs.chain(of_machines()).chain(of_power()).chain(of_the_rack()).chain(of_the_site()).chain(of_clusters()).collect()
+    verbs
+        .chain(of_machines())
+        .chain(of_power())
+        .chain(of_the_rack())
+        .chain(of_the_site())
+        .chain(of_clusters())
+        .collect()
 }
 
 /// In the words of `metalctl machine --help`.

@@ -224,7 +224,8 @@ fn the_last_word_before_a_cycle_is_no_sign_of_the_boot_after() {
 /// Whatever a BMC does and whenever it does it, nothing is asked more often than a person would.
 #[test]
 fn no_machine_is_switched_to_and_fro() {
-    let ways: [fn(PowerAction) -> Option<(Power, i64)>; 4] = [
+    type Way = fn(PowerAction) -> Option<(Power, i64)>;
+    let ways: [Way; 4] = [
         obedient,
         |_| None,
         |action| (action != PowerAction::On).then_some((Power::Off, 1)),

@@ -15,18 +15,18 @@ pub fn bmcs(site: &Site, found: &mut Findings) {
             found.error(&format!("bmc.{}", set.name), format!("`{}` is not a name", set.name), LABEL_HINT);
         }
         password(set, &path, found);
-        if set.default {
-            if let Some(first) = default.replace(&set.name) {
-                let message = format!("`{first}` and `{}` both are the default", set.name);
-                found.error(&path("default"), message, "a machine that no vendor fits takes one of them");
-            }
+        if set.default
+            && let Some(first) = default.replace(&set.name)
+        {
+            let message = format!("`{first}` and `{}` both are the default", set.name);
+            found.error(&path("default"), message, "a machine that no vendor fits takes one of them");
         }
         if set.driver == DriverKind::Ipmi && !set.cipher_suites.iter().any(|suite| matches!(suite, 3 | 17)) {
             let message = format!("`{}` names no cipher suite that metald speaks", set.name);
             found.error(&path("cipher_suites"), message, "17 (SHA-256) and 3 (SHA-1) are spoken");
         }
         let is_command = set.driver == DriverKind::Command;
-        if is_command != !set.command.is_empty() {
+        if is_command == set.command.is_empty() {
             let message = format!(
                 "the driver `command` and a command belong together, and `{}` has one of them",
                 set.name
