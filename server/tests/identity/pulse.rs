@@ -18,7 +18,7 @@ async fn a_pass_that_was_done_is_a_sign_of_life() {
     bench.app.store.submit(&bench.id, hello, "agent", 2).await.unwrap();
     assert_eq!(bench.state().await, "inspecting");
     let (tell, mut told) = mpsc::unbounded_channel();
-    let pulse = Pulse::new(Duration::ZERO, move || drop(tell.send(())));
+    let pulse = Pulse::new(Duration::ZERO, move || _ = tell.send(()));
     let driving = tokio::spawn(drive(bench.app.clone(), pulse.into()));
     told.recv().await.unwrap();
     assert_eq!(bench.state().await, "failed", "a sign came before the work");
