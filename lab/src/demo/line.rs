@@ -72,6 +72,7 @@ mod tests {
             reason: None,
             errand: Default::default(),
             hold: false,
+            quarantine: None,
             maintenance: false,
             power_off: false,
             enrolled: true,
