@@ -345,6 +345,10 @@ impl Driver for Redfish {
         Ok(())
     }
 
+    fn certificate(&self) -> Option<String> {
+        self.pinned()
+    }
+
     async fn close(&self) -> Result<(), Fault> {
         self.http.close().await
     }

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use reqwest::Url;
 use serde_json::{Value, json};
+use server::bmc::access::Password;
 use server::bmc::redfish::{Identity, Login, Pace, Redfish};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -112,7 +113,7 @@ impl Bmc {
 }
 
 pub fn login(password: &str) -> Login {
-    Login { user: "metald".into(), password: password.into() }
+    Login { user: "metald".into(), password: Password::new(password) }
 }
 
 pub fn pace() -> Pace {

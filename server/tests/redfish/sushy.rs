@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::bmc::{BootOnce, Fault, FirmwareMode, Power, PowerAction};
 use reqwest::Url;
 use server::bmc::Driver;
+use server::bmc::access::Password;
 use server::bmc::redfish::{Identity, Login, Pace, Redfish};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -58,7 +59,7 @@ impl Emulator {
     }
 
     fn driver(&self, machine: char, password: &str) -> Redfish {
-        let login = Login { user: "metald".into(), password: password.into() };
+        let login = Login { user: "metald".into(), password: Password::new(password) };
         let identity = Identity { uuid: Some(format!("{UUID}{machine}")), serial: None };
         Redfish::new(self.url.clone(), login, identity, None, Pace::default()).unwrap()
     }

@@ -15,18 +15,13 @@ use super::answer::{Answer, conditions};
 use super::doc;
 use super::pin::{Pin, tls};
 use super::places::ROOT;
+use crate::bmc::access::Password;
 
 /// Whom a BMC knows us as.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     pub user: String,
-    pub password: String,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
-    }
+    pub password: Password,
 }
 
 /// How long things may take; tests are in a hurry.
@@ -218,7 +213,7 @@ impl Http {
         let links = root.body.get("Links");
         let path = links.and_then(|links| doc::link(links, "Sessions"));
         let path = path.unwrap_or_else(|| format!("{ROOT}SessionService/Sessions"));
-        let login = json!({"UserName": self.login.user, "Password": self.login.password});
+        let login = json!({"UserName": self.login.user, "Password": self.login.password.expose()});
         let answer = self.exchange(Method::POST, &path, Some(&login), None, None).await?;
         if answer.no_more_sessions() {
             return Ok(Session::Basic);
@@ -292,7 +287,7 @@ impl Http {
         }
         let mut request = self.client.request(method.clone(), url).headers(headers);
         if let Some(Session::Basic) = session {
-            request = request.basic_auth(&self.login.user, Some(&self.login.password));
+            request = request.basic_auth(&self.login.user, Some(self.login.password.expose()));
         }
         if let Some(body) = body {
             request = request.json(body);

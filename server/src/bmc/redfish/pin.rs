@@ -31,7 +31,7 @@ impl Pin {
         Pin { seen: Mutex::new(Seen { pinned, refused: None }), schemes }
     }
 
-    /// The key to keep: `sha256:` and the hash of the certificate's SubjectPublicKeyInfo.
+    /// The key to keep: SHA-256 in hex of the certificate's SubjectPublicKeyInfo.
     pub fn pinned(&self) -> Option<String> {
         self.lock().pinned.clone()
     }
@@ -133,7 +133,7 @@ pub fn tls(pin: Arc<Pin>) -> Result<ClientConfig, Error> {
 
 pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<String, Error> {
     let parsed = parse(certificate)?;
-    Ok(format!("sha256:{}", hex::encode(Sha256::digest(parsed.tbs_certificate.subject_pki.raw))))
+    Ok(hex::encode(Sha256::digest(parsed.tbs_certificate.subject_pki.raw)))
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
