@@ -1,14 +1,14 @@
 //! Installs an OS into a layout that is already there: image, bootloader, settings, and the identity file last.
 //! Never touches a table. Each step overwrites what an earlier attempt left.
 
-mod bootloader;
-mod download;
+pub mod bootloader;
+pub mod download;
 mod image;
 mod mounts;
 mod settings;
 mod system;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unpack;
 
 use std::fs::File;
@@ -32,7 +32,7 @@ pub use crate::install::system::Membership;
 use crate::log::Log;
 use crate::report::Report;
 use crate::sysfs::Tree;
-use crate::{disk, gpt, inventory, mkfs, partition};
+use crate::{disk, gpt, inventory, mkfs, partition, ram_boot};
 
 /// Where the new system is mounted while it is made.
 pub const ROOT: &str = "/run/metal/root";
@@ -62,12 +62,34 @@ pub async fn run(install: Install) -> Result<()> {
     .await?;
     let root = place.node(Role::Root)?.1.clone();
     write_image(&install, &root).await?;
-    blocking(move || {
+    let (install, place) = blocking(move || {
         install.report.phase("file system", 0);
         finish_root(&install, &place)?;
-        complete(&install, &place)
+        Ok((install, place))
     })
-    .await
+    .await?;
+    keep_ram(&install, &place).await?;
+    blocking(move || complete(&install, &place)).await
+}
+
+/// A way back to RAM for later: an install without it is whole, and the agent fetches it when it is needed.
+async fn keep_ram(install: &Install, place: &Place) -> Result<()> {
+    let Some(ram) = &install.setup.ram else { return Ok(()) };
+    let node = place.node(Role::Root)?.1.clone();
+    let mounts = blocking(move || {
+        let mut mounts = Mounts::default();
+        mounts.mount(&node, Path::new(ROOT), "ext4", MountFlags::NOATIME)?;
+        Ok(mounts)
+    })
+    .await?;
+    let (boot, report) = (&install.membership.boot, &install.report);
+    let kept = ram_boot::keep(Path::new(ROOT), boot, ram, report, &install.log).await;
+    blocking(move || mounts.finish()).await?;
+    install.report.still_wanted()?;
+    if let Err(error) = kept {
+        install.log.say(format!("the RAM image is not kept beside the OS: {error:#}"));
+    }
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -33,6 +33,7 @@ pub fn facts(tree: &Tree, seen: Seen, log: &Log) -> Facts {
         boot_id: seen.boot_id,
         home: seen.home,
         boot_mode: boot_mode(tree),
+        secure_boot: secure_boot(tree),
         kernel: tree.text("proc/sys/kernel/osrelease"),
         firmware: table.firmware,
         system: table.system,
@@ -54,6 +55,12 @@ pub fn boot_id(tree: &Tree) -> String {
 
 pub fn boot_mode(tree: &Tree) -> BootMode {
     if tree.exists("sys/firmware/efi") { BootMode::Uefi } else { BootMode::Bios }
+}
+
+/// UEFI specification 3.3: four bytes of attributes, then 1 where only what is signed is started.
+fn secure_boot(tree: &Tree) -> Option<bool> {
+    let path = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+    tree.bytes(path).get(4).map(|value| *value == 1)
 }
 
 /// Bytes; /proc/meminfo counts in units of 1024.

@@ -16,15 +16,17 @@ use crate::boot_args::{self, BootArgs};
 use crate::boot_server::{self, FirstContact};
 use crate::inventory;
 use crate::kernel_log;
+use crate::leave::Ready;
 use crate::log::Log;
 use crate::session::{Server, Session, Waiting};
 use crate::sysfs::Tree;
-use crate::{clock, credentials, reboot, watchdog};
-
-const BOOT_KEY: &str = "/etc/metal/boot-key";
+use crate::{boot_key, clock, credentials, patience, reboot, watchdog};
 
 /// A key that was refused stays refused; the tries beyond the first are for a server that was just starting.
 const ENROLL_TRIES: u32 = 3;
+
+/// With the pauses between them a little more than a minute: a server that restarts is back by then.
+const KEY_TRIES: u32 = 7;
 
 pub async fn run(log: &Log) -> Result<()> {
     kernel_log::follow(log.clone());
@@ -40,7 +42,7 @@ pub async fn run(log: &Log) -> Result<()> {
         Err(error) => error,
     };
     log.say(format!("{error:#}; rebooting"));
-    reboot::now(Home::Ram)
+    reboot::now(Home::Ram, Ready::Reboot)
 }
 
 async fn live(args: &BootArgs, tree: &Tree, ports: Vec<Mac>, log: &Log) -> Result<std::convert::Infallible> {
@@ -100,6 +102,28 @@ async fn contact(args: &BootArgs, log: &Log) -> Result<FirstContact> {
     }
 }
 
+/// A machine on which no agent is wanted in RAM after all goes back to its disk by a reboot, as one does for a key that
+/// was refused.
+async fn key(args: &BootArgs, ports: &[Mac], log: &Log) -> Result<String> {
+    if let Some(key) = boot_key::brought()? {
+        return Ok(key);
+    }
+    let mut tries = 0;
+    loop {
+        match boot_key::fetch(&args.boot, ports).await {
+            Ok(key) => return Ok(key),
+            Err(error) => {
+                tries += 1;
+                log.say(format!("no boot key ({tries} of {KEY_TRIES}): {error:#}"));
+                if tries >= KEY_TRIES {
+                    bail!("this boot gets no key");
+                }
+                sleep(patience::pause(2 * tries, 0)).await;
+            }
+        }
+    }
+}
+
 async fn enroll(
     args: &BootArgs,
     contact: &FirstContact,
@@ -107,15 +131,9 @@ async fn enroll(
     macs: &[Mac],
     log: &Log,
 ) -> Result<(Enrolled, Client)> {
-    let boot_key = fs::read_to_string(BOOT_KEY)
-        .with_context(|| format!("this boot image brought no {BOOT_KEY}: only the server's own boot does"))?;
+    let boot_key = key(args, macs, log).await?;
     let request = credentials::request()?;
-    let enroll = Enroll {
-        boot_key: boot_key.trim().into(),
-        boot_id: boot_id.into(),
-        csr_pem: request.csr_pem,
-        macs: macs.to_vec(),
-    };
+    let enroll = Enroll { boot_key, boot_id: boot_id.into(), csr_pem: request.csr_pem, macs: macs.to_vec() };
     let stranger = Client::new(&args.server, &contact.ca_pem, None)?;
     let mut waiting = Waiting::new(Home::Ram, args.patience);
     let mut refused = 0;

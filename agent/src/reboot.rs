@@ -1,10 +1,10 @@
-//! Leaves this home for the other one.
+//! Goes down, and says beforehand what the firmware is to boot next.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use api::id::Mac;
 use api::state::Home;
 use api::task::RebootTo;
@@ -12,6 +12,7 @@ use rustix::system::RebootCommand;
 
 use crate::boot_entries;
 use crate::command;
+use crate::leave::Ready;
 use crate::log::Log;
 
 const VARIABLES: &str = "/sys/firmware/efi/efivars";
@@ -20,26 +21,32 @@ const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// BootNext counts for one boot and leaves the firmware's order alone. Where it cannot be set, a plain reboot has to do:
 /// most machines are set to try the network first.
 pub fn prepare(to: RebootTo, ports: &[Mac], log: &Log) {
-    let folder = Path::new(VARIABLES);
-    if to == RebootTo::Disk || !folder.exists() {
+    if to == RebootTo::Disk || !Path::new(VARIABLES).exists() {
         return;
     }
-    match set_boot_next(folder, ports) {
-        Ok(Some(name)) => log.say(format!("the next boot is {name}, by BootNext")),
-        Ok(None) => log.say("the firmware has no network boot entry: a plain reboot must find the network"),
-        Err(e) => log.say(format!("cannot set BootNext: {e:#}; a plain reboot must find the network")),
+    match set_boot_next(ports) {
+        Ok(name) => log.say(format!("the next boot is {name}, by BootNext")),
+        Err(e) => log.say(format!("{e:#}: a plain reboot must find the network")),
     }
 }
 
+/// Returns the entry's name.
+pub fn set_boot_next(ports: &[Mac]) -> Result<String> {
+    let folder = Path::new(VARIABLES);
+    ensure!(folder.exists(), "this system was not booted by UEFI, which alone knows BootNext");
+    write_boot_next(folder, ports)?.context("the firmware has no network boot entry")
+}
+
 /// Does not come back, unless it fails.
-pub fn now(home: Home) -> Result<()> {
+pub fn now(home: Home, ready: Ready) -> Result<()> {
     match home {
         Home::Ram => {
             rustix::fs::sync();
             rustix::system::reboot(RebootCommand::Restart).context("the kernel refused to reboot")
         }
         Home::Disk => {
-            command::run("systemctl", ["reboot"])?;
+            let verb = if ready == Ready::Kexec { "kexec" } else { "reboot" };
+            command::run("systemctl", [verb])?;
             // systemd ends this process when it gets there.
             std::thread::sleep(std::time::Duration::from_secs(120));
             Ok(())
@@ -47,7 +54,7 @@ pub fn now(home: Home) -> Result<()> {
     }
 }
 
-fn set_boot_next(folder: &Path, ports: &[Mac]) -> Result<Option<String>> {
+fn write_boot_next(folder: &Path, ports: &[Mac]) -> Result<Option<String>> {
     let entries = entries(folder);
     let Some(number) = boot_entries::choose(&entries, ports) else { return Ok(None) };
     let path = folder.join(format!("BootNext-{GLOBAL}"));
@@ -100,7 +107,7 @@ mod tests {
         fs::write(variable("Boot000A"), &option).unwrap();
         fs::write(variable("BootOrder"), [7, 0, 0, 0, 0x0a, 0]).unwrap();
         let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
-        let name = set_boot_next(folder.path(), &[mac]).unwrap();
+        let name = write_boot_next(folder.path(), &[mac]).unwrap();
         assert_eq!(name.as_deref(), Some("Boot000A (n)"));
         assert_eq!(fs::read(variable("BootNext")).unwrap(), [7, 0, 0, 0, 0x0a, 0]);
         assert_eq!(fs::read(variable("BootOrder")).unwrap(), [7, 0, 0, 0, 0x0a, 0]);
@@ -110,7 +117,7 @@ mod tests {
     fn firmware_without_a_network_entry_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(format!("Boot0001-{GLOBAL}")), [7, 0]).unwrap();
-        assert_eq!(set_boot_next(folder.path(), &[]).unwrap(), None);
+        assert_eq!(write_boot_next(folder.path(), &[]).unwrap(), None);
         assert!(!folder.path().join(format!("BootNext-{GLOBAL}")).exists());
     }
 }

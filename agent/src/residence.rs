@@ -14,13 +14,20 @@ use crate::inventory;
 use crate::log::Log;
 use crate::session::{Server, Session, Waiting};
 use crate::sysfs::Tree;
-use crate::{clock, kernel_log, node, renewal};
+use crate::{clock, grub, kernel_log, node, renewal};
 
 /// A smaller error is the time daemon's business: stepping the clock under running services is not harmless.
 const TOLERATED_MS: i64 = 60_000;
 
 pub async fn run(installed: Installed, log: &Log) -> Result<()> {
     kernel_log::follow(log.clone());
+    match grub::disarm(Path::new("/")) {
+        Ok(true) => {
+            log.say("GRUB was told to start the agent in RAM and started this system: the word is taken back")
+        }
+        Ok(false) => {}
+        Err(error) => log.say(format!("{error:#}")),
+    }
     let generation = match installed::identity(&installed) {
         Ok(identity) => identity.generation,
         Err(error) => {

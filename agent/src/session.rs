@@ -10,13 +10,14 @@ use api::client::{Client, Error};
 use api::id::{Mac, MachineId};
 use api::routes::agent::{FACTS, HELLO, TASK, outcome};
 use api::state::Home;
-use api::task::{Outcome, Task, Work};
+use api::task::{Outcome, RebootTo, Task, Way, Work};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use crate::inventory;
+use crate::leave;
 use crate::log::{self, Log};
 use crate::patience;
 use crate::reboot;
@@ -136,16 +137,8 @@ impl Session {
 
     async fn perform(&self, task: Task, waiting: &mut Waiting, last_done: &mut Option<String>) -> Result<()> {
         let kind = task.work.kind().as_str();
-        if let Work::Reboot { to } = task.work {
-            self.log.say(format!("task {kind}: leaving for {to:?}"));
-            if self.deliver(&task.id, &Outcome::Done, waiting).await? == Delivery::Unwanted {
-                return Ok(());
-            }
-            let (ports, log) = (self.ports.clone(), self.log.clone());
-            tokio::task::spawn_blocking(move || reboot::prepare(to, &ports, &log)).await?;
-            log::flush(&self.log, &self.client, &self.boot_id).await;
-            let home = self.home;
-            return tokio::task::spawn_blocking(move || reboot::now(home)).await?;
+        if let Work::Reboot { to, way } = task.work {
+            return self.leave(&task.id, to, way.as_deref(), waiting).await;
         }
         // The answer to this outcome was lost: the work is done all the same.
         if last_done.as_ref() == Some(&task.id) {
@@ -154,16 +147,17 @@ impl Session {
         let id = task.id.clone();
         self.log.say(format!("task {kind} of generation {} begins", task.generation));
         let started = Instant::now();
-        let outcome = match self.work(task).await {
-            Ok(()) => Outcome::Done,
-            Err(error) if error.is::<Unwanted>() => {
-                self.log.say(format!("task {kind} ended early: {error:#}"));
-                return Ok(());
-            }
-            // Nothing of the work has failed: the next boot goes on with it.
-            Err(error) if error.is::<Away>() => return Err(error),
-            Err(error) => Outcome::Failed { reason: format!("{error:#}") },
-        };
+        let outcome =
+            match self.with_reports(&id, async |report| work::perform(self, task, report).await).await {
+                Ok(()) => Outcome::Done,
+                Err(error) if error.is::<Unwanted>() => {
+                    self.log.say(format!("task {kind} ended early: {error:#}"));
+                    return Ok(());
+                }
+                // Nothing of the work has failed: the next boot goes on with it.
+                Err(error) if error.is::<Away>() => return Err(error),
+                Err(error) => Outcome::Failed { reason: format!("{error:#}") },
+            };
         let seconds = started.elapsed().as_secs_f32();
         match &outcome {
             Outcome::Done => {
@@ -177,14 +171,39 @@ impl Session {
         self.deliver(&id, &outcome, waiting).await.map(drop)
     }
 
-    /// With reports of progress beside it.
-    async fn work(&self, task: Task) -> Result<()> {
+    /// Comes back only where nobody wants it any more, or this machine cannot go that way.
+    async fn leave(&self, id: &str, to: RebootTo, way: Option<&Way>, waiting: &mut Waiting) -> Result<()> {
+        let by = way.map_or(String::new(), |way| format!(", by {}", way.rung.words()));
+        self.log.say(format!("task reboot: leaving for {to:?}{by}"));
+        let prepared =
+            self.with_reports(id, async |report| leave::prepare(self, to, way, report).await).await;
+        let ready = match prepared {
+            Ok(ready) => ready,
+            Err(error) if error.is::<Unwanted>() => return Ok(()),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                self.log.say(format!("not that way: {reason}"));
+                return self.deliver(id, &Outcome::Failed { reason }, waiting).await.map(drop);
+            }
+        };
+        if self.deliver(id, &Outcome::Done, waiting).await? == Delivery::Unwanted {
+            leave::undo(ready, &self.log).await;
+            return Ok(());
+        }
+        log::flush(&self.log, &self.client, &self.boot_id).await;
+        let home = self.home;
+        tokio::task::spawn_blocking(move || reboot::now(home, ready)).await?
+    }
+
+    /// To its end, whatever becomes of the server meanwhile: a machine that writes is not rebooted for a silence, only one
+    /// that has nothing to do but ask.
+    async fn with_reports<T>(&self, id: &str, work: impl AsyncFnOnce(&Report) -> Result<T>) -> Result<T> {
         let report = Report::new(self.log.clone());
         let posting = {
-            let (report, client, id) = (report.clone(), self.client.clone(), task.id.clone());
+            let (report, client, id) = (report.clone(), self.client.clone(), id.to_string());
             tokio::spawn(async move { report.post(client, id).await })
         };
-        let ended = work::perform(self, task, &report).await;
+        let ended = work(&report).await;
         posting.abort();
         report.phase("", 0);
         ended

@@ -13,6 +13,9 @@ pub struct Facts {
     pub boot_id: String,
     pub home: Home,
     pub boot_mode: BootMode,
+    /// UEFI's Secure Boot is on. None where the firmware does not say.
+    #[serde(default)]
+    pub secure_boot: Option<bool>,
     pub kernel: String,
     pub firmware: Firmware,
     pub system: Product,

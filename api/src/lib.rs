@@ -20,6 +20,7 @@ pub mod order;
 pub mod plan;
 pub mod power;
 pub mod routes;
+pub mod rung;
 pub mod site;
 pub mod state;
 pub mod task;

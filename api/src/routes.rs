@@ -211,6 +211,11 @@ pub mod boot {
         format!("/boot/{mac}/boot.ipxe")
     }
 
+    /// The boot key, as a cpio archive.
+    pub fn key(mac: crate::id::Mac) -> String {
+        format!("/boot/{mac}/key")
+    }
+
     pub fn image(image: &str, file: &str) -> String {
         format!("/images/{image}/{file}")
     }

@@ -7,6 +7,7 @@ use crate::cluster::{ClusterStep, JoinOrder};
 use crate::id::{Hostname, Mac};
 use crate::image::Bootloader;
 use crate::plan::Plan;
+use crate::rung::{RamImage, Rung};
 use crate::wipe::{WipePlan, WipedDisk};
 
 /// The kinds of work that the lifecycle wants of an agent.
@@ -67,7 +68,12 @@ pub enum Work {
     /// A step for the cluster, done by a control plane.
     Cluster { step: Box<ClusterStep> },
     /// Leave this home for the one that is wanted.
-    Reboot { to: RebootTo },
+    Reboot {
+        to: RebootTo,
+        /// Of several ways to the network the one to go now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        way: Option<Box<Way>>,
+    },
 }
 
 impl Work {
@@ -89,10 +95,19 @@ impl Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RebootTo {
-    /// The RAM agent: by UEFI BootNext where the firmware has a network entry, else a plain reboot.
+    /// The RAM agent, by the way that the task names; without one by UEFI BootNext where the firmware has a network
+    /// entry, else by a plain reboot.
     Network,
     /// Its own disk, through the firmware's order.
     Disk,
+}
+
+/// One way back to the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    pub rung: Rung,
+    /// For a way that starts the RAM image from the disk.
+    pub ram: Option<RamImage>,
 }
 
 /// What the installed system is told about itself.
@@ -111,6 +126,9 @@ pub struct Setup {
     pub boot: Bootloader,
     /// Path of the image file below the HTTP boot server.
     pub image_path: String,
+    /// Kept beside the OS as a way back to RAM.
+    #[serde(default)]
+    pub ram: Option<RamImage>,
 }
 
 /// How far a task has come. Counted in bytes where `total` is not 0.

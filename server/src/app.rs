@@ -104,6 +104,7 @@ impl App {
             bmcs: self.store.bmcs_between(&first.id, &last.id).await?,
             powers: self.store.powers_between(&first.id, &last.id).await?,
             readings: self.readings(rows),
+            ladders: self.store.ladders(&first.id, &last.id).await?,
         };
         rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()
     }

@@ -30,6 +30,7 @@ mod sample;
 pub mod seal;
 pub mod store;
 pub mod tftp;
+mod trace;
 pub mod view;
 pub mod webhook;
 pub mod who;

@@ -14,7 +14,6 @@ use api::user::Role;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
@@ -23,7 +22,7 @@ use crate::bmc::bmcs::Bmcs;
 use crate::ca::{Authority, ends, private_folder, write_private};
 use crate::cluster::Clusters;
 use crate::config::{Network, Severity, Site};
-use crate::dhcp::sighting::{Sighting, Sightings};
+use crate::dhcp::sighting::Sightings;
 use crate::http::boot::{hash, secret};
 use crate::images::Images;
 use crate::lifecycle::drive::drive;
@@ -33,7 +32,7 @@ use crate::seal::{self, Seal};
 use crate::store::lease::Addresses;
 use crate::store::{NewToken, Result as Stored, Store};
 use crate::webhook::Pace;
-use crate::{bmc, clock, cluster, http, router_advert, webhook};
+use crate::{bmc, clock, cluster, http, router_advert, trace, webhook};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
@@ -179,7 +178,7 @@ fn addresses(site: &Site, network: &Network) -> Addresses {
 
 async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
     let (sightings, seen) = Sightings::channel(4096);
-    parts.spawn(trace(app.clone(), seen));
+    parts.spawn(trace::keep_all(app.clone(), seen));
     let reconciler = app.clone();
     parts.spawn(async move {
         drive(reconciler, pulse().into()).await;
@@ -248,27 +247,6 @@ fn start_webhooks(app: &App, live: &Live, parts: &mut JoinSet<Result<()>>) -> Re
         let failures = live.webhooks.get(&webhook.name).cloned().unwrap_or_default();
         let app = app.clone();
         parts.spawn(async move { webhook::tell(app, receiver, Pace::default(), failures).await });
-    }
-    Ok(())
-}
-
-/// Keeps what the wire shells saw with the machine it was seen of.
-async fn trace(app: App, mut seen: mpsc::Receiver<Sighting>) -> Result<()> {
-    while let Some(sighting) = seen.recv().await {
-        if let Err(error) = keep(&app, sighting).await {
-            tracing::error!(%error, "a hop of a boot was not kept");
-        }
-    }
-    Ok(())
-}
-
-async fn keep(app: &App, sighting: Sighting) -> Stored<()> {
-    let Some(row) = app.store.machine_by_mac(sighting.mac).await? else { return Ok(()) };
-    let evidence = format!("{}: {}", sighting.hop.name.as_str(), sighting.hop.detail);
-    let at = sighting.hop.at;
-    app.store.hop(&row.id(), sighting.hop, sighting.by_firmware).await?;
-    if sighting.by_firmware {
-        app.store.machine_seen(&row.id(), evidence, at).await?;
     }
     Ok(())
 }

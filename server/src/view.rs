@@ -9,6 +9,8 @@ use api::machine::{Machine, Quarantine, Reservation, TaskProgress, Uplink};
 use api::power::{Health, MachinePower};
 
 use crate::config::{Approve, Site};
+use crate::lifecycle::ladder::Ladder;
+use crate::lifecycle::offer::is_sent_back;
 use crate::lifecycle::patience::{Seen, wait};
 use crate::lifecycle::want::want;
 use crate::store::bmc::BmcRow;
@@ -32,6 +34,7 @@ pub struct Beside {
     pub powers: Vec<PowerRow>,
     /// What was read since it was written: (machine, power, when).
     pub readings: Vec<(String, Power, i64)>,
+    pub ladders: Vec<(String, Ladder)>,
 }
 
 pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
@@ -52,6 +55,8 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
     let person_approves = profile.is_some_and(|profile| profile.approve == Approve::Person);
     let quarantine =
         beside.quarantines.iter().find(|(id, _)| *id == row.id).map(|(_, quarantine)| quarantine);
+    let ladder = beside.ladders.iter().find(|(id, ladder)| *id == row.id && ladder.since == row.since);
+    let ladder = ladder.map(|(_, ladder)| ladder);
     let seen = Seen {
         since: row.since,
         evidence: &row.evidence,
@@ -59,6 +64,8 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         agent_here,
         person_approves,
         in_doubt: quarantine.is_some(),
+        arrived: ladder.and_then(|ladder| ladder.arrived),
+        ladder: ladder.filter(|_| is_sent_back(&life, row.home(), row.session_generation)),
     };
     let labels = beside.labels.iter().filter(|(id, ..)| *id == row.id);
     let find = |id: &str| beside.progress.iter().rev().find(|(machine, _)| machine == id);

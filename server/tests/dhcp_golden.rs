@@ -56,6 +56,7 @@ fn exchange(path: &Path) -> String {
         address: Some(known.unwrap_or(Ipv4Addr::new(10, 77, 0, 199))),
         netboots: true,
         hostname: Some("node07".into()),
+        loader: None,
     };
     let mut text = format!("{} from {}: {}\n", request.ask, request.mac, firmware(&request));
     match answer(&request, &client, &subnet()) {

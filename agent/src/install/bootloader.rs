@@ -32,13 +32,32 @@ pub fn config(setup: &Setup, root_uuid: &str) -> String {
          {serial}set timeout_style=hidden\n\
          set timeout=1\n\
          set default=0\n\
+         {NEXT_ENTRY}\
          search --no-floppy --fs-uuid --set=root {root_uuid}\n\
          menuentry 'Linux' {{\n\
          \x20   linux {kernel} root=UUID={root_uuid} ro{arguments} panic=30\n\
          \x20   initrd {initrd}\n\
-         }}\n"
+         }}\n\
+         if [ -f $prefix/custom.cfg ]; then\n\
+         \x20   source $prefix/custom.cfg\n\
+         fi\n"
     )
 }
+
+/// An entry for one boot, as grub-reboot asks for it. It counts only when GRUB could take the word back: one that stood
+/// there for ever would keep the machine from its OS.
+const NEXT_ENTRY: &str = "\
+if [ -s $prefix/grubenv ]; then
+    load_env
+fi
+if [ \"${next_entry}\" ]; then
+    set once=\"${next_entry}\"
+    set next_entry=
+    if save_env next_entry; then
+        set default=\"${once}\"
+    fi
+fi
+";
 
 /// `ttyS1,115200n8` is GRUB's unit 1 at 115200.
 fn serial_terminal(console: &str) -> Option<String> {
@@ -103,10 +122,10 @@ pub fn put(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn setup(consoles: &[&str], kernel_arguments: &[&str]) -> Setup {
+    pub fn setup(consoles: &[&str], kernel_arguments: &[&str]) -> Setup {
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
         Setup {
             site: "lab".into(),
@@ -124,6 +143,7 @@ mod tests {
                 initrd_path: "initrd.img".into(),
             },
             image_path: String::new(),
+            ram: None,
         }
     }
 
@@ -134,6 +154,24 @@ mod tests {
         assert!(text.contains(&format!("{line}    initrd /initrd.img")), "{text}");
         assert!(text.contains("serial --unit=1 --speed=57600"), "{text}");
         assert!(!config(&setup(&["tty0"], &[]), "u-1").contains("serial"));
+    }
+
+    #[test]
+    fn a_word_for_one_boot_counts_only_when_it_could_be_taken_back() {
+        let text = config(&setup(&[], &[]), "u-1");
+        let order = [
+            "set default=0\n",
+            "load_env\n",
+            "set next_entry=\n",
+            "if save_env next_entry; then\n",
+            "search ",
+        ];
+        let places: Vec<_> = order.iter().map(|line| text.find(line).unwrap()).collect();
+        assert!(places.is_sorted(), "{text}");
+        assert!(
+            text.ends_with("if [ -f $prefix/custom.cfg ]; then\n    source $prefix/custom.cfg\nfi\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -20,8 +20,9 @@ pub const AGENT: &str = "usr/local/sbin/metal-agent";
 pub const UNIT: &str = "metal-agent.service";
 
 /// A kernel that hangs is reset by the hardware, and so is one that hangs while it restarts: systemd's own ten
-/// minutes for that are longer than anyone waits. Where there is no watchdog, this changes nothing.
-const WATCHDOG: &str = "[Manager]\nRuntimeWatchdogSec=60\nRebootWatchdogSec=2min\n";
+/// minutes for that are longer than anyone waits. It goes on through kexec, so that a machine whose new kernel hangs comes
+/// back; the agent in RAM strokes it. Where there is no watchdog, this changes nothing.
+const WATCHDOG: &str = "[Manager]\nRuntimeWatchdogSec=60\nRebootWatchdogSec=2min\nKExecWatchdogSec=5min\n";
 
 /// `machine_id`: 32 hex digits, new for each install, or two machines would share one DHCP client id.
 pub fn files(setup: &Setup, partitions: &[PlannedPartition], machine_id: &str) -> Vec<SystemFile> {
@@ -166,6 +167,7 @@ mod tests {
                 initrd_path: String::new(),
             },
             image_path: String::new(),
+            ram: None,
         }
     }
 

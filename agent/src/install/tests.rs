@@ -1,6 +1,6 @@
 //! Installing from a small HTTP server that drops connections, lies and forgets, onto plain files.
 
-mod file_server;
+pub mod file_server;
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -54,6 +54,7 @@ fn install_of(body: &[u8], server: &FileServer, format: &str) -> Install {
         ntp: vec![],
         boot,
         image_path: "/images/debian-12/root".into(),
+        ram: None,
     };
     Install {
         hash: plan.hash(),

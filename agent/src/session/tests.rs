@@ -205,6 +205,28 @@ async fn patience_ends_only_in_ram() {
     assert!(server.sent(HELLO).len() >= 3);
 }
 
+/// With no patience at all, and a server that answers nothing any more while the disk is written.
+#[tokio::test]
+async fn a_machine_that_writes_is_not_rebooted_for_a_silent_server() {
+    let away = || (0..20).map(|_| ("/t1/", 503, String::new())).collect();
+    let server = fake(away());
+    let session = Session { patience: Duration::ZERO, ..server.session(Home::Ram) };
+    let written = session
+        .with_reports("t1", async |report| {
+            report.phase("writing the OS", 1);
+            while server.sent("/t1/progress").is_empty() {
+                tokio::task::yield_now().await;
+            }
+            report.still_wanted()?;
+            Ok("to the end")
+        })
+        .await;
+    assert_eq!(written.unwrap(), "to the end", "a refused report ends nothing");
+    let mut waiting = Waiting::new(Home::Ram, Duration::ZERO);
+    let error = session.deliver("t1", &Outcome::Done, &mut waiting).await.unwrap_err();
+    assert!(error.to_string().contains("stayed away"), "patience is asked only afterwards: {error}");
+}
+
 #[tokio::test]
 async fn progress_is_told_and_a_409_stops_the_work() {
     let fake = fake(vec![("/t1/progress", 204, String::new()), ("/t1/progress", 409, "{}".into())]);

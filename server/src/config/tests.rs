@@ -336,6 +336,7 @@ fn facts(manufacturer: &str, mac: &str, serial: &str) -> Facts {
         boot_id: String::new(),
         home: Home::Ram,
         boot_mode: BootMode::Bios,
+        secure_boot: None,
         kernel: String::new(),
         firmware: Firmware::default(),
         system: Product { manufacturer: manufacturer.into(), ..Product::default() },

@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use api::id::Mac;
+use api::routes::boot::image;
 
 use super::firmware::{Firmware, firmware};
 use super::packet::{Ask, Boot, BootHint, Destination, Network, Reply, Request, Say};
@@ -16,6 +17,8 @@ pub struct Client {
     /// False for a client that is to be left alone: it gets a plain lease.
     pub netboots: bool,
     pub hostname: Option<String>,
+    /// A loader for this machine alone, by its file name; one that its firmware cannot start is not given.
+    pub loader: Option<String>,
 }
 
 /// The subnet that the packet came in on.
@@ -188,16 +191,22 @@ fn boot(request: &Request, client: &Client, subnet: &Subnet) -> Option<Boot> {
         // Its ROM takes an offer for a PXE offer only if the class comes back, and then wants to
         // discover boot servers unless told that the file is right here.
         Firmware::BiosPxe => Some(Boot {
-            file: subnet.bios_loader.clone(),
+            file: own_loader(client, false).unwrap_or(&subnet.bios_loader).to_string(),
             class: Some("PXEClient"),
             hint: Some(BootHint::NoDiscovery),
         }),
         // UEFI takes file and server from an ordinary offer. With the class it would also read
         // the vendor options, and implementations differ in what they then search and ask.
-        Firmware::UefiPxe => Some(Boot { file: subnet.uefi_loader.clone(), class: None, hint: None }),
+        Firmware::UefiPxe => {
+            let file = own_loader(client, true).unwrap_or(&subnet.uefi_loader).to_string();
+            Some(Boot { file, class: None, hint: None })
+        }
         // Without its class in the reply it drops the offer.
         Firmware::UefiHttp => Some(Boot {
-            file: format!("{}{}", subnet.http, subnet.uefi_loader_path),
+            file: match own_loader(client, true) {
+                Some(loader) => format!("{}{}", subnet.http, image("loaders", loader)),
+                None => format!("{}{}", subnet.http, subnet.uefi_loader_path),
+            },
             class: Some("HTTPClient"),
             hint: None,
         }),
@@ -210,6 +219,11 @@ fn boot(request: &Request, client: &Client, subnet: &Subnet) -> Option<Boot> {
         }),
         Firmware::Other(_) | Firmware::Grub | Firmware::Plain => None,
     }
+}
+
+/// A machine may have been switched from one firmware to the other since its loader was chosen.
+fn own_loader(client: &Client, efi: bool) -> Option<&str> {
+    client.loader.as_deref().filter(|loader| loader.ends_with(".efi") == efi)
 }
 
 fn script_url(http: &str, mac: Mac) -> String {
@@ -239,153 +253,4 @@ impl Subnet {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    const HIS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 199);
-    const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
-    const US: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-    const THEM: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
-    const ABROAD: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 9);
-    const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
-
-    pub const CLIENT: Client = Client { address: Some(HIS), netboots: true, hostname: None };
-
-    pub fn subnet() -> Subnet {
-        Subnet {
-            server: US,
-            prefix: 24,
-            router: Some(US),
-            dns: vec![US],
-            ntp: vec![US],
-            domain: None,
-            lease_s: 3600,
-            http: "http://10.77.0.1:8080".into(),
-            bios_loader: "undionly.kpxe".into(),
-            uefi_loader: "snponly.efi".into(),
-            uefi_loader_path: "/boot/loader/snponly.efi".into(),
-        }
-    }
-
-    pub fn discover() -> Request {
-        Request {
-            ask: Ask::Discover,
-            xid: 1,
-            secs: 0,
-            broadcast: false,
-            mac: MAC,
-            client_addr: None,
-            relay: None,
-            requested: None,
-            server: None,
-            client_id: None,
-            hostname: None,
-            class: None,
-            arch: None,
-            ipxe: false,
-            uuid: None,
-            uuid_raw: None,
-            relay_info: None,
-            max_size: 1472,
-        }
-    }
-
-    fn request() -> Request {
-        Request { ask: Ask::Request, ..discover() }
-    }
-
-    /// What is done, in a word, and where the reply goes.
-    fn says(request: &Request, client: &Client) -> String {
-        match answer(request, client, &subnet()) {
-            Answer::Silence(_) => "silence".into(),
-            Answer::Send(reply) => format!("{} to {}", reply.say, reply.destination),
-            Answer::Lease(reply) => format!("lease, {} to {}", reply.say, reply.destination),
-            Answer::Release(address) => format!("release {address}"),
-            Answer::Decline(address) => format!("decline {address}"),
-        }
-    }
-
-    fn check(request: Request, expected: &str) {
-        assert_eq!(says(&request, &CLIENT), expected, "{request:?}");
-    }
-
-    #[test]
-    fn discovering() {
-        check(discover(), "OFFER to 10.77.0.199 at 52:54:00:77:00:01");
-        check(Request { broadcast: true, ..discover() }, "OFFER to broadcast");
-        check(Request { relay: Some(THEM), ..discover() }, "OFFER to relay 10.77.0.3");
-        check(Request { relay: Some(ABROAD), ..discover() }, "silence");
-        let exhausted = Client { address: None, ..CLIENT };
-        assert_eq!(says(&discover(), &exhausted), "silence");
-    }
-
-    #[test]
-    fn selecting() {
-        let ours = Request { server: Some(US), requested: Some(HIS), ..request() };
-        check(ours.clone(), "lease, ACK to 10.77.0.199 at 52:54:00:77:00:01");
-        check(Request { requested: Some(OTHER), ..ours.clone() }, "NAK to broadcast");
-        check(Request { server: Some(THEM), ..ours.clone() }, "silence");
-        check(Request { requested: None, ..ours }, "silence");
-    }
-
-    #[test]
-    fn init_reboot() {
-        check(
-            Request { requested: Some(HIS), ..request() },
-            "lease, ACK to 10.77.0.199 at 52:54:00:77:00:01",
-        );
-        check(Request { requested: Some(OTHER), ..request() }, "NAK to broadcast");
-        check(Request { requested: Some(ABROAD), ..request() }, "NAK to broadcast");
-        let unknown = Client { address: None, ..CLIENT };
-        let memory = Request { requested: Some(HIS), ..request() };
-        assert_eq!(says(&memory, &unknown), "NAK to broadcast");
-        check(Request { requested: Some(ABROAD), relay: Some(THEM), ..request() }, "NAK to relay 10.77.0.3");
-    }
-
-    #[test]
-    fn renewing_and_rebinding() {
-        check(Request { client_addr: Some(HIS), ..request() }, "lease, ACK to 10.77.0.199");
-        check(Request { client_addr: Some(OTHER), ..request() }, "NAK to broadcast");
-    }
-
-    #[test]
-    fn release_decline_inform() {
-        let ends = Request { ask: Ask::Release, client_addr: Some(HIS), ..discover() };
-        check(ends.clone(), "release 10.77.0.199");
-        check(Request { server: Some(THEM), ..ends }, "silence");
-        let conflict = Request { ask: Ask::Decline, requested: Some(HIS), ..discover() };
-        check(conflict, "decline 10.77.0.199");
-        let inform = Request { ask: Ask::Inform, client_addr: Some(OTHER), ..discover() };
-        check(inform.clone(), "ACK to 10.77.0.50");
-        check(Request { client_addr: Some(ABROAD), ..inform }, "silence");
-    }
-
-    #[test]
-    fn a_client_left_alone_gets_a_lease_and_no_file() {
-        let rom = Request { class: Some("PXEClient:Arch:00000".into()), arch: Some(0), ..request() };
-        assert!(boot(&rom, &CLIENT, &subnet()).is_some());
-        assert!(boot(&rom, &Client { netboots: false, ..CLIENT }, &subnet()).is_none());
-    }
-
-    #[test]
-    fn ipxe_never_gets_a_loader() {
-        for arch in [None, Some(0), Some(7), Some(16), Some(11)] {
-            for class in ["PXEClient", "HTTPClient"] {
-                let ipxe = Request { ipxe: true, arch, class: Some(class.into()), ..request() };
-                let boot = boot(&ipxe, &CLIENT, &subnet()).unwrap();
-                assert_eq!(boot.file, "http://10.77.0.1:8080/boot/52:54:00:77:00:01/boot.ipxe");
-                assert_eq!(boot.hint, Some(BootHint::NoProxy));
-            }
-        }
-    }
-
-    #[test]
-    fn a_subnet_is_its_prefix() {
-        let mut subnet = subnet();
-        assert!(subnet.contains(HIS) && !subnet.contains(ABROAD));
-        subnet.prefix = 0;
-        assert!(subnet.contains(ABROAD));
-        subnet.prefix = 32;
-        assert!(subnet.contains(US) && !subnet.contains(HIS));
-    }
-}
+pub(super) mod tests;

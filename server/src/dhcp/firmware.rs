@@ -85,6 +85,11 @@ impl fmt::Display for Firmware {
 }
 
 impl Firmware {
+    /// It starts with a loader of ours, which we choose.
+    pub fn fetches_a_loader(self) -> bool {
+        matches!(self, Firmware::BiosPxe | Firmware::UefiPxe | Firmware::UefiHttp)
+    }
+
     /// It asked to boot over the network, whether or not we have something for it.
     pub fn netboots(self) -> bool {
         !matches!(self, Firmware::Grub | Firmware::Plain)

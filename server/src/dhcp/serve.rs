@@ -61,6 +61,8 @@ pub struct Known {
     pub netboots: bool,
     pub reserved: Option<Ipv4Addr>,
     pub hostname: Option<String>,
+    /// A loader for this machine alone.
+    pub loader: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -197,7 +199,8 @@ async fn who_is_it(
     if address.is_none() && request.ask == Ask::Discover {
         tracing::warn!(%mac, network = %place.network, "no free address in the pool");
     }
-    Ok(Some(Client { address, netboots: known.netboots, hostname: known.hostname }))
+    let Known { netboots, hostname, loader, .. } = known;
+    Ok(Some(Client { address, netboots, hostname, loader }))
 }
 
 /// The lease first, then the ACK; a NAK when the address went to another in between.

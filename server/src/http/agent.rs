@@ -1,6 +1,7 @@
 //! What agents say and ask. Every call but `enroll` is made with the certificate of one machine and one home,
 //! and reaches that machine's row only.
 
+mod back;
 mod cluster;
 mod live;
 mod work;
@@ -33,6 +34,7 @@ use crate::app::App;
 use crate::bmc::declared as bmc;
 use crate::ca::AgentName;
 use crate::clock;
+use crate::lifecycle::boots;
 use crate::lifecycle::next::Step;
 use crate::lifecycle::want::rests;
 use crate::store::machine::Birth;
@@ -124,10 +126,7 @@ async fn hello(
     let generation = agent.0.generation;
     let row = app.store.machine(&machine).await?;
     if row.boot_id != hello.boot_id {
-        let detail = format!(
-            "the agent from {}, generation {generation}, version {}",
-            hello.home, hello.agent_version
-        );
+        let detail = boots::hello(hello.home, generation, &hello.agent_version);
         app.store.hop(&machine, Hop { name: HopName::Hello, at: now, detail }, false).await?;
     }
     let boot_id = hello.boot_id.clone();
@@ -180,7 +179,7 @@ async fn boots_again(app: &App, agent: &Agent) -> Result<bool, Failure> {
 }
 
 fn boot_again() -> Task {
-    Task { id: "boot-again".into(), generation: 0, work: Work::Reboot { to: RebootTo::Network } }
+    Task { id: "boot-again".into(), generation: 0, work: Work::Reboot { to: RebootTo::Network, way: None } }
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,9 @@ use api::state::{Errand, Home, Life, State};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::next::is_installed;
+use super::offer::is_sent_back;
 use super::patience::deadline;
+use super::want::want;
 use crate::app::{App, Unready};
 use crate::clock;
 use crate::config::Approve;
@@ -24,8 +26,8 @@ use crate::store::{Error, Result};
 const SWEEP: Duration = MOST_BETWEEN;
 const PAGE: i64 = 500;
 
-/// States in which a machine may have a gap that the server itself closes.
-const WAITING: [State; 9] = [
+/// States in which a machine may have a gap that the server itself closes. In the last two that is its way back to RAM.
+const WAITING: [State; 11] = [
     State::Discovered,
     State::Inspecting,
     State::Available,
@@ -35,6 +37,8 @@ const WAITING: [State; 9] = [
     State::Joining,
     State::Draining,
     State::Wiping,
+    State::Rescue,
+    State::Failed,
 ];
 
 /// Runs until its task is dropped. Each machine that was looked at, and each round, is a sign of life.
@@ -96,8 +100,12 @@ async fn one(app: &App, row: &Row) -> Result<()> {
         return Ok(());
     }
     let now = clock::now();
-    let patience = app.profile(row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
-    if deadline(life.state, row.since, patience).is_some_and(|deadline| now > deadline) {
+    if is_sent_back(&life, row.home(), row.session_generation)
+        && app.store.ladder(&row.id()).await?.is_late(row.since, now)
+    {
+        return app.store.ladder_silent(&row.id(), now).await;
+    }
+    if is_too_late(app, row, &life, now).await? {
         return submit(app, row, Event::DeadlinePassed { since: row.since }).await;
     }
     // The site file may have changed its mind while nothing was installed yet.
@@ -116,6 +124,16 @@ async fn one(app: &App, row: &Row) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The state's patience is over. It rests while the machine is on its way back to RAM, where each way has its own.
+async fn is_too_late(app: &App, row: &Row, life: &Life, now: i64) -> Result<bool> {
+    let patience = app.profile(row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
+    let is_over = |from| deadline(life.state, from, patience).is_some_and(|deadline| now > deadline);
+    if !is_over(row.since) || want(life).home != Some(Home::Ram) {
+        return Ok(is_over(row.since));
+    }
+    Ok(app.store.ladder(&row.id()).await?.patience_from(row.since).is_some_and(is_over))
 }
 
 /// Whether it only becomes a member of a cluster later, if at all.

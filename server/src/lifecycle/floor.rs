@@ -184,8 +184,8 @@ fn told(life: &Life, session: Session<'_>) -> String {
     match offer(life, session, stored) {
         Offer::Work(kind) => format!("the agent is given `{}`", kind.as_str()),
         Offer::Reboot(RebootTo::Network) => {
-            "the agent is told to reboot into the network: by UEFI BootNext where the firmware has such an entry, else \
-             by a plain reboot, which with the disk first leads back here until a person boots it from the network once"
+            "the agent goes back to RAM, by the first way that leads there: UEFI BootNext, a GRUB entry for one boot, \
+             kexec, a plain reboot; when none does, it asks for a person who boots it from the network once"
                 .into()
         }
         Offer::Reboot(RebootTo::Disk) => "the agent is told to reboot to the disk".into(),
@@ -201,6 +201,8 @@ fn waits(life: &Life) -> String {
         agent_here: true,
         person_approves: true,
         in_doubt: false,
+        arrived: None,
+        ladder: None,
     };
     match wait(life, seen, None) {
         Some(wait) => format!("it waits for {}", wait.waiting_for),

@@ -62,6 +62,12 @@ pub fn offer(life: &Life, session: Session<'_>, stored: Stored<'_>) -> Offer {
     }
 }
 
+/// The OS that spoke last is to go: to RAM, or to the network's boot script.
+pub fn is_sent_back(life: &Life, home: Option<Home>, generation: i64) -> bool {
+    let session = Session { home: Home::Disk, boot_id: "", generation };
+    home == Some(Home::Disk) && offer(life, session, Stored::default()) == Offer::Reboot(RebootTo::Network)
+}
+
 /// Whether the machine as it is now still wants what was decided for it a moment ago.
 pub fn still_wanted(life: &Life, generation: i64, kind: TaskKind) -> bool {
     let fits = match kind {

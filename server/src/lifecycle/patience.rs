@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use api::state::{Life, State};
+use api::rung::Rung;
+use api::state::{Home, Life, State};
 use api::wait::Wait;
 
-use super::want::{hands_off, rests};
+use super::ladder::{Ladder, Stand};
+use super::want::{hands_off, rests, want};
 
 /// What the floor looks like to someone who asks why nothing happens.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,10 @@ pub struct Seen<'a> {
     pub person_approves: bool,
     /// Nobody has said yet whose hardware it is.
     pub in_doubt: bool,
+    /// Its agent in RAM first came in this state, after its OS had been told to go there.
+    pub arrived: Option<i64>,
+    /// Its OS runs and was told to go: by which ways.
+    pub ladder: Option<&'a Ladder>,
 }
 
 /// The state's patience by default; None where a person is waited for, or nothing is.
@@ -47,10 +53,53 @@ pub const fn patience(state: State) -> Option<Duration> {
 /// What a machine waits for. None only where it waits for nothing: it serves, or it is history.
 /// `override_` is the profile's own patience for this state.
 pub fn wait(life: &Life, seen: Seen<'_>, override_: Option<Duration>) -> Option<Wait> {
-    let deadline = deadline(life.state, seen.since, override_).filter(|_| !rests(life));
+    let from = seen.arrived.unwrap_or(seen.since);
+    let deadline = deadline(life.state, from, override_).filter(|_| !rests(life));
+    // Of one that has failed, a person's decision is waited for in any home.
+    let climbs = !rests(life) && life.state != State::Failed;
+    if let Some(ladder) = seen.ladder.filter(|ladder| climbs && !ladder.steps.is_empty()) {
+        return Some(way_back(life, seen, ladder, deadline));
+    }
     let (waiting_for, then) = sentence(life, seen)?;
     let evidence = if seen.evidence.is_empty() { "nothing was seen of it yet" } else { seen.evidence };
     Some(Wait { waiting_for, since: seen.since, deadline, evidence: evidence.into(), then })
+}
+
+/// The wait of a machine whose OS runs where another home is wanted. On the way to RAM the state's own patience rests.
+fn way_back(life: &Life, seen: Seen<'_>, ladder: &Ladder, deadline: Option<i64>) -> Wait {
+    let to_ram = want(life).home == Some(Home::Ram);
+    let goal = match to_ram {
+        true => "the agent's hello from RAM".to_string(),
+        false => format!("the hello of generation {} from its own disk", life.generation),
+    };
+    let next = match ladder.next() {
+        Some(Rung::Hand) | None => "a person is asked to boot it from the network once".to_string(),
+        Some(rung) => format!("{} is tried", rung.words()),
+    };
+    let (waiting_for, since, own, then) = match ladder.open().map(|step| (step.rung, &step.stand)) {
+        Some((Rung::Hand, Stand::Begun { at, .. })) => {
+            let again =
+                format!("`metalctl machine hold {0}`, then `release {0}`, tries all ways again", seen.name);
+            (
+                "a hand: boot it from the network once".into(),
+                *at,
+                None,
+                format!("it goes on by itself; {again}"),
+            )
+        }
+        Some((rung, Stand::Begun { at, deadline, .. })) => {
+            (format!("{goal}, by {}", rung.words()), *at, *deadline, next)
+        }
+        _ => {
+            let then = format!("at its OS's next hello {next}; a power cycle does no harm");
+            ("its OS or the agent in RAM to answer".into(), seen.since, None, then)
+        }
+    };
+    let tried = ladder.tried();
+    let seen = if seen.evidence.is_empty() { "nothing was seen of it yet" } else { seen.evidence };
+    let evidence = if tried.is_empty() { seen.into() } else { format!("{seen}; {tried}") };
+    let deadline = own.into_iter().chain(deadline.filter(|_| !to_ram)).min();
+    Wait { waiting_for, since, deadline, evidence, then }
 }
 
 /// When patience ends, in microseconds since 1970.

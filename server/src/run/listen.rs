@@ -120,6 +120,10 @@ async fn known(app: &App, caller: Caller) -> Stored<Known> {
             Some(reserved) => Some(reserved),
             None => app.store.reservation_of(caller.mac).await?,
         },
+        loader: match row.as_ref().filter(|_| caller.firmware.fetches_a_loader()) {
+            Some(row) => app.store.loader(&row.id()).await?.and_then(|loader| loader.file),
+            None => None,
+        },
         hostname: row.and_then(|row| row.hostname),
     })
 }

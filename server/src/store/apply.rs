@@ -68,6 +68,9 @@ pub(super) async fn apply(
         on!(conn, c => sqlx::query(sql).bind(&id.0).bind(home.as_str()).bind(boot_id).bind(generation)
             .bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;
     }
+    if let Event::Hello { home: Home::Ram, .. } = event {
+        super::ladder::arrived(conn, id, row.since, now).await?;
+    }
     if let (Step::Go(_), Event::Hello { home: Home::Disk, .. }, None) = (step, event, row.boot_drive) {
         let sql = "UPDATE machine SET boot_drive = $2 WHERE id = $1";
         let drive = boot::plan::first_drive(row.disk_boots - 1).map(i64::from);
@@ -124,6 +127,9 @@ fn entry(
         (_, Event::StepFailed { reason }) => reason.clone(),
         (_, Event::Assign { profile, .. }) => profile.clone(),
         (_, Event::Wipe { wish } | Event::Retire { wish }) => wish.to_string(),
+        (_, Event::Hello { home: Home::Disk, boot_id, generation }) if old.state == State::Active => {
+            format!("boot {boot_id}, generation {generation}: a reboot that nobody here asked for")
+        }
         (_, Event::Hello { boot_id, generation, .. }) => format!("boot {boot_id}, generation {generation}"),
         _ => String::new(),
     };
@@ -160,8 +166,8 @@ async fn write_life(
                errand = $9, hold = $10, maintenance = $11, power_off = $12, clustered = $13, enrolled = $14, \
                approved = $15, disk_boots = $16, erase_foreign = $17, version = version + 1 WHERE id = $1 AND version = $2";
     let moved = new.state != old.state;
-    // The time on hold does not count against the state's patience.
-    let resumed = rests(old) && !rests(new) && works(new.state);
+    // The time on hold does not count against the state's patience, and the ways back to RAM are tried anew.
+    let resumed = rests(old) && !rests(new) && (works(new.state) || new.state == State::Rescue);
     let since = if moved || resumed { now } else { row.since };
     let disk_boots = if moved { 0 } else { row.disk_boots };
     let rows = on!(conn, c => sqlx::query(sql).bind(&row.id).bind(row.version).bind(new.state.as_str()).bind(since)

@@ -156,6 +156,9 @@ async fn finish(
         true => super::wipe::newest(conn, &machine).await?.and_then(|wipe| wipe.unfinished()),
         false => None,
     };
+    if let (true, Outcome::Failed { reason }) = (kind == TaskKind::Reboot.as_str(), &outcome) {
+        super::ladder::refused(conn, &machine, reason, now).await?;
+    }
     if let Some(event) = meaning(&kind, generation, outcome, undone) {
         super::apply::apply(conn, &machine, &event, "agent", now).await?;
     }
@@ -178,7 +181,7 @@ async fn finish_cluster_task(
     Ok((Some(Finished { kind, generation }), Some(concerned)))
 }
 
-/// What the end of a task means for the machine's life. A reboot means nothing: the next hello tells. A node
+/// What the end of a task means for the machine's life. A reboot means nothing: the next hello tells, or the ladder. A node
 /// that joined or left means nothing yet: the API server's word counts.
 fn meaning(kind: &str, generation: i64, outcome: Outcome, undone: Option<String>) -> Option<Event> {
     let is = |k: TaskKind| kind == k.as_str();

@@ -17,6 +17,7 @@ fn hardware(number: u8) -> Facts {
         boot_id: "b".into(),
         home: Home::Ram,
         boot_mode: BootMode::Uefi,
+        secure_boot: None,
         kernel: "6.1".into(),
         firmware: Firmware::default(),
         system: product("system"),

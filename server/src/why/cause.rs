@@ -87,6 +87,19 @@ causes! {
     AgentLost "agent-lost": "Its agent was there and is silent: it lost power or network, or its kernel died.",
         "Look at power, link and console; its watchdog reboots it, and the step goes on where it stopped.";
 
+    // On its way back to RAM.
+    WayBack "way-back": "Its OS was told to give way to the agent in RAM, and its firmware takes minutes.", "";
+    WaySilent "way-silent": "Its OS went, and neither it nor the agent in RAM came: the firmware waits for a key, or it lost power.",
+        "Look at power and console; a power cycle does no harm, and the next way is tried when its OS answers.";
+    BootByHand "boot-by-hand": "Its firmware boots the disk first, and no way around that worked; the evidence has each with its reason.",
+        "Boot it from the network once, and put network boot first for the next time; `metalctl machine hold NAME`, then `release NAME`, tries all ways again.";
+    OldOs "old-os": "An older install answers in the place of the new one: the firmware boots another disk.",
+        "Put network boot first, or take the disk with the old install out.";
+
+    // It boots again and again.
+    SameBoot "same-boot": "Boot after boot ends at the same hop, with every loader that there is for its firmware.",
+        "The hop says where to look: `metalctl machine why NAME` again after a `retry`, and its console; a newer firmware of card or board often helps.";
+
     // Somebody works on it.
     Starting "starting": "Its agent came up and its first report is due.", "";
     Inspecting "inspecting": "The agent reads firmware tables and disks; a dying disk makes that slow.",

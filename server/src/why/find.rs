@@ -24,6 +24,10 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
     if machine.wait.as_ref().is_some_and(|wait| wait.waiting_for.starts_with("power off")) {
         return Cause::PowerOff;
     }
+    if let Some(cause) = machine.wait.as_ref().and_then(|wait| of_way_back(machine.state, &wait.waiting_for))
+    {
+        return cause;
+    }
     let ours = machine.enrolled && machine.state != State::Retired;
     if let Some(cause) = of_power(machine, now).filter(|_| ours) {
         return cause;
@@ -72,6 +76,18 @@ fn of_bmc(machine: &Machine) -> Option<Cause> {
         Health::CertificateChanged => Some(Cause::BmcCertificate),
         Health::Unreachable => Some(Cause::BmcUnreachable),
         Health::Healthy | Health::Slow | Health::Unproven => None,
+    }
+}
+
+/// Its OS runs and was told to go.
+fn of_way_back(state: State, waiting_for: &str) -> Option<Cause> {
+    let by_a_way = waiting_for.contains(", by ");
+    match waiting_for {
+        _ if waiting_for.starts_with("a hand: ") => Some(Cause::BootByHand),
+        _ if waiting_for.starts_with("its OS or the agent in RAM") => Some(Cause::WaySilent),
+        _ if by_a_way && state == State::Booting => Some(Cause::OldOs),
+        _ if by_a_way => Some(Cause::WayBack),
+        _ => None,
     }
 }
 

@@ -25,6 +25,7 @@ pub const SIGNS: &[(&str, Cause)] = &[
     ("holds generation", Cause::ForeignNewer),
     ("what a person was shown is", Cause::NotShown),
     ("when a person said yes, and holds", Cause::DiskChanged),
+    ("and no further (", Cause::SameBoot),
     // Of the agent that joins: its own sentences before kubeadm's words, which may hold anything.
     ("this machine cannot be a node yet", Cause::JoinChecks),
     ("no join token within", Cause::JoinNoToken),

@@ -80,6 +80,7 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
     let slow = |state| failed(state, "it took too long; last seen: hello");
     let hop = |cause, last| (cause, machine(State::Inspecting, json!({})), attempt(last));
     let arrived = || attempt(HopName::Hello);
+    let back = |state, waiting_for| machine(state, waiting(state, waiting_for, ""));
     vec![
         (C::Held, machine(State::Installing, json!({ "hold": true })), None),
         (C::Quarantined, machine(State::Active, doubt()), None),
@@ -110,6 +111,14 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
         (C::OwnDiskSilent, machine(State::Booting, json!({ "home": "ram" })), attempt(HopName::Script)),
         (C::OwnDiskSilent, slow(State::Booting), attempt(HopName::Script)),
         (C::AgentLost, lost, arrived()),
+        (C::WayBack, back(State::Inspecting, "the agent's hello from RAM, by kexec"), arrived()),
+        (C::WaySilent, back(State::Wiping, "its OS or the agent in RAM to answer"), arrived()),
+        (C::BootByHand, back(State::Rescue, "a hand: boot it from the network once"), arrived()),
+        (
+            C::OldOs,
+            back(State::Booting, "the hello of generation 2 from its own disk, by UEFI BootNext"),
+            None,
+        ),
         (C::Starting, ram(State::Discovered), arrived()),
         (C::Inspecting, ram(State::Inspecting), arrived()),
         (C::Partitioning, ram(State::Partitioning), arrived()),
@@ -180,6 +189,8 @@ fn each_wait_has_an_entry() {
                 agent_here: home.is_some(),
                 person_approves: true,
                 in_doubt: false,
+                arrived: None,
+                ladder: None,
             };
             let waits = wait(&life, seen, None);
             let profile = assigned.then_some("worker");
@@ -296,7 +307,9 @@ fn each_sign_is_said_by_a_source() {
             }
         }
     }
-    said += &std::fs::read_to_string(root.join("server/src/app.rs")).unwrap();
+    for file in ["server/src/app.rs", "server/src/lifecycle/circle.rs"] {
+        said += &std::fs::read_to_string(root.join(file)).unwrap();
+    }
     // A long text goes on in the next line of the source.
     let said = said.split("\\\n").map(str::trim_start).collect::<String>();
     for (sign, cause) in SIGNS {

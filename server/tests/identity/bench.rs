@@ -60,7 +60,7 @@ profile = "node"
 pub struct Bench {
     pub app: App,
     pub id: MachineId,
-    pub _folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Bench {
@@ -79,12 +79,22 @@ impl Bench {
         let birth = Birth { macs: vec![MAC], enrolled: true, ..Birth::default() };
         let id = MachineId("m-1".into());
         app.store.machine_born(birth, id.clone(), 1).await.unwrap();
-        Bench { app, id, _folder: folder }
+        Bench { app, id, folder }
     }
 
     pub async fn call(&self, boot: &str, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
         let agent =
             AgentName { machine: self.id.0.clone(), home: Home::Ram, generation: 0, boot_id: boot.into() };
+        self.call_as(agent, method, path, body).await
+    }
+
+    pub async fn call_as(
+        &self,
+        agent: AgentName,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
         let peer = Peer { address: ([10, 77, 0, 100], 4000).into(), agent: Some(agent) };
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         let request = request.body(Body::from(body.to_string())).unwrap();
@@ -92,6 +102,12 @@ impl Bench {
         let status = response.status();
         let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// The server is killed, and another one begins with what is in the database.
+    pub async fn restart(&mut self) {
+        let url = format!("sqlite://{}", self.folder.path().join("db").display());
+        self.app = App { store: Store::open(&url).await.unwrap(), ..self.app.clone() };
     }
 
     /// The kind of work that this boot's agent is given, after the server has done what it does by itself.

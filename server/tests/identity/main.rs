@@ -1,5 +1,7 @@
-//! Who a machine is and what of it may be erased, asked of a whole server over its agents' interface.
+//! Who a machine is, what of it may be erased and how it gets back to RAM, asked of a whole server over its agents'
+//! interface.
 
+mod back;
 mod bench;
 mod destruction;
 mod pulse;

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use api::state::{Life, State};
+use server::lifecycle::ladder::{Goal, Ground, Ladder, climb, fall_silent};
 use server::lifecycle::next::works;
 use server::lifecycle::patience::{Seen, wait};
 use server::lifecycle::picture::reachable;
 
 fn seen(evidence: &str, agent_here: bool) -> Seen<'_> {
+    let (arrived, ladder) = (None, None);
     Seen {
         since: 1_000_000,
         evidence,
@@ -15,6 +17,8 @@ fn seen(evidence: &str, agent_here: bool) -> Seen<'_> {
         agent_here,
         person_approves: agent_here,
         in_doubt: false,
+        arrived,
+        ladder,
     }
 }
 
@@ -53,4 +57,60 @@ fn a_profile_has_its_own_patience_and_never_an_endless_sum() {
     let deadline = |patience| wait(&booting, seen("", false), Some(patience)).unwrap().deadline.unwrap();
     assert_eq!(deadline(Duration::from_secs(60)), 61_000_000);
     assert_eq!(deadline(Duration::MAX), i64::MAX);
+}
+
+/// From the first way to the hand, and the silence between two of them.
+#[test]
+fn on_the_way_back_to_ram_each_step_is_told_with_its_end_and_what_comes_then() {
+    let minute = 60_000_000;
+    let life = Life { state: State::Rescue, installed: 1, generation: 1, assigned: true, ..Life::new(true) };
+    let ground = Ground {
+        goal: Goal::Ram,
+        since: 1_000_000,
+        bios: true,
+        secure_boot: false,
+        ram_image: true,
+        netboots_first: None,
+        patience: Duration::from_secs(600),
+    };
+    let told =
+        |ladder: &Ladder| wait(&life, Seen { ladder: Some(ladder), ..seen("hello", false) }, None).unwrap();
+    let mut ladder = Ladder::default();
+    for (number, (way, then)) in [
+        ("a plain reboot", "a GRUB entry for one boot is tried"),
+        ("a GRUB entry for one boot", "kexec is tried"),
+        ("kexec", "a person is asked to boot it from the network once"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let now = (number as i64 + 1) * minute;
+        ladder = climb(&ladder, &ground, &format!("b{number}"), now);
+        let wait = told(&ladder);
+        assert_eq!(wait.waiting_for, format!("the agent's hello from RAM, by {way}"));
+        assert_eq!((wait.since, wait.deadline, wait.then.as_str()), (now, Some(now + 10 * minute), then));
+        let silent = told(&fall_silent(&ladder, now + 11 * minute));
+        assert_eq!(
+            (silent.waiting_for.as_str(), silent.deadline),
+            ("its OS or the agent in RAM to answer", None)
+        );
+        assert!(silent.then.contains(then) && silent.evidence.contains("nothing was heard"), "{silent:?}");
+    }
+    let hand = told(&climb(&ladder, &ground, "b9", 9 * minute));
+    assert_eq!((hand.waiting_for.as_str(), hand.deadline), ("a hand: boot it from the network once", None));
+    assert!(
+        hand.evidence.starts_with("hello; UEFI BootNext: ") && hand.then.contains("hold node07"),
+        "{hand:?}"
+    );
+    let failed = Life { state: State::Failed, failed_in: Some(State::Inspecting), ..life };
+    let wait = wait(&failed, Seen { ladder: Some(&ladder), ..seen("hello", false) }, None).unwrap();
+    assert_eq!(wait.waiting_for, "an operator: a step failed");
+}
+
+#[test]
+fn patience_runs_from_the_arrival_in_ram() {
+    let life = Life { state: State::Inspecting, ..Life::new(true) };
+    let late = Seen { arrived: Some(7_000_000), ..seen("", true) };
+    let deadline = wait(&life, late, Some(Duration::from_secs(60))).unwrap().deadline;
+    assert_eq!(deadline, Some(67_000_000));
 }

@@ -35,6 +35,7 @@ pub fn facts(disks: Vec<Disk>) -> Facts {
         boot_id: "boot-1".into(),
         home: Home::Ram,
         boot_mode: BootMode::Uefi,
+        secure_boot: None,
         kernel: "6.1".into(),
         firmware: Firmware::default(),
         system: Product::default(),

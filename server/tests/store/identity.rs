@@ -42,6 +42,7 @@ fn facts(number: u8, macs: &[Mac]) -> Facts {
         boot_id: format!("boot-{number}"),
         home: Home::Ram,
         boot_mode: BootMode::Uefi,
+        secure_boot: None,
         kernel: String::new(),
         firmware: Firmware::default(),
         system: product("system"),

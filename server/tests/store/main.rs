@@ -10,6 +10,7 @@ mod events;
 mod identity;
 mod indexes;
 mod inventory;
+mod ladder;
 mod nodes;
 mod postgres;
 mod power;
@@ -89,6 +90,11 @@ on_both!(
     identity::an_installed_system_moves_no_rows,
     identity::a_uuid_hints_at_one_machine_or_none,
     identity::a_name_is_one_machines,
+    ladder::a_climb_is_one_climb_whichever_server_looks,
+    ladder::the_hello_from_ram_ends_a_climb_and_teaches,
+    ladder::what_an_agent_cannot_do_is_no_failure_of_its_machine,
+    ladder::an_active_machine_that_reboots_stays_active,
+    ladder::a_machine_keeps_its_own_loader_until_another_is_chosen,
     nodes::a_node_begins_once_a_generation,
     nodes::a_token_stays_until_it_is_revoked,
     nodes::certificates_are_the_agents_word,

@@ -38,6 +38,7 @@ fn facts(boot_id: &str) -> Facts {
         boot_id: boot_id.into(),
         home: Home::Ram,
         boot_mode: BootMode::Bios,
+        secure_boot: None,
         kernel: "6.1".into(),
         firmware: Firmware::default(),
         system: Product { serial: "SN 1 \"ü\"".into(), ..Product::default() },

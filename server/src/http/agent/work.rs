@@ -9,7 +9,7 @@ use api::wipe::Wipe;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use super::Agent;
+use super::{Agent, back};
 use crate::app::App;
 use crate::clock;
 use crate::cluster::steps;
@@ -43,7 +43,13 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let stored = Stored { planned, facts_of: facts_of.as_deref() };
     let work = match offer(&life, session, stored) {
         Offer::Nothing => return cluster_task(app, agent, &row, &life).await,
-        Offer::Reboot(to) => Work::Reboot { to },
+        Offer::Reboot(RebootTo::Network) if session.home == Home::Disk => {
+            match back::way(app, &row, &life, boot_id).await? {
+                Some(way) => Work::Reboot { to: RebootTo::Network, way: Some(Box::new(way)) },
+                None => return Ok(None),
+            }
+        }
+        Offer::Reboot(to) => Work::Reboot { to, way: None },
         Offer::Work(TaskKind::Wipe) => match wiping.as_ref().and_then(erasure) {
             Some(work) => work,
             None => return Ok(None),
@@ -65,7 +71,10 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let id = Uuid::now_v7().to_string();
     let task = Task { id, generation: life.generation, work };
     // An agent that begins a wipe again in the same boot is told what it has put on record in between.
-    let told = wiping.map_or(String::new(), |wipe| format!("/{}.{}", wipe.number, wipe.record.len()));
+    let told = match &task.work {
+        Work::Reboot { way: Some(way), .. } => format!("/{}", way.rung),
+        _ => wiping.map_or(String::new(), |wipe| format!("/{}.{}", wipe.number, wipe.record.len())),
+    };
     let key = format!("{machine}/{}/{}/{}/{boot_id}{told}", life.generation, kind.as_str(), row.since);
     let patience = app.profile(&row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
     let deadline = deadline(life.state, row.since, patience).unwrap_or(i64::MAX);
@@ -120,7 +129,7 @@ async fn work(
             Ok(Some(Work::Install { plan, hash, setup }))
         }
         (TaskKind::Rescue, _) if life.state == State::Rescue => rescue(app, row).await,
-        (TaskKind::Reboot, _) => Ok(Some(Work::Reboot { to: RebootTo::Disk })),
+        (TaskKind::Reboot, _) => Ok(Some(Work::Reboot { to: RebootTo::Disk, way: None })),
         (TaskKind::Join, _) if life.state == State::Joining => join(app, row, life).await,
         (TaskKind::Leave, _) if life.state == State::Draining => {
             let node = app.store.node(&row.id()).await?;
@@ -182,5 +191,6 @@ async fn setup(app: &App, row: &Row, plan: &Plan) -> Result<Setup, Failure> {
         ntp: network.map(|network| network.ntp.iter().map(ToString::to_string).collect()).unwrap_or_default(),
         boot,
         image_path: api::routes::boot::image(&plan.image.name, &plan.image.file),
+        ram: back::ram_image(app, Some(profile)),
     })
 }
