@@ -30,7 +30,7 @@ use crate::live::{Live, Wire};
 use crate::pulse::Pulse;
 use crate::seal::{self, Seal};
 use crate::store::lease::Addresses;
-use crate::store::{NewToken, Result as Stored, Store};
+use crate::store::{NewToken, Store};
 use crate::webhook::Pace;
 use crate::{bmc, clock, cluster, http, router_advert, trace, webhook};
 

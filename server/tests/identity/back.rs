@@ -159,7 +159,7 @@ async fn when_no_way_is_left_a_hand_is_asked_for_and_nothing_reboots_any_more() 
     let wait = bench.wait().await;
     assert_eq!((wait.waiting_for.as_str(), wait.deadline), ("a hand: boot it from the network once", None));
     assert_eq!(wait.evidence.matches("its own OS answered instead").count(), 3, "{}", wait.evidence);
-    assert_eq!(bench.entry().await, "needs-hand");
+    assert_eq!(bench.entry().await, "boot-by-hand");
     // Said as the wait says it: all ways again.
     for event in [Event::Hold, Event::Release] {
         bench.app.store.submit(&bench.id, event, "ada", server::clock::now()).await.unwrap();
