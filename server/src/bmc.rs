@@ -1,6 +1,7 @@
 //! Power and boot target of machines, as the lifecycle wants them: what every driver can be asked for.
 
 pub mod access;
+pub mod any;
 pub mod bmcs;
 pub mod command;
 pub mod declared;

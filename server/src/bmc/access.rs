@@ -4,8 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
-use api::id::Mac;
+use api::bmc::{DriverKind, Fault};
+use api::id::{Mac, MachineId};
 
 use super::Driver;
 use crate::app::App;
@@ -29,6 +29,12 @@ pub struct Access {
     pub command: Vec<String>,
     /// Of its network cards, the one that boots first in front.
     pub macs: Vec<Mac>,
+    pub id: MachineId,
+    /// As its firmware says them: a chassis may hold several machines.
+    pub uuid: Option<String>,
+    pub serial: Option<String>,
+    /// Of this server, on the machine's network.
+    pub interface: Option<String>,
 }
 
 /// In no log: it shows itself to whoever asks for it only.
@@ -59,55 +65,6 @@ pub trait Open: Send + Sync + 'static {
     fn open(&self, app: &App, access: &Access) -> Result<Self::Driver, Fault>;
 }
 
-/// The drivers there are.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Drivers;
-
-/// One of them.
-pub enum AnyDriver {}
-
-impl Open for Drivers {
-    type Driver = AnyDriver;
-
-    fn open(&self, _: &App, access: &Access) -> Result<AnyDriver, Fault> {
-        Err(Fault::Unsupported(format!("this metald has no driver `{}`", access.driver)))
-    }
-}
-
-impl Driver for AnyDriver {
-    async fn power(&self) -> Result<Power, Fault> {
-        match *self {}
-    }
-
-    async fn act(&self, _: PowerAction) -> Result<(), Fault> {
-        match *self {}
-    }
-
-    async fn boot_once(&self, _: BootOnce, _: FirmwareMode) -> Result<(), Fault> {
-        match *self {}
-    }
-
-    async fn clear_boot(&self) -> Result<(), Fault> {
-        match *self {}
-    }
-
-    async fn identify(&self, _: bool) -> Result<(), Fault> {
-        match *self {}
-    }
-
-    async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
-        match *self {}
-    }
-
-    async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
-        match *self {}
-    }
-
-    async fn reset_bmc(&self) -> Result<(), Fault> {
-        match *self {}
-    }
-}
-
 /// Where a sealed password of a machine belongs: it opens there only.
 pub fn seal_place(machine: &str) -> String {
     format!("bmc.password/{machine}")
@@ -132,7 +89,14 @@ pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
         (None, None) => Password::default(),
     };
     let user = if row.username.is_empty() { set.map_or("", |set| &set.user) } else { &row.username };
+    let facts = app.store.facts(&id).await.map_err(|error| failed(&error))?;
+    let address = app.store.lease_addresses(&id.0, &id.0).await.map_err(|error| failed(&error))?;
+    let network = address.first().and_then(|(_, address)| app.site.network_of(*address));
     Ok(Access {
+        interface: network.or(app.site.networks.first()).map(|network| network.interface.clone()),
+        uuid: facts.as_ref().and_then(|facts| facts.uuid.clone()),
+        serial: Some(machine.serial.clone()).filter(|serial| !serial.is_empty()),
+        id,
         machine: machine.name().into(),
         driver,
         address: row.address.clone(),

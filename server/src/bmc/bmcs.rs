@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Driver;
-use super::access::{Drivers, Open, access, set_of};
+use super::access::{Open, access, set_of};
+use super::any::Drivers;
 use super::lane::{Answer, Asker, Lane, Request};
 use super::order::Waits;
 use super::policy::may_reset;

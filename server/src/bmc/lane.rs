@@ -56,6 +56,7 @@ struct Memory {
     kept: Option<((Option<Power>, Health), i64)>,
 }
 
+const CLOSING: Duration = Duration::from_secs(10);
 /// A person waits so long for the request before theirs.
 const LINE: Duration = Duration::from_secs(120);
 
@@ -163,7 +164,10 @@ impl<D: Driver> Lane<D> {
 
     /// Nothing is known of it any more: its address, its login or what it must present has changed.
     pub async fn forget(&self) {
-        *self.turn.lock().await = None;
+        if let Some(driver) = self.turn.lock().await.take() {
+            // BMCs have few sessions; one that does not answer keeps ours until it forgets it.
+            let _ = timeout(CLOSING, driver.close()).await;
+        }
         let mut memory = self.memory();
         memory.history.forget();
         (memory.reading, memory.kept) = (None, None);
