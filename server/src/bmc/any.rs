@@ -53,7 +53,7 @@ fn redfish(access: &Access) -> Result<AnyDriver, Fault> {
     if let Some(port) = access.port {
         url.set_port(Some(port)).map_err(|()| Fault::Unsupported("its address takes no port".into()))?;
     }
-    let login = redfish::Login { user: access.user.clone(), password: access.password.expose().into() };
+    let login = redfish::Login { user: access.user.clone(), password: access.password.clone() };
     let identity = redfish::Identity { uuid: access.uuid.clone(), serial: access.serial.clone() };
     let driver = Redfish::new(url, login, identity, access.certificate.clone(), redfish::Pace::default())?;
     Ok(AnyDriver::Redfish(Box::new(driver)))
