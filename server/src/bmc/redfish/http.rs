@@ -210,9 +210,15 @@ impl Http {
     /// DSP0266, session login. The root is read without authentication, and says where.
     async fn log_in(&self) -> Result<Session, Fault> {
         let root = self.exchange(Method::GET, ROOT, None, None, None).await?;
-        let links = root.body.get("Links");
-        let path = links.and_then(|links| doc::link(links, "Sessions"));
-        let path = path.unwrap_or_else(|| format!("{ROOT}SessionService/Sessions"));
+        let linked = root.body.get("Links").and_then(|links| doc::link(links, "Sessions"));
+        let service =
+            || Some(doc::link(&root.body, "SessionService")?.trim_end_matches('/').to_string() + "/Sessions");
+        let path = match linked.or_else(service) {
+            Some(path) => path,
+            // It says what it has, and has none.
+            None if root.taken() && root.body.is_object() => return Ok(Session::Basic),
+            None => format!("{ROOT}SessionService/Sessions"),
+        };
         let login = json!({"UserName": self.login.user, "Password": self.login.password.expose()});
         let answer = self.exchange(Method::POST, &path, Some(&login), None, None).await?;
         if answer.no_more_sessions() {
