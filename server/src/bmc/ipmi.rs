@@ -273,6 +273,15 @@ impl Driver for Ipmi {
         self.run(|| Boot::new(Some((target, mode)))).await
     }
 
+    async fn boot_kept(&self) -> Result<bool, Fault> {
+        match self.ask(boot::get_flags(), "Get System Boot Options").await {
+            Ok(data) => Ok(boot::is_set(&data)),
+            // What cannot be read is not held against it.
+            Err(Fault::Unsupported(_) | Fault::NotObeyed(_)) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
     async fn clear_boot(&self) -> Result<(), Fault> {
         self.run(|| Boot::new(None)).await
     }
@@ -304,5 +313,12 @@ impl Driver for Ipmi {
             Err(Fault::Hung(_)) => Ok(()),
             done => done,
         }
+    }
+
+    async fn close(&self) -> Result<(), Fault> {
+        if let Some(connection) = self.state.lock().await.connection.take() {
+            connection.close().await;
+        }
+        Ok(())
     }
 }

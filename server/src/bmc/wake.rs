@@ -164,9 +164,9 @@ impl Wake {
 fn by_hand(action: PowerAction) -> &'static str {
     match action {
         PowerAction::Cycle => {
-            "no BMC, and no agent of it is connected: needs a hand: press power, and press it again"
+            "no BMC, and no agent of it that could do it: needs a hand: press power, and press it again"
         }
-        _ => "no BMC, and no agent of it is connected: needs a hand: press power",
+        _ => "no BMC, and no agent of it that could do it: needs a hand: press power",
     }
 }
 

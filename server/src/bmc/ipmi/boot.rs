@@ -19,7 +19,19 @@ const NOT_AFTER_60_S: u8 = 0x08;
 const VALID: u8 = 0x80;
 const PERSISTENT: u8 = 0x40;
 const EFI: u8 = 0x20;
+/// Of the second byte; 0 there is no override.
+const DEVICE: u8 = 0x3c;
 const NOT_KNOWN: u8 = 0x80;
+
+pub fn get_flags() -> Request {
+    request(Function::Chassis, GET, &[FLAGS, 0, 0])
+}
+
+/// Whether the answer names a device that firmware would obey.
+pub fn is_set(data: &[u8]) -> bool {
+    matches!(data, [_, parameter, first, second, ..]
+        if parameter & 0x80 == 0 && first & VALID != 0 && second & DEVICE != 0)
+}
 
 /// None: whatever override there is, is taken back.
 pub struct Boot {
@@ -56,7 +68,7 @@ impl Boot {
             (set(ACKNOWLEDGE, &[1, 1]), false, NAME),
             (set(FLAGS, &[first, second, 0, 0, 0]), true, NAME),
             (set(SET_IN_PROGRESS, &[0]), false, NAME),
-            (request(Function::Chassis, GET, &[FLAGS, 0, 0]), false, "Get System Boot Options"),
+            (get_flags(), false, "Get System Boot Options"),
         ]
     }
 
@@ -67,7 +79,7 @@ impl Boot {
         };
         let [wanted_first, wanted_second] = self.flags();
         let valid = first & VALID != 0 && parameter & 0x80 == 0;
-        let device = second & 0x3c;
+        let device = second & DEVICE;
         let what = match self.wanted {
             // A BMC may say "nothing" by the valid bit or by the device.
             None if !valid || device == 0 => return Ok(()),

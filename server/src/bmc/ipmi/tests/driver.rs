@@ -111,7 +111,9 @@ async fn boot_light_and_identity() {
     driver.boot_once(BootOnce::Network, FirmwareMode::Uefi).await.unwrap();
     assert_eq!(bench.with(|model| model.chassis.boot[&5].clone()), [0xa0, 0x04, 0, 0, 0]);
     assert_eq!(bench.with(|model| model.chassis.boot[&3].clone()), [8]);
+    assert_eq!(driver.boot_kept().await, Ok(true));
     driver.clear_boot().await.unwrap();
+    assert_eq!(driver.boot_kept().await, Ok(false));
     assert_eq!(bench.with(|model| model.chassis.boot[&5].clone()), [0x80, 0, 0, 0, 0]);
     driver.identify(true).await.unwrap();
     assert!(bench.with(|model| model.chassis.lit));
@@ -120,6 +122,10 @@ async fn boot_light_and_identity() {
     assert_eq!(driver.device().await.unwrap().firmware, "3.88");
     assert_eq!(driver.mac().await.unwrap().to_string(), "ac:1f:6b:01:02:03");
     assert_eq!(driver.fru().await.unwrap().product.serial, "E303405X8B12345");
+    driver.close().await.unwrap();
+    assert_eq!(bench.with(|model| model.sessions.len()), 0);
+    bench.with(|model| model.chassis.boot.clear());
+    assert_eq!(driver.boot_kept().await, Ok(false), "it cannot say");
 }
 
 #[tokio::test]
