@@ -70,6 +70,13 @@ fn waiting(state: State, waiting_for: &str, evidence: &str) -> Value {
     }})
 }
 
+/// A machine that is not heard, and what switches it.
+fn switched(power: &str, health: &str, trouble: &str) -> Machine {
+    let power = json!({ "driver": "ipmi", "address": "", "origin": "site", "power": power, "read_at": NOW,
+        "health": health, "health_since": 0, "trouble": trouble });
+    machine(State::Inspecting, json!({ "last_seen": null, "power": power }))
+}
+
 /// One machine for each entry that is known by something else than words.
 fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
     use Cause as C;
@@ -85,6 +92,15 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
         (C::Held, machine(State::Installing, json!({ "hold": true })), None),
         (C::Quarantined, machine(State::Active, doubt()), None),
         (C::PowerOff, machine(State::Active, power), None),
+        (C::Off, switched("off", "healthy", "none"), None),
+        (C::NotObeyed, switched("off", "healthy", "not-obeyed"), None),
+        (C::NotOnTheWire, switched("on", "healthy", "not-on-the-wire"), None),
+        (C::NeedsAHand, switched("unknown", "healthy", "needs-a-hand"), None),
+        (C::BmcHung, switched("on", "hung", "none"), None),
+        (C::BmcHung, switched("on", "faulty", "none"), None),
+        (C::BmcRefused, switched("unknown", "refused", "none"), None),
+        (C::BmcCertificate, switched("unknown", "certificate-changed", "none"), None),
+        (C::BmcUnreachable, switched("off", "unreachable", "none"), None),
         (C::Recorded, machine(State::Discovered, json!({ "enrolled": false })), None),
         (C::NoProfile, machine(State::Available, json!({ "profile": null })), arrived()),
         (
