@@ -122,7 +122,7 @@ async fn a_running_servers_backup_is_restored_elsewhere() {
     });
     let said = old.backup(&file).await.unwrap();
     writer.abort();
-    assert!(said.contains("6 files"), "{said}");
+    assert!(said.contains("7 files"), "{said}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 
     assert!(old.path("state/.backup").exists(), "monitoring wants to know");

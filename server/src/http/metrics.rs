@@ -66,7 +66,7 @@ fn running(app: &App, live: &Live, limits: &Limits) -> Running {
         responses: live.responses.seen(),
         guesses: limits.seen(),
         webhooks: live.webhooks.iter().map(|(name, count)| (name.clone(), count.load(Relaxed))).collect(),
-        bmc_late: app.bmcs.take_late() / 1000,
+        bmc_late: app.bmcs.take_late() / 1_000_000,
         host: process::look(state),
     }
 }

@@ -10,7 +10,7 @@ use crate::database::{Database, mac};
 
 /// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters
 /// and users, which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 16] = [
+const MAY_SCAN: [&str; 17] = [
     "SELECT machine, hostname, serial, profile, state, generation, installed, at, who FROM tombstone ORDER BY",
     "SELECT * FROM cluster ORDER BY name",
     "SELECT name, role, created, expires FROM token",
@@ -19,6 +19,8 @@ const MAY_SCAN: [&str; 16] = [
     "UPDATE lease SET pooled = FALSE WHERE pooled",
     "WITH RECURSIVE pool",
     "DELETE FROM boot_key WHERE hash",
+    // A partial index: the few that are waited for.
+    "SELECT machine FROM power WHERE pending",
     "SELECT health, COUNT(*) FROM power",
     "SELECT trouble, COUNT(*) FROM power",
     "SELECT state, COUNT(*) FROM machine",

@@ -76,8 +76,8 @@ pub fn of_process(text: &mut String, seen: &Running) {
         seen.webhooks.iter().map(|(name, count)| (vec![("webhook", name.as_str())], number(*count)));
     let help = "Attempts to tell a receiver since it last took something.";
     gauge(text, "metald_webhook_failures", help, failures);
-    let help = "Milliseconds by which a reading of a BMC began too late, the worst since the last scrape.";
-    gauge(text, "metald_bmc_poll_late_milliseconds", help, [(vec![], number(seen.bmc_late))]);
+    let help = "Seconds by which a reading of a BMC began too late, the worst since the last scrape.";
+    gauge(text, "metald_bmc_poll_late_seconds", help, [(vec![], number(seen.bmc_late))]);
     let responses = seen.responses.iter().map(|(code, count)| (vec![("code", *code)], number(*count)));
     let help = "Answers over HTTP and HTTPS by the class of their status.";
     family(text, ("metald_http_responses_total", "counter"), help, responses);
