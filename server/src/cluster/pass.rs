@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use api::cluster::ClusterState;
 use api::event::Event;
 use api::state::{Home, State};
 use api::task::TaskKind;
@@ -249,8 +250,13 @@ async fn strangers(
     members: &[Member],
     nodes: &BTreeMap<String, Node>,
 ) -> Result<Vec<String>> {
+    let Some(row) = app.store.cluster(&cluster.name).await? else { return Ok(Vec::new()) };
+    // It was reset in the middle of this pass: what it forgot stays forgotten.
+    if row.state()? != ClusterState::Up {
+        return Ok(Vec::new());
+    }
     // Who made the cluster knows all of its nodes; in one that was adopted others may be at home.
-    let made = app.store.cluster(&cluster.name).await?.is_some_and(|row| row.machine.is_some());
+    let made = row.machine.is_some();
     let (mut problems, mut others) = (Vec::new(), Vec::new());
     for (name, object) in nodes {
         let member = members.iter().find(|member| member.node.name == *name);
