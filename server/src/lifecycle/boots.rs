@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(netboots_first(&[]), None);
         assert_eq!(netboots_first(&[attempt(&install)]), None);
         assert_eq!(netboots_first(&[by_script.clone(), attempt(&install)]), Some(true));
-        assert_eq!(netboots_first(&[by_itself.clone()]), Some(false));
+        assert_eq!(netboots_first(std::slice::from_ref(&by_itself)), Some(false));
         assert_eq!(netboots_first(&[running, by_itself, by_script]), Some(false), "the newest that tells");
     }
 }
