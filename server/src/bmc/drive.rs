@@ -8,7 +8,7 @@ use api::bmc::{BootOnce, Fault, FirmwareMode, Power, PowerAction};
 use api::facts::{BootMode, Facts};
 use api::id::MachineId;
 use api::power::Trouble;
-use api::state::{Life, State};
+use api::state::{Home, Life, State};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
@@ -40,6 +40,13 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
     let Ok(_alone) = lane.pass.try_lock() else { return Ok(()) };
     let Some(look) = look(app, bmcs, id).await? else { return Ok(()) };
     let aim = aim(&look.life, is_fenced(app, &look).await?);
+    // The first rung of the way back: what runs is about to be rebooted, and firmware knows by then where to.
+    if leaves_its_disk(&look) && !lane.is_told(look.row.since) {
+        let told = override_for(app, bmcs, &look.row, BootOnce::Network, Asker::Server).await?;
+        if let Rung::Cannot(why) = told {
+            tracing::info!(machine = look.row.name(), "its BMC does not lead it to the network: {why}");
+        }
+    }
     let now = clock::now();
     let (doing, next) = step(aim, look.seen, look.doing, now);
     let doing = match next {
@@ -70,12 +77,16 @@ async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Opti
         Some((power, at)) => (power, Some(at)),
         None => (power.power()?, power.read_at),
     };
-    let patience = match doing.on_at {
-        Some(_) => usual(app, id).await?.1.patience(),
-        None => Duration::ZERO,
-    };
+    let awaited = doing.on_at.is_some() || doing.action.is_some();
+    let patience = if awaited { usual(app, id).await?.1.patience() } else { Duration::ZERO };
     let seen = Seen { power: read, read_at, on_wire_at: row.last_seen, patience };
     Ok(Some(Look { life: row.life()?, row, bmc, doing, seen }))
+}
+
+/// The OS on its disk runs, and the agent in RAM is wanted.
+fn leaves_its_disk(look: &Look) -> bool {
+    let runs = look.row.home() == Some(Home::Disk) && look.seen.power != Power::Off;
+    runs && !hands_off(&look.life) && want(&look.life).boot == Boot::Agent
 }
 
 /// What is wanted of a machine's power now.

@@ -52,6 +52,8 @@ struct Memory {
     history: History,
     /// What was read last, and when.
     reading: Option<(Power, i64)>,
+    /// When the state began for which firmware was told what to boot next.
+    told: Option<i64>,
     /// What was written last, and when.
     kept: Option<((Option<Power>, Health), i64)>,
 }
@@ -171,6 +173,12 @@ impl<D: Driver> Lane<D> {
         let mut memory = self.memory();
         memory.history.forget();
         (memory.reading, memory.kept) = (None, None);
+    }
+
+    /// Whether firmware was told already what to boot next in the state that began at `since`; where not, it counts as
+    /// told now.
+    pub fn is_told(&self, since: i64) -> bool {
+        self.memory().told.replace(since) == Some(since)
     }
 
     /// Whether this was written already, less than `every` microseconds ago; where not, it counts as written now.

@@ -222,6 +222,18 @@ async fn a_login_is_its_own_or_that_of_the_site() {
 }
 
 #[tokio::test]
+async fn an_os_that_is_to_leave_its_disk_is_led_to_the_network_once() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    let hello = Event::Hello { home: api::state::Home::Disk, boot_id: "b1".into(), generation: 0 };
+    rack.submit(&id, hello).await;
+    for _ in 0..3 {
+        rack.poll(&id).await;
+    }
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi"]);
+}
+
+#[tokio::test]
 async fn the_way_back_to_ram_has_a_first_rung_where_there_is_a_bmc() {
     let rack = Rack::new("").await;
     let id = rack.machine(1, Power::On, Way::Obeys).await;

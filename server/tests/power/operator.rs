@@ -91,9 +91,11 @@ impl Desk {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/v1/{path}"))
-            .header(header::AUTHORIZATION, format!("Bearer {role}"))
-            .header(header::CONTENT_TYPE, "application/json");
-        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+            .header(header::AUTHORIZATION, format!("Bearer {role}"));
+        let (request, body) = match body.is_null() {
+            true => (request, Body::empty()),
+            false => (request.header(header::CONTENT_TYPE, "application/json"), Body::from(body.to_string())),
+        };
         let peer = Peer { address: SocketAddr::from(([10, 77, 0, 5], 4000)), agent: None };
         let router = secure(self.app.clone()).layer(axum::Extension(peer));
         let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
