@@ -2,6 +2,8 @@
 //! quoting in a shell, a URL or a spreadsheet.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,61 @@ pub fn joined(labels: &Labels) -> String {
     labels.iter().map(pair).collect::<Vec<_>>().join(";")
 }
 
+/// A condition on labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    pub key: String,
+    pub wants: Wants,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    Any,
+    Value(String),
+    /// Also holds where the label is not there.
+    NotValue(String),
+}
+
+impl FromStr for Selector {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Selector, String> {
+        let (key, wants) = match (text.split_once("!="), text.split_once('=')) {
+            (Some((key, value)), _) => (key, Wants::NotValue(value.into())),
+            (None, Some((key, value))) => (key, Wants::Value(value.trim_start_matches('=').into())),
+            (None, None) => (text, Wants::Any),
+        };
+        let fits = match &wants {
+            Wants::Any => true,
+            Wants::Value(value) | Wants::NotValue(value) => is_value(value),
+        };
+        match is_key(key) && fits {
+            true => Ok(Selector { key: key.into(), wants }),
+            false => Err("write KEY, KEY=VALUE or KEY!=VALUE, of letters, digits and . _ - /".into()),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.wants {
+            Wants::Any => f.write_str(&self.key),
+            Wants::Value(value) => write!(f, "{}={value}", self.key),
+            Wants::NotValue(value) => write!(f, "{}!={value}", self.key),
+        }
+    }
+}
+
+impl Selector {
+    pub fn holds(&self, labels: &Labels) -> bool {
+        let value = labels.get(&self.key);
+        match &self.wants {
+            Wants::Any => value.is_some(),
+            Wants::Value(wanted) => value == Some(wanted),
+            Wants::NotValue(unwanted) => value != Some(unwanted),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +113,17 @@ mod tests {
         assert_eq!(joined(&labels), "gpu;zone=a");
         for text in ["", "=a", "a b=c", "a=b=c", "a=b;c", "-a=b", &"a".repeat(64)] {
             assert!(label(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn selectors_are_read_as_they_are_written() {
+        for text in ["gpu", "zone=a", "zone!=a", "zone="] {
+            assert_eq!(text.parse::<Selector>().unwrap().to_string(), text);
+        }
+        assert_eq!("zone==a".parse::<Selector>(), "zone=a".parse());
+        for text in ["", "=a", "!=a", "a b", "zone=a b"] {
+            assert!(text.parse::<Selector>().is_err(), "{text}");
         }
     }
 }

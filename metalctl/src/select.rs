@@ -3,7 +3,7 @@
 use api::machine::Machine;
 use glob::Pattern;
 
-use crate::args::select::{Filter, Selector, Wants};
+use crate::args::select::Filter;
 use crate::exit::{Exit, Failure};
 
 /// A pattern and not a name: names have none of these.
@@ -29,16 +29,7 @@ pub fn matching(text: &str, rack: &[Machine]) -> Result<Vec<Machine>, Failure> {
 pub fn holds(filter: &Filter, machine: &Machine) -> bool {
     filter.state.is_none_or(|state| state == machine.state)
         && (filter.of_profile.is_none() || filter.of_profile == machine.profile)
-        && filter.labels.iter().all(|selector| has(selector, machine))
-}
-
-fn has(selector: &Selector, machine: &Machine) -> bool {
-    let value = machine.labels.get(&selector.key);
-    match &selector.wants {
-        Wants::Any => value.is_some(),
-        Wants::Value(wanted) => value == Some(wanted),
-        Wants::NotValue(unwanted) => value != Some(unwanted),
-    }
+        && filter.labels.iter().all(|selector| selector.holds(&machine.labels))
 }
 
 /// Each machine once, in the order of names.

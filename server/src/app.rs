@@ -1,5 +1,6 @@
 //! What every part of the running server shares, and the questions that several of them ask.
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -91,27 +92,38 @@ impl App {
 
     /// Machines as operators see them.
     pub async fn views(&self, rows: &[Row]) -> Result<Vec<Machine>> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        let labels = self.store.labels_of(&ids).await?;
+        let (bmcs, powers) = (self.store.bmcs_of(&ids).await?, self.store.powers_of(&ids).await?);
         let beside = view::Beside {
-            interfaces: self.store.interfaces(&first.id, &last.id).await?,
-            progress: self.store.progress(&first.id, &last.id).await?,
-            addresses: self.store.lease_addresses(&first.id, &last.id).await?,
-            nodes: self.store.nodes_between(&first.id, &last.id).await?,
-            uplinks: self.store.uplinks(&first.id, &last.id).await?,
-            reserved: self.store.reservations_between(&first.id, &last.id).await?,
-            quarantines: self.store.quarantines(&first.id, &last.id).await?,
-            labels: self.store.labels(&first.id, &last.id).await?,
-            bmcs: self.store.bmcs_between(&first.id, &last.id).await?,
-            powers: self.store.powers_between(&first.id, &last.id).await?,
+            interfaces: by_machine(self.store.interfaces(&ids).await?),
+            progress: by_machine(self.store.progress(&ids).await?),
+            addresses: by_machine(self.store.lease_addresses(&ids).await?),
+            nodes: by_machine(self.store.nodes_of(&ids).await?),
+            uplinks: by_machine(self.store.uplinks(&ids).await?),
+            reserved: by_machine(self.store.reservations_of(&ids).await?),
+            quarantines: by_machine(self.store.quarantines(&ids).await?),
+            labels: by_machine(labels.into_iter().map(|(id, key, value)| (id, (key, value)))),
+            bmcs: by_machine(bmcs.into_iter().map(|bmc| (bmc.machine.clone(), bmc))),
+            powers: by_machine(powers.into_iter().map(|power| (power.machine.clone(), power))),
             readings: self.readings(rows),
-            ladders: self.store.ladders(&first.id, &last.id).await?,
+            ladders: by_machine(self.store.ladders(&ids).await?),
         };
         rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()
     }
 
-    fn readings(&self, rows: &[Row]) -> Vec<(String, Power, i64)> {
-        let reading = |row: &Row| self.bmcs.reading(&row.id()).map(|(power, at)| (row.id.clone(), power, at));
+    fn readings(&self, rows: &[Row]) -> HashMap<String, (Power, i64)> {
+        let reading = |row: &Row| self.bmcs.reading(&row.id()).map(|reading| (row.id.clone(), reading));
         rows.iter().filter_map(reading).collect()
+    }
+
+    /// The same of these machines, in their order; one that was deleted in the meantime is left out.
+    pub async fn views_of(&self, ids: &[String]) -> Result<Vec<Machine>> {
+        let rows = self.store.machines_of(ids).await?;
+        let views = self.views(&rows).await?;
+        let mut by_id: HashMap<String, Machine> =
+            views.into_iter().map(|machine| (machine.id.0.clone(), machine)).collect();
+        Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
     }
 
     pub async fn view(&self, id: &MachineId) -> Result<Machine> {
@@ -206,6 +218,15 @@ impl App {
             own_guids: &seen.own_guids,
         })
     }
+}
+
+/// In the order in which they come.
+fn by_machine<T>(pairs: impl IntoIterator<Item = (String, T)>) -> HashMap<String, Vec<T>> {
+    let mut all: HashMap<String, Vec<T>> = HashMap::new();
+    for (machine, one) in pairs {
+        all.entry(machine).or_default().push(one);
+    }
+    all
 }
 
 /// What is known of a machine's disks, and what of that a person was shown.

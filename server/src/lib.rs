@@ -19,6 +19,7 @@ pub mod images;
 pub mod import;
 pub mod init;
 pub mod lifecycle;
+pub mod listing;
 pub mod live;
 pub mod ports;
 pub mod pulse;

@@ -14,12 +14,13 @@ mod cluster_task;
 pub mod count;
 mod facts;
 mod find;
-mod history;
+pub mod history;
 pub mod identity;
 pub mod import;
 mod inventory;
 mod ladder;
 pub mod lease;
+pub mod list;
 pub mod loader;
 mod log;
 pub mod machine;
@@ -103,6 +104,28 @@ macro_rules! on {
     };
 }
 pub(crate) use on;
+
+/// The rows of a query that asks for machines `IN ($1)`: for these, with a place for each. No machine, no rows.
+macro_rules! of_ids {
+    ($store:expr, $sql:expr, $ids:expr) => {
+        match $ids.is_empty() {
+            true => Ok(Vec::new()),
+            false => $crate::store::on!($store.read(), p => {
+                let mut query = sqlx::query_as($crate::store::places($sql, $ids.len()));
+                for id in $ids {
+                    query = query.bind(id);
+                }
+                query.fetch_all(p).await.map_err($crate::store::Error::from)
+            }),
+        }
+    };
+}
+pub(crate) use of_ids;
+
+fn places(sql: &str, ids: usize) -> sqlx::AssertSqlSafe<String> {
+    let places: Vec<String> = (1..=ids).map(|place| format!("${place}")).collect();
+    sqlx::AssertSqlSafe(sql.replace("IN ($1)", &format!("IN ({})", places.join(", "))))
+}
 
 /// One of the two databases.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! From rows to what operators see. Pure: what a row alone does not say comes in as `Beside`.
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use api::bmc::Power;
@@ -18,23 +19,25 @@ use crate::store::machine::Row;
 use crate::store::power::PowerRow;
 use crate::store::{Error, Result};
 
-/// What lies in other tables, for a range of machines.
+/// What lies in other tables, by machine.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
-    pub interfaces: Vec<(String, String)>,
-    pub progress: Vec<(String, TaskProgress)>,
-    pub addresses: Vec<(String, Ipv4Addr)>,
-    pub nodes: Vec<(String, Node)>,
-    pub uplinks: Vec<(String, Uplink)>,
-    pub reserved: Vec<(String, Reservation)>,
-    pub quarantines: Vec<(String, Quarantine)>,
-    /// (machine, key, value)
-    pub labels: Vec<(String, String, String)>,
-    pub bmcs: Vec<BmcRow>,
-    pub powers: Vec<PowerRow>,
-    /// What was read since it was written: (machine, power, when).
-    pub readings: Vec<(String, Power, i64)>,
-    pub ladders: Vec<(String, Ladder)>,
+    pub interfaces: HashMap<String, Vec<String>>,
+    /// The newest last.
+    pub progress: HashMap<String, Vec<TaskProgress>>,
+    /// The newest first.
+    pub addresses: HashMap<String, Vec<Ipv4Addr>>,
+    pub nodes: HashMap<String, Vec<Node>>,
+    pub uplinks: HashMap<String, Vec<Uplink>>,
+    pub reserved: HashMap<String, Vec<Reservation>>,
+    /// (key, value)
+    pub labels: HashMap<String, Vec<(String, String)>>,
+    pub quarantines: HashMap<String, Vec<Quarantine>>,
+    pub bmcs: HashMap<String, Vec<BmcRow>>,
+    pub powers: HashMap<String, Vec<PowerRow>>,
+    /// What was read since it was written, and when.
+    pub readings: HashMap<String, (Power, i64)>,
+    pub ladders: HashMap<String, Vec<Ladder>>,
 }
 
 pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
@@ -44,19 +47,17 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         Some(name) => Some(name.parse().map_err(|_| stored("machine.hostname", name))?),
         None => None,
     };
-    let macs = beside.interfaces.iter().filter(|(id, _)| *id == row.id);
+    let macs = of(&beside.interfaces, row).iter();
     let interfaces: Vec<Mac> =
-        macs.map(|(_, mac)| mac.parse().map_err(|_| stored("interface.mac", mac))).collect::<Result<_>>()?;
+        macs.map(|mac| mac.parse().map_err(|_| stored("interface.mac", mac))).collect::<Result<_>>()?;
     let profile = row.profile.as_deref().and_then(|name| site.profiles.get(name));
     let patience = profile.and_then(|profile| profile.deadlines.get(&life.state)).copied();
     let name =
         row.hostname.clone().or(interfaces.first().map(Mac::to_string)).unwrap_or_else(|| row.id.clone());
     let agent_here = row.home().is_some() && row.home() == want(&life).home;
     let person_approves = profile.is_some_and(|profile| profile.approve == Approve::Person);
-    let quarantine =
-        beside.quarantines.iter().find(|(id, _)| *id == row.id).map(|(_, quarantine)| quarantine);
-    let ladder = beside.ladders.iter().find(|(id, ladder)| *id == row.id && ladder.since == row.since);
-    let ladder = ladder.map(|(_, ladder)| ladder);
+    let quarantine = of(&beside.quarantines, row).first();
+    let ladder = of(&beside.ladders, row).first().filter(|ladder| ladder.since == row.since);
     let seen = Seen {
         since: row.since,
         evidence: &row.evidence,
@@ -67,19 +68,17 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         arrived: ladder.and_then(|ladder| ladder.arrived),
         ladder: ladder.filter(|_| is_sent_back(&life, row.home(), row.session_generation)),
     };
-    let labels = beside.labels.iter().filter(|(id, ..)| *id == row.id);
-    let find = |id: &str| beside.progress.iter().rev().find(|(machine, _)| machine == id);
     Ok(Machine {
         id: row.id(),
         hostname,
         interfaces,
         serial: row.serial.clone(),
-        address: beside.addresses.iter().find(|(id, _)| *id == row.id).map(|(_, address)| *address),
+        address: of(&beside.addresses, row).first().copied(),
         profile: row.profile.clone(),
         position: row.position(),
-        uplink: beside.uplinks.iter().find(|(id, _)| *id == row.id).map(|(_, uplink)| uplink.clone()),
-        reserved: beside.reserved.iter().find(|(id, _)| *id == row.id).map(|(_, reservation)| *reservation),
-        labels: labels.map(|(_, key, value)| (key.clone(), value.clone())).collect(),
+        uplink: of(&beside.uplinks, row).first().cloned(),
+        reserved: of(&beside.reserved, row).first().copied(),
+        labels: of(&beside.labels, row).iter().cloned().collect(),
         state: life.state,
         since: row.since,
         generation: life.generation,
@@ -93,8 +92,8 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         power_off: life.power_off,
         enrolled: life.enrolled,
         wait: wait(&life, seen, patience),
-        progress: find(&row.id).map(|(_, progress)| progress.clone()),
-        node: beside.nodes.iter().find(|(id, _)| *id == row.id).map(|(_, node)| node.clone()),
+        progress: of(&beside.progress, row).last().cloned(),
+        node: of(&beside.nodes, row).first().cloned(),
         power: power(row, beside)?,
         home: row.home(),
         last_seen: row.last_seen,
@@ -103,8 +102,8 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
 }
 
 fn power(row: &Row, beside: &Beside) -> Result<Option<MachinePower>> {
-    let Some(bmc) = beside.bmcs.iter().find(|bmc| bmc.machine == row.id) else { return Ok(None) };
-    let known = beside.powers.iter().find(|power| power.machine == row.id);
+    let Some(bmc) = of(&beside.bmcs, row).first() else { return Ok(None) };
+    let known = of(&beside.powers, row).first();
     let doing = known.map(PowerRow::doing).transpose()?.unwrap_or_default();
     let mut power = MachinePower {
         driver: bmc.driver()?,
@@ -119,8 +118,12 @@ fn power(row: &Row, beside: &Beside) -> Result<Option<MachinePower>> {
         doing: doing.action,
         trouble: doing.trouble,
     };
-    if let Some((_, read, at)) = beside.readings.iter().find(|(machine, ..)| *machine == row.id) {
+    if let Some((read, at)) = beside.readings.get(&row.id) {
         (power.power, power.read_at) = (*read, Some(*at));
     }
     Ok(Some(power))
+}
+
+fn of<'a, T>(all: &'a HashMap<String, Vec<T>>, row: &Row) -> &'a [T] {
+    all.get(&row.id).map_or(&[], Vec::as_slice)
 }

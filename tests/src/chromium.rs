@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -72,9 +73,9 @@ impl Browser {
         self.post(&format!("/element/{element}/value"), json!({ "text": text })).map(drop)
     }
 
-    /// Presses the button, or follows the link, that reads `label`.
+    /// Presses the button, opens the fold, or follows the link, that reads `label`.
     pub fn press(&self, label: &str) -> Result<()> {
-        let path = format!("//*[self::a or self::button][normalize-space()='{label}']");
+        let path = format!("//*[self::a or self::button or self::summary][normalize-space()='{label}']");
         loop {
             let element = self.find("xpath", &path)?;
             match self.post(&format!("/element/{element}/click"), json!({})) {
@@ -92,8 +93,33 @@ impl Browser {
     /// A phone's screen. A window cannot be made that narrow.
     pub fn narrow(&self, width: u32) -> Result<()> {
         let screen = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": true});
-        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": screen});
-        self.post("/goog/cdp/execute", command).map(drop)
+        self.cdp("Emulation.setDeviceMetricsOverride", screen).map(drop)
+    }
+
+    /// Types at the keyboard, wherever the focus is: `Tab`, `Enter`, `Escape`, `Space`, or a character.
+    pub fn key(&self, key: &str) -> Result<()> {
+        let value = match key {
+            "Tab" => "\u{e004}",
+            "Enter" => "\u{e007}",
+            "Escape" => "\u{e00c}",
+            "Space" => " ",
+            character => character,
+        };
+        let strokes = json!([{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]);
+        self.post("/actions", json!({"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]}))
+            .map(drop)
+    }
+
+    /// The whole page as a picture: for a person to look at.
+    pub fn picture(&self) -> Result<Vec<u8>> {
+        let params = json!({"format": "png", "captureBeyondViewport": true});
+        let answer = self.cdp("Page.captureScreenshot", params)?;
+        Ok(base64::engine::general_purpose::STANDARD.decode(answer["data"].as_str().unwrap_or_default())?)
+    }
+
+    /// A command of Chromium's own protocol.
+    pub fn cdp(&self, command: &str, params: Value) -> Result<Value> {
+        self.post("/goog/cdp/execute", json!({"cmd": command, "params": params}))
     }
 
     /// What the browser complained about: scripts that broke, and what the page's policy forbade. That an

@@ -160,6 +160,24 @@ impl Desk {
         self.happens(machine, Event::FactsReported).await
     }
 
+    /// A token of somebody with this role.
+    pub async fn token_of(&self, role: user::Role) -> Result<String> {
+        let token = format!("the-token-of-{role}");
+        let (hash, name) = (boot::hash(&token), role.to_string());
+        self.store.token_add(NewToken { hash, name, role, kind: "token", expires: None }, 0).await?;
+        Ok(token)
+    }
+
+    /// Its agent finds another SSD in the place of the one that the sample has.
+    pub async fn inspected_with(&self, machine: &MachineId, serial: &str) -> Result<()> {
+        let mut facts = sample_facts()?;
+        for disk in facts.disks.iter_mut().filter(|disk| !disk.rotational) {
+            (disk.serial, disk.wwn) = (serial.into(), String::new());
+        }
+        self.store.facts_put(machine, &facts, server::clock::now()).await?;
+        self.happens(machine, Event::FactsReported).await
+    }
+
     /// Its generation is on its own disk.
     pub async fn installed(&self, machine: &MachineId, generation: i64) -> Result<()> {
         self.happens(machine, Event::LayoutVerified { generation }).await?;

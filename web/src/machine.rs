@@ -3,6 +3,7 @@
 use api::machine::{HistoryEntry, LogEntry, Machine, MachineDetail, Why};
 use askama::Template;
 
+use crate::doubt::{DoubtCard, WipeCard};
 use crate::frame::{Frame, Visitor};
 use crate::hardware::{FactsCard, PlanCard};
 use crate::logs::Logs;
@@ -10,6 +11,7 @@ use crate::node::NodeCard;
 use crate::power::PowerCard;
 use crate::status::Status;
 use crate::trace::Trace;
+use crate::verb::Offer;
 
 /// All that the page shows.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,7 @@ pub struct MachineView<'a> {
     pub detail: &'a MachineDetail,
     pub why: &'a Why,
     pub logs: &'a [LogEntry],
+    pub offers: &'a [Offer],
 }
 
 #[derive(Template)]
@@ -29,6 +32,7 @@ struct MachinePage<'a> {
 
 struct Parts<'a> {
     status: Status<'a>,
+    doubt: DoubtCard<'a>,
     about: About<'a>,
     power: PowerCard<'a>,
     node: NodeCard<'a>,
@@ -37,6 +41,7 @@ struct Parts<'a> {
     logs: Logs<'a>,
     facts: FactsCard<'a>,
     plan: PlanCard<'a>,
+    wipe: WipeCard<'a>,
 }
 
 #[derive(Template)]
@@ -58,10 +63,11 @@ pub fn machine_page(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askam
 }
 
 /// The page's sections in an order that stays, each to take the place of the one with the same id.
-pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<[String; 9]> {
+pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> askama::Result<[String; 11]> {
     let parts = parts(view, visitor, now);
     Ok([
         parts.status.render()?,
+        parts.doubt.render()?,
         parts.about.render()?,
         parts.power.render()?,
         parts.node.render()?,
@@ -70,13 +76,15 @@ pub fn machine_fragments(view: MachineView<'_>, visitor: &Visitor, now: i64) -> 
         parts.logs.render()?,
         parts.facts.render()?,
         parts.plan.render()?,
+        parts.wipe.render()?,
     ])
 }
 
 fn parts<'a>(view: MachineView<'a>, visitor: &'a Visitor, now: i64) -> Parts<'a> {
     let detail = view.detail;
     Parts {
-        status: Status::of(&detail.machine, view.why, visitor, now),
+        status: Status::of(&detail.machine, (view.why, view.offers), visitor, now),
+        doubt: DoubtCard::of(&detail.machine, now),
         about: About { machine: &detail.machine },
         power: PowerCard::of(&detail.machine, visitor, now),
         node: NodeCard::of(detail.machine.node.as_ref(), now),
@@ -85,5 +93,6 @@ fn parts<'a>(view: MachineView<'a>, visitor: &'a Visitor, now: i64) -> Parts<'a>
         logs: Logs::of(view.logs),
         facts: FactsCard { facts: detail.facts.as_ref() },
         plan: PlanCard { plan: detail.plan.as_ref() },
+        wipe: WipeCard::of(detail.wipe.as_ref()),
     }
 }

@@ -3,6 +3,7 @@
 use api::bmc::PowerAction;
 use api::machine::Machine;
 use api::power::{Health, MachinePower, Trouble};
+use api::user::Role;
 use askama::Template;
 
 use crate::frame::Visitor;
@@ -29,7 +30,7 @@ impl<'a> PowerCard<'a> {
             tone: power.map_or("quiet", tone),
             read: power.and_then(|power| power.read_at).map(|at| Since { at, now }),
             health_since: Since { at: power.map_or(now, |power| power.health_since), now },
-            buttons: match !machine.hold && !machine.maintenance {
+            buttons: match visitor.role >= Role::Operator && !machine.hold && !machine.maintenance {
                 true => PowerAction::ALL.to_vec(),
                 false => Vec::new(),
             },

@@ -7,7 +7,7 @@ use askama::Template;
 
 use crate::frame::Visitor;
 use crate::tone::tone;
-use crate::verb::Verb;
+use crate::verb::{Offer, Verb};
 use crate::words::{Since, Until, size};
 
 #[derive(Template)]
@@ -21,11 +21,16 @@ pub struct Status<'a> {
     steps: Vec<Step>,
     /// What usually lies behind a boot that stopped where this one did, or a node that does not serve.
     cause: &'a str,
+    /// What to do about it.
+    todo: &'a str,
     /// Of `why`, for a machine that waits for nothing and yet is not as it should be.
     sentence: &'a str,
     wait: Option<WaitBox<'a>>,
     progress: Option<Progress>,
+    /// A button each.
     verbs: Vec<Verb>,
+    /// All others, with why they cannot be asked for.
+    more: Vec<&'a Offer>,
     seen: Option<Since>,
 }
 
@@ -52,7 +57,13 @@ pub struct Progress {
 }
 
 impl<'a> Status<'a> {
-    pub fn of(machine: &'a Machine, why: &'a Why, visitor: &'a Visitor, now: i64) -> Status<'a> {
+    pub fn of(
+        machine: &'a Machine,
+        (why, offers): (&'a Why, &'a [Offer]),
+        visitor: &'a Visitor,
+        now: i64,
+    ) -> Status<'a> {
+        let is_button = |offer: &Offer| offer.refusal.is_none() && offer.verb.is_prominent();
         Status {
             machine,
             visitor,
@@ -61,6 +72,7 @@ impl<'a> Status<'a> {
             since: Since { at: machine.since, now },
             steps: steps(machine),
             cause: &why.cause,
+            todo: &why.todo,
             sentence: &why.sentence,
             wait: machine.wait.as_ref().map(|wait| WaitBox {
                 waiting_for: &wait.waiting_for,
@@ -70,7 +82,8 @@ impl<'a> Status<'a> {
                 then: &wait.then,
             }),
             progress: Progress::of(machine),
-            verbs: Verb::ALL.into_iter().filter(|verb| verb.fits(machine)).collect(),
+            verbs: offers.iter().filter(|offer| is_button(offer)).map(|offer| offer.verb).collect(),
+            more: offers.iter().filter(|offer| !is_button(offer)).collect(),
             seen: machine.last_seen.map(|at| Since { at, now }),
         }
     }

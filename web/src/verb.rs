@@ -1,63 +1,157 @@
-//! What a person can do to a machine from its page, and when a button for it makes sense. The server
-//! decides again.
+//! What a person can do to machines, from a machine's page or from the list. The server decides each time again.
 
 use std::str::FromStr;
 
 use api::id::ParseError;
-use api::machine::Machine;
-use api::state::State;
+use api::user::Role;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     Approve,
-    Reprovision,
     Retry,
+    Reprovision,
     Hold,
     Release,
+    Inspect,
+    Rescue,
+    Leave,
+    Assign,
+    Label,
+    Rename,
+    Merge,
+    Split,
+    Wipe,
+    Retire,
+    Delete,
+}
+
+/// A verb on a machine's page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub verb: Verb,
+    /// Why it cannot be asked for: who looks at the page may not, or the machine's state does not allow it.
+    pub refusal: Option<String>,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 5] = [Verb::Approve, Verb::Retry, Verb::Reprovision, Verb::Hold, Verb::Release];
+    pub const ALL: [Verb; 16] = [
+        Verb::Approve,
+        Verb::Retry,
+        Verb::Reprovision,
+        Verb::Hold,
+        Verb::Release,
+        Verb::Inspect,
+        Verb::Rescue,
+        Verb::Leave,
+        Verb::Assign,
+        Verb::Label,
+        Verb::Rename,
+        Verb::Merge,
+        Verb::Split,
+        Verb::Wipe,
+        Verb::Retire,
+        Verb::Delete,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Verb::Approve => "approve",
-            Verb::Reprovision => "reprovision",
             Verb::Retry => "retry",
+            Verb::Reprovision => "reprovision",
             Verb::Hold => "hold",
             Verb::Release => "release",
+            Verb::Inspect => "inspect",
+            Verb::Rescue => "rescue",
+            Verb::Leave => "leave",
+            Verb::Assign => "assign",
+            Verb::Label => "label",
+            Verb::Rename => "rename",
+            Verb::Merge => "merge",
+            Verb::Split => "split",
+            Verb::Wipe => "wipe",
+            Verb::Retire => "retire",
+            Verb::Delete => "delete",
         }
     }
 
-    /// Erases disks: a person sees which ones and types the machine's name first.
-    pub const fn erases(self) -> bool {
-        matches!(self, Verb::Approve | Verb::Reprovision)
-    }
-
-    /// In one sentence, for a tooltip and a confirmation.
+    /// In one sentence, for a list of verbs and for the question before it.
     pub const fn explained(self) -> &'static str {
         match self {
-            Verb::Approve => "Allow the erasure that the install means.",
-            Verb::Reprovision => "Install anew: back to RAM, erase, install, boot.",
+            Verb::Approve => {
+                "Allow the erasure that the install means; let in a machine that is only recorded."
+            }
             Verb::Retry => "Try the failed step again, in the same generation.",
+            Verb::Reprovision => "Install anew: back to RAM, erase, install, boot.",
             Verb::Hold => "Stop everything: no task, no change of boot.",
             Verb::Release => "End the hold.",
+            Verb::Inspect => "Read the hardware again; what is installed stays and boots again.",
+            Verb::Rescue => "Boot the agent into RAM with SSH, the disks untouched; `leave` ends it.",
+            Verb::Leave => "End the rescue: everybody is logged out, and the installed OS boots.",
+            Verb::Assign => "Give it another profile; an install of it is a verb of its own.",
+            Verb::Label => "Give it labels, or take them away.",
+            Verb::Rename => "Give it another hostname, from its next install on.",
+            Verb::Merge => {
+                "Say that it is another machine: its ports and parts become that one's, its own row goes."
+            }
+            Verb::Split => "Say that ports of it are another machine's: they get a row of their own.",
+            Verb::Wipe => "Erase disks, and let it be free for something else.",
+            Verb::Retire => "Erase disks, and keep it for history: nothing more is done to it.",
+            Verb::Delete => {
+                "Forget it: its disks stay as they are, and a tombstone keeps it from being let in again unasked."
+            }
         }
     }
 
-    pub fn fits(self, machine: &Machine) -> bool {
+    /// The least role that may do it.
+    pub const fn role(self) -> Role {
         match self {
-            // A machine that is only recorded is let in; one that is known gets its disks erased.
-            Verb::Approve => (!machine.enrolled || machine.state == State::Available) && !machine.hold,
-            Verb::Reprovision => {
-                let installed = [State::Booting, State::Joining, State::Active, State::Failed];
-                installed.contains(&machine.state) && !machine.hold
-            }
-            Verb::Retry => machine.state == State::Failed && !machine.hold,
-            Verb::Hold => !machine.hold,
-            // Who it is has to be said first.
-            Verb::Release => machine.hold && machine.quarantine.is_none(),
+            Verb::Merge | Verb::Split | Verb::Retire | Verb::Delete => Role::Admin,
+            _ => Role::Operator,
         }
+    }
+
+    /// Done at once from a machine's page: it begins nothing that cannot be taken back.
+    pub const fn is_plain(self) -> bool {
+        matches!(self, Verb::Retry | Verb::Hold | Verb::Release)
+    }
+
+    /// It takes something away for good: a person types what it is about first.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Verb::Approve | Verb::Reprovision | Verb::Wipe | Verb::Retire | Verb::Delete | Verb::Merge
+        )
+    }
+
+    /// It may make a node leave its cluster.
+    pub const fn leaves(self) -> bool {
+        matches!(
+            self,
+            Verb::Reprovision | Verb::Inspect | Verb::Rescue | Verb::Wipe | Verb::Retire | Verb::Delete
+        )
+    }
+
+    /// It may erase disks, also those with somebody else's install, if a person says so.
+    pub const fn erases(self) -> bool {
+        matches!(self, Verb::Approve | Verb::Reprovision | Verb::Wipe | Verb::Retire)
+    }
+
+    /// The disks that are erased are a person's choice, not a profile's.
+    pub const fn is_wipe(self) -> bool {
+        matches!(self, Verb::Wipe | Verb::Retire)
+    }
+
+    /// It can be said of several machines in one word.
+    pub const fn is_common(self) -> bool {
+        !matches!(self, Verb::Rename | Verb::Merge | Verb::Split)
+    }
+
+    /// A button of its own; the others are listed behind them.
+    pub const fn is_prominent(self) -> bool {
+        matches!(
+            self,
+            Verb::Approve | Verb::Retry | Verb::Reprovision | Verb::Hold | Verb::Release | Verb::Leave
+        )
     }
 }
 

@@ -25,25 +25,41 @@
     }
   };
 
-  const count = () => {
-    for (const entry of document.querySelectorAll("[data-count]")) {
-      const number = document.querySelectorAll(`tr[data-tone="${entry.dataset.count}"]`).length;
-      entry.querySelector("b").textContent = number;
-      entry.hidden = number === 0;
-    }
-  };
-
   // Folds that a person opened or closed stay so, and a form that has the focus keeps it.
   const replace = (old, fresh) => {
     for (const fold of old.querySelectorAll("details[id]")) {
       const same = fresh.querySelector(`#${CSS.escape(fold.id)}`);
       if (same) same.open = fold.open;
     }
-    const focused = old.contains(document.activeElement) && document.activeElement.closest("a, button");
+    const stops = "a, button, input, select, textarea, summary, [tabindex]";
+    const focused = old.contains(document.activeElement) && document.activeElement.closest(stops);
+    const place = focused ? [...old.querySelectorAll(stops)].indexOf(focused) : -1;
     const scrolled = [...old.querySelectorAll(".log, .scroll")].map((e) => [e.scrollTop, e.scrollLeft]);
     old.replaceWith(fresh);
     fresh.querySelectorAll(".log, .scroll").forEach((e, i) => scrolled[i] && e.scrollTo(scrolled[i][1], scrolled[i][0]));
-    if (focused) [...fresh.querySelectorAll("a, button")].find((e) => e.textContent === focused.textContent)?.focus();
+    if (!focused) return;
+    const same = (e) => e?.tagName === focused.tagName && e.textContent === focused.textContent && e.value === focused.value;
+    const fits = [...fresh.querySelectorAll(stops)];
+    (same(fits[place]) ? fits[place] : fits.find(same))?.focus({ preventScroll: true });
+  };
+
+  // What is ticked stays ticked when the list is drawn anew.
+  const ticks = () => [...document.querySelectorAll('input[name="machine"][type="checkbox"]')];
+  const count = () => {
+    const told = document.getElementById("ticked");
+    if (!told) return;
+    told.dataset.rest ??= told.textContent;
+    const number = ticks().filter((tick) => tick.checked).length;
+    const text = number ? `${number} ticked` : told.dataset.rest;
+    if (told.textContent !== text) told.textContent = text;
+  };
+  const keeping = (change) => {
+    const chosen = new Set(ticks().filter((tick) => tick.checked).map((tick) => tick.value));
+    const all = document.getElementById("all")?.checked;
+    change();
+    for (const tick of ticks()) tick.checked = chosen.has(tick.value);
+    if (all) document.getElementById("all")?.click();
+    count();
   };
 
   let pending;
@@ -55,7 +71,9 @@
       if (answer.redirected || answer.status === 404) return location.reload();
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      replace(document.querySelector("main"), page.querySelector("main"));
+      // A form above a list keeps what is being typed into it.
+      const part = document.getElementById("list") ? "#list" : "main";
+      keeping(() => replace(document.querySelector(part), page.querySelector(part)));
       tick();
     }, 200);
   };
@@ -63,14 +81,13 @@
   const swap = (html) => {
     const template = document.createElement("template");
     template.innerHTML = html;
-    for (const fresh of [...template.content.children]) {
-      const old = document.getElementById(fresh.id);
-      // One page of many shows a part of the rack: the other machines are none of its business.
-      if (!old && document.getElementById("paging")) continue;
-      if (!old || old.dataset.unit !== fresh.dataset.unit) return resync();
-      replace(old, fresh);
-    }
-    count();
+    keeping(() => {
+      for (const fresh of [...template.content.children]) {
+        const old = document.getElementById(fresh.id);
+        if (!old || old.dataset.unit !== fresh.dataset.unit) return resync();
+        replace(old, fresh);
+      }
+    });
     tick();
   };
 
@@ -98,6 +115,20 @@
       }
     };
   };
+
+  // As in many a list: a slash leads to the search.
+  document.addEventListener("keydown", (event) => {
+    const search = document.querySelector('input[type="search"]');
+    const typing = event.target.closest("input, select, textarea, [contenteditable]");
+    if (event.key !== "/" || typing || !search || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
+
+  document.addEventListener("change", count);
+  // A page that a browser shows again from its memory has its ticks, too.
+  addEventListener("pageshow", count);
 
   setInterval(tick, 1000);
   if (live) connect();

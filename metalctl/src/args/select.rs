@@ -1,9 +1,8 @@
 //! Which machines a verb is about: names and patterns, labels, states, profiles, or all.
 
-use std::fmt;
 use std::str::FromStr;
 
-use api::label::{is_key, is_value};
+use api::label::{Selector, is_key};
 use api::state::State;
 
 use crate::select::is_pattern;
@@ -75,50 +74,6 @@ pub struct Sure {
     pub yes: bool,
 }
 
-/// A condition on labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selector {
-    pub key: String,
-    pub wants: Wants,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wants {
-    Any,
-    Value(String),
-    /// Also holds where the label is not there.
-    NotValue(String),
-}
-
-impl FromStr for Selector {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Selector, String> {
-        let (key, wants) = match (text.split_once("!="), text.split_once('=')) {
-            (Some((key, value)), _) => (key, Wants::NotValue(value.into())),
-            (None, Some((key, value))) => (key, Wants::Value(value.trim_start_matches('=').into())),
-            (None, None) => (text, Wants::Any),
-        };
-        let fits = match &wants {
-            Wants::Any => true,
-            Wants::Value(value) | Wants::NotValue(value) => is_value(value),
-        };
-        match is_key(key) && fits {
-            true => Ok(Selector { key: key.into(), wants }),
-            false => Err("write KEY, KEY=VALUE or KEY!=VALUE, of letters, digits and . _ - /".into()),
-        }
-    }
-}
-
-impl fmt::Display for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.wants {
-            Wants::Any => f.write_str(&self.key),
-            Wants::Value(value) => write!(f, "{}={value}", self.key),
-            Wants::NotValue(value) => write!(f, "{}!={value}", self.key),
-        }
-    }
-}
-
 /// A change of a label as it is typed: `zone=a` gives it, `zone-` takes it away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Marking {
@@ -140,17 +95,6 @@ impl FromStr for Marking {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn selectors_are_read_as_they_are_written() {
-        for text in ["gpu", "zone=a", "zone!=a", "zone="] {
-            assert_eq!(text.parse::<Selector>().unwrap().to_string(), text);
-        }
-        assert_eq!("zone==a".parse::<Selector>(), "zone=a".parse());
-        for text in ["", "=a", "!=a", "a b", "zone=a b"] {
-            assert!(text.parse::<Selector>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn markings() {

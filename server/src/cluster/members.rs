@@ -25,7 +25,7 @@ pub struct Place {
 }
 
 pub async fn place(app: &App, machine: &MachineId) -> store::Result<Option<Place>> {
-    let addresses = app.store.lease_addresses(&machine.0, &machine.0).await?;
+    let addresses = app.store.lease_addresses(std::slice::from_ref(&machine.0)).await?;
     let Some((_, address)) = addresses.first().cloned() else { return Ok(None) };
     for (number, mac) in app.store.macs_of(machine).await?.into_iter().enumerate() {
         if app.store.leases_of(mac).await?.iter().any(|lease| lease.address == address) {

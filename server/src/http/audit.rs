@@ -140,13 +140,18 @@ async fn list(
     State(app): State<App>,
     Query(mut query): Query<AuditQuery>,
 ) -> std::result::Result<Json<Vec<AuditEntry>>, Failure> {
-    if let Some(reference) = &query.subject {
-        match app.store.machine_find(reference).await {
-            Ok(row) => query.subject = Some(row.id),
-            // The log outlives machines, and not every subject is one.
-            Err(store::Error::NoMachine(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    resolve(&app, &mut query).await?;
     Ok(Json(app.store.audit(&query).await?))
+}
+
+/// A machine that is asked for by any reference is the subject by its id.
+pub async fn resolve(app: &App, query: &mut AuditQuery) -> Result<()> {
+    let Some(reference) = &query.subject else { return Ok(()) };
+    match app.store.machine_find(reference).await {
+        Ok(row) => query.subject = Some(row.id),
+        // The log outlives machines, and not every subject is one.
+        Err(store::Error::NoMachine(_)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! What operators ask and want: `/api/v1`, with a bearer token.
 
 mod bmc;
-mod catalogue;
+pub mod catalogue;
 pub mod cluster;
-mod identity;
-mod inventory;
+pub mod identity;
+pub mod inventory;
 mod order;
 pub mod power;
 mod users;
@@ -228,6 +228,10 @@ fn said_by(who: &str, allowed: Allowed) -> String {
 }
 
 async fn profiles(State(app): State<App>, _: Operator) -> Result<Json<Vec<ProfileView>>, Failure> {
+    Ok(Json(profile_views(&app).await?))
+}
+
+pub async fn profile_views(app: &App) -> store::Result<Vec<ProfileView>> {
     let mut views = Vec::new();
     for profile in app.site.profiles.values() {
         views.push(ProfileView {
@@ -239,7 +243,7 @@ async fn profiles(State(app): State<App>, _: Operator) -> Result<Json<Vec<Profil
             machines: app.store.machine_count(&profile.name).await?,
         });
     }
-    Ok(Json(views))
+    Ok(views)
 }
 
 async fn images(State(app): State<App>, _: Operator) -> Json<Vec<Manifest>> {

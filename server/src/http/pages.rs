@@ -1,45 +1,57 @@
 //! What browsers see: the rack, a machine, and the forms that act on it. HTML comes from the crate `web`;
 //! here are the routes, the session and the checks of what a form sends.
 
+mod actions;
+mod catalogue;
 mod live;
+mod rack;
+mod records;
 pub(super) mod session;
+mod subject;
 
 use api::bmc::PowerAction;
-use api::machine::Allowed;
-use api::order::Order;
+use api::id::{MachineId, ParseError};
 use api::power::PowerOrder;
+use api::user::Role;
 use axum::Router;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use web::{MachineView, Verb};
+use web::{MachineView, Offer};
 
 use self::session::Session;
 use super::error::Failure;
-use super::guard::Caller;
-use super::operator::{self, detail, submit};
+use super::operator::{self, detail};
 use crate::app::App;
 use crate::clock;
-use crate::cluster as clusters;
-use crate::freeze::Authorisation;
 use crate::why;
 
-/// Machines on one page of the rack, and log lines on one machine's page.
-const ROWS: i64 = 500;
+/// On one machine's page.
 const LOG_LINES: i64 = 500;
 
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/", get(rack))
+        .route("/", get(rack::rack))
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", post(session::log_out))
         .route("/clusters/{name}", get(cluster))
         .route("/machines/{reference}", get(machine))
-        .route("/machines/{reference}/{verb}", get(confirm).post(act))
+        .route("/machines/{reference}/{verb}", get(actions::ask_one).post(actions::act_on_one))
         .route("/machines/{reference}/power/{verb}", post(switch))
+        .route("/actions/{verb}", get(actions::ask_several).post(actions::act_on_several))
+        .route("/audit", get(records::audit))
+        .route("/events", get(records::events))
+        .route("/leases", get(records::leases))
+        .route("/leases/reserve", post(records::reserve))
+        .route("/leases/unreserve", post(records::unreserve))
+        .route("/tombstones", get(records::tombstones))
+        .route("/images", get(catalogue::images))
+        .route("/images/{name}/verify", post(catalogue::verify))
+        .route("/profiles", get(catalogue::profiles))
+        .route("/profiles/{name}", get(catalogue::profile))
         .route("/live", get(live::live))
         .layer(map_response(guarded))
         .route("/static/{file}", get(asset))
@@ -71,26 +83,6 @@ impl From<web::Error> for Failure {
     }
 }
 
-#[derive(Deserialize)]
-struct Paging {
-    #[serde(default)]
-    after: String,
-}
-
-async fn rack(
-    State(app): State<App>,
-    session: Session,
-    Query(paging): Query<Paging>,
-) -> Result<Html<String>, Trouble> {
-    let rows = app.store.machines(&paging.after, ROWS).await?;
-    let full = i64::try_from(rows.len()).unwrap_or(0) == ROWS;
-    let next = rows.last().filter(|_| full).map(|row| row.id.clone());
-    let machines = app.views(&rows).await?;
-    let paging = web::Paging { after: paging.after, next };
-    let clusters = clusters::list(&app).await?;
-    Ok(Html(web::rack_page((&machines, &clusters), &paging, &session.visitor, clock::now())?))
-}
-
 async fn cluster(
     State(app): State<App>,
     session: Session,
@@ -109,67 +101,22 @@ async fn machine(
     let logs = app.store.log(&detail.machine.id, LOG_LINES).await?;
     let now = clock::now();
     let why = why::why(&detail.machine, detail.attempts.first(), now);
-    let view = MachineView { detail: &detail, why: &why, logs: &logs };
+    let offers = offers(&app, &detail.machine.id, session.visitor.role).await?;
+    let view = MachineView { detail: &detail, why: &why, logs: &logs, offers: &offers };
     Ok(Html(web::machine_page(view, &session.visitor, now)?))
 }
 
-async fn confirm(
-    State(app): State<App>,
-    session: Session,
-    Path((reference, verb)): Path<(String, String)>,
-) -> Result<Html<String>, Trouble> {
-    ask(&app, &session, &reference, known(&verb)?, None).await
-}
-
-/// The question before an erasure; `message` says what was wrong with the last answer.
-async fn ask(
-    app: &App,
-    session: &Session,
-    reference: &str,
-    verb: Verb,
-    message: Option<&str>,
-) -> Result<Html<String>, Trouble> {
-    let row = app.store.machine_find(reference).await?;
-    let (machine, erasure) = (app.view(&row.id()).await?, app.erasure(&row, Authorisation::Person).await?);
-    Ok(Html(web::confirm_page(&machine, &erasure, verb, message, &session.visitor, clock::now())?))
+/// What can be done to a machine by who has this role.
+async fn offers(app: &App, id: &MachineId, role: Role) -> Result<Vec<Offer>, Failure> {
+    subject::offers(app, &app.store.machine(id).await?, role).await
 }
 
 #[derive(Deserialize)]
-struct Act {
+struct Switch {
     csrf: String,
-    /// The machine's name as a person typed it; only where disks would be erased.
+    /// The machine's name as a person typed it.
     #[serde(default)]
     name: String,
-    /// The digest of what the page showed.
-    #[serde(default)]
-    shown: String,
-}
-
-async fn act(
-    State(app): State<App>,
-    (session, caller): (Session, Caller),
-    Path((reference, verb)): Path<(String, String)>,
-    Form(form): Form<Act>,
-) -> Result<Response, Trouble> {
-    session.sent(&form.csrf)?;
-    let verb = known(&verb)?;
-    let row = app.store.machine_find(&reference).await?;
-    let name = app.view(&row.id()).await?.name();
-    if verb.erases() && form.name.trim() != name {
-        let message = format!("`{}` is not `{name}`: nothing was done", form.name.trim());
-        let page = ask(&app, &session, &row.id, verb, Some(&message)).await?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
-    }
-    let said = (verb.as_str(), Allowed::default(), Order::yes_to(&form.shown));
-    match submit(&app, &caller, &row.id, said).await {
-        Ok(_) => Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response()),
-        // What is there now, beside what is wrong with it.
-        Err(failure) if verb.erases() && failure.describe().0 == StatusCode::CONFLICT => {
-            let page = ask(&app, &session, &row.id, verb, Some(&failure.describe().1)).await?;
-            Ok((StatusCode::CONFLICT, page).into_response())
-        }
-        Err(failure) => Err(failure.into()),
-    }
 }
 
 /// Power: what ends what runs there wants the machine's name.
@@ -177,10 +124,10 @@ async fn switch(
     State(app): State<App>,
     session: Session,
     Path((reference, verb)): Path<(String, String)>,
-    Form(form): Form<Act>,
+    Form(form): Form<Switch>,
 ) -> Result<Response, Trouble> {
     session.sent(&form.csrf)?;
-    let unknown = |error: api::id::ParseError| Failure::new(StatusCode::NOT_FOUND, error.to_string());
+    let unknown = |error: ParseError| Failure::new(StatusCode::NOT_FOUND, error.to_string());
     let action: PowerAction = verb.parse().map_err(unknown)?;
     let row = app.store.machine_find(&reference).await?;
     let name = app.view(&row.id()).await?.name();
@@ -191,10 +138,6 @@ async fn switch(
     let order = PowerOrder { action, in_order: false, force: false };
     operator::power::carry_out(&app, &session.visitor.operator, &row.id, order).await?;
     Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
-}
-
-fn known(verb: &str) -> Result<Verb, Failure> {
-    verb.parse().map_err(|error: api::id::ParseError| Failure::new(StatusCode::NOT_FOUND, error.to_string()))
 }
 
 /// The name carries a hash of the content, so what a browser has of it is right for ever.

@@ -5,7 +5,7 @@ use api::bmc::DriverKind;
 use api::id::{Mac, MachineId};
 use api::power::{FoundBmc, Origin};
 
-use super::{Error, Result, Store, on, stored};
+use super::{Error, Result, Store, of_ids, on, stored};
 
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct BmcRow {
@@ -61,6 +61,10 @@ impl Store {
     pub async fn bmcs_between(&self, first: &str, last: &str) -> Result<Vec<BmcRow>> {
         let sql = "SELECT * FROM bmc WHERE machine >= $1 AND machine <= $2 ORDER BY machine";
         Ok(on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?)
+    }
+
+    pub async fn bmcs_of(&self, ids: &[String]) -> Result<Vec<BmcRow>> {
+        of_ids!(self, "SELECT * FROM bmc WHERE machine IN ($1)", ids)
     }
 
     /// In the place of what was there.

@@ -30,12 +30,12 @@ impl Store {
 }
 
 /// For LIKE: what was typed, with nothing in it that LIKE would take for more.
-fn prefix(text: &str) -> String {
+pub(super) fn prefix(text: &str) -> String {
     format!("{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
 }
 
 /// The beginning of a MAC in any spelling, as MACs are stored; None for what cannot be one.
-fn mac_spelling(text: &str) -> Option<String> {
+pub(super) fn mac_spelling(text: &str) -> Option<String> {
     let digits: Vec<char> = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
     let fits = (1..=12).contains(&digits.len()) && digits.iter().all(char::is_ascii_hexdigit);
     let pairs: Vec<String> = digits.chunks(2).map(String::from_iter).collect();

@@ -1,5 +1,7 @@
 //! The table `history`: every event of a machine, the refused ones too.
 
+use std::fmt;
+
 use api::event::Event;
 use api::id::MachineId;
 use api::machine::{HistoryEntry, MachineEvent};
@@ -9,6 +11,39 @@ use super::{Conn, Result, Store, on, stored};
 
 type OfAll = (String, Option<String>, i64, i64, String, String, String, String, bool, String);
 type Columns = (i64, String, String, String, String, bool, String);
+
+/// Where a page of events begins: before this one. By default before none, which is at the newest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    at: i64,
+    machine: String,
+    number: i64,
+}
+
+impl Default for Before {
+    fn default() -> Before {
+        Before { at: i64::MAX, machine: String::new(), number: i64::MAX }
+    }
+}
+
+impl Before {
+    pub fn of(event: &MachineEvent) -> Before {
+        Before { at: event.entry.at, machine: event.machine.0.clone(), number: event.number }
+    }
+
+    /// As [`fmt::Display`] writes it.
+    pub fn read(text: &str) -> Option<Before> {
+        let (at, rest) = text.split_once('.')?;
+        let (number, machine) = rest.split_once('.')?;
+        Some(Before { at: at.parse().ok()?, machine: machine.into(), number: number.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.at, self.number, self.machine)
+    }
+}
 
 impl Store {
     /// Newest first.
@@ -27,6 +62,35 @@ impl Store {
                    ORDER BY at DESC, history.machine DESC, number DESC LIMIT $2";
         let rows: Vec<OfAll> =
             on!(self.read(), p => sqlx::query_as(sql).bind(-1_i64).bind(limit).fetch_all(p).await)?;
+        rows.into_iter().map(of_all).collect()
+    }
+
+    /// Of one machine or all, older than an event, the newest first.
+    pub async fn events_before(
+        &self,
+        before: &Before,
+        machine: Option<&MachineId>,
+        refused: bool,
+        limit: i64,
+    ) -> Result<Vec<MachineEvent>> {
+        let all = "SELECT history.machine, machine.hostname, number, at, event, from_state, to_state, who, refused, note \
+                   FROM history JOIN machine ON machine.id = history.machine WHERE at <= $1 \
+                   AND (at < $1 OR history.machine < $2 OR (history.machine = $2 AND number < $3)) \
+                   AND (refused OR NOT $4) ORDER BY at DESC, history.machine DESC, number DESC LIMIT $5";
+        let one = "SELECT history.machine, machine.hostname, number, at, event, from_state, to_state, who, refused, note \
+                   FROM history JOIN machine ON machine.id = history.machine WHERE history.machine = $1 AND number < $2 \
+                   AND (refused OR NOT $3) ORDER BY number DESC LIMIT $4";
+        let Before { at, machine: of, number } = before;
+        let rows: Vec<OfAll> = match machine {
+            None => {
+                on!(self.read(), p => sqlx::query_as(all).bind(at).bind(of).bind(number).bind(refused).bind(limit)
+                .fetch_all(p).await)?
+            }
+            Some(machine) => {
+                on!(self.read(), p => sqlx::query_as(one).bind(&machine.0).bind(number).bind(refused).bind(limit)
+                    .fetch_all(p).await)?
+            }
+        };
         rows.into_iter().map(of_all).collect()
     }
 

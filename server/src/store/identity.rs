@@ -10,7 +10,7 @@ use api::machine::{HistoryEntry, Quarantine};
 use api::state::{Home, State};
 
 use super::machine::{Row, insert_interfaces, row};
-use super::{Conn, Error, Result, Store, lock, on, stored};
+use super::{Conn, Error, Result, Store, lock, of_ids, on, stored};
 use crate::who::{Identifier, Kind, Known, Verdict, decide, identifiers};
 
 /// An identifier that this many rows have is read of no more of them: it tells nothing anyway.
@@ -40,15 +40,14 @@ impl Store {
     }
 
     pub async fn quarantine_of(&self, machine: &MachineId) -> Result<Option<Quarantine>> {
-        let one = self.quarantines(&machine.0, &machine.0).await?;
+        let one = self.quarantines(std::slice::from_ref(&machine.0)).await?;
         Ok(one.into_iter().next().map(|(_, quarantine)| quarantine))
     }
 
-    /// Of all machines from `first` to `last`.
-    pub async fn quarantines(&self, first: &str, last: &str) -> Result<Vec<(String, Quarantine)>> {
-        let sql = "SELECT machine, at, why, macs FROM quarantine WHERE machine >= $1 AND machine <= $2 ORDER BY machine";
-        let rows: Vec<(String, i64, String, String)> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+    /// Of these machines.
+    pub async fn quarantines(&self, ids: &[String]) -> Result<Vec<(String, Quarantine)>> {
+        let sql = "SELECT machine, at, why, macs FROM quarantine WHERE machine IN ($1) ORDER BY machine";
+        let rows: Vec<(String, i64, String, String)> = of_ids!(self, sql, ids)?;
         let mut quarantines = Vec::new();
         for (machine, since, why, macs) in rows {
             let interfaces =

@@ -4,7 +4,7 @@ use api::id::MachineId;
 use api::label::Labels;
 use api::machine::Uplink;
 
-use super::{Conn, Result, Store, on};
+use super::{Conn, Result, Store, of_ids, on};
 
 impl Store {
     /// (machine, key, value) of all machines from `first` to `last`.
@@ -13,12 +13,19 @@ impl Store {
         Ok(on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?)
     }
 
-    /// (machine, switch port) of all machines from `first` to `last`.
-    pub async fn uplinks(&self, first: &str, last: &str) -> Result<Vec<(String, Uplink)>> {
-        let sql =
-            "SELECT machine, switch, port FROM uplink WHERE machine >= $1 AND machine <= $2 ORDER BY machine";
-        let rows: Vec<(String, String, String)> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+    /// (machine, key, value) of these machines.
+    pub async fn labels_of(&self, ids: &[String]) -> Result<Vec<(String, String, String)>> {
+        of_ids!(
+            self,
+            "SELECT machine, key, value FROM label WHERE machine IN ($1) ORDER BY machine, key",
+            ids
+        )
+    }
+
+    /// (machine, switch port) of these machines.
+    pub async fn uplinks(&self, ids: &[String]) -> Result<Vec<(String, Uplink)>> {
+        let sql = "SELECT machine, switch, port FROM uplink WHERE machine IN ($1) ORDER BY machine";
+        let rows: Vec<(String, String, String)> = of_ids!(self, sql, ids)?;
         Ok(rows.into_iter().map(|(machine, switch, port)| (machine, Uplink { switch, port })).collect())
     }
 

@@ -2,22 +2,21 @@
 
 use api::id::MachineId;
 
-use super::{Conn, Error, Result, Store, lock, on, stored};
+use super::{Conn, Error, Result, Store, lock, of_ids, on, stored};
 use crate::lifecycle::ladder::{Ground, Ladder, arrive, climb, fall_silent, news, refuse};
 
 type Columns = (String, i64, String, Option<i64>, Option<String>);
 
 impl Store {
     pub async fn ladder(&self, machine: &MachineId) -> Result<Ladder> {
-        Ok(self.ladders(&machine.0, &machine.0).await?.pop().map(|(_, ladder)| ladder).unwrap_or_default())
+        let one = self.ladders(std::slice::from_ref(&machine.0)).await?.pop();
+        Ok(one.map(|(_, ladder)| ladder).unwrap_or_default())
     }
 
-    /// Of all machines from `first` to `last`.
-    pub async fn ladders(&self, first: &str, last: &str) -> Result<Vec<(String, Ladder)>> {
-        let sql = "SELECT machine, since, steps, arrived, learned FROM ladder WHERE machine >= $1 AND machine <= $2 \
-                   ORDER BY machine";
-        let rows: Vec<Columns> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+    /// Of these machines.
+    pub async fn ladders(&self, ids: &[String]) -> Result<Vec<(String, Ladder)>> {
+        let sql = "SELECT machine, since, steps, arrived, learned FROM ladder WHERE machine IN ($1) ORDER BY machine";
+        let rows: Vec<Columns> = of_ids!(self, sql, ids)?;
         rows.into_iter().map(read).collect()
     }
 

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use api::id::Mac;
 pub use api::lease::LeaseState;
 
-use super::{Conn, Error, Result, Side, Store, on};
+use super::{Conn, Error, Result, Side, Store, of_ids, on};
 
 /// How long an offer is kept for the client that was told of it: OVMF takes 4 s to answer, and retries
 /// for a minute.
@@ -116,14 +116,13 @@ impl Store {
         rows.into_iter().map(lease).collect()
     }
 
-    /// (machine, address) of all machines from `first` to `last`, each machine's newest lease first.
-    pub async fn lease_addresses(&self, first: &str, last: &str) -> Result<Vec<(String, Ipv4Addr)>> {
+    /// (machine, address) of these machines, each machine's newest lease first.
+    pub async fn lease_addresses(&self, ids: &[String]) -> Result<Vec<(String, Ipv4Addr)>> {
         let sql =
             "SELECT interface.machine, lease.address FROM interface JOIN lease ON lease.mac = interface.mac
-                   WHERE interface.machine BETWEEN $1 AND $2 AND lease.state = 'leased'
+                   WHERE interface.machine IN ($1) AND lease.state = 'leased'
                    ORDER BY interface.machine, lease.until DESC";
-        let rows: Vec<(String, i64)> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+        let rows: Vec<(String, i64)> = of_ids!(self, sql, ids)?;
         rows.into_iter().map(|(machine, number)| Ok((machine, address(number)?))).collect()
     }
 

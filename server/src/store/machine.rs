@@ -4,7 +4,7 @@ use api::id::{Hostname, Mac, MachineId};
 use api::machine::Position;
 use api::state::{Errand, Home, Life, State};
 
-use super::{Error, Result, Store, on, stored};
+use super::{Error, Result, Store, of_ids, on, stored};
 
 /// A row as it lies in the database. [`Row::life`] is what the lifecycle looks at.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -142,15 +142,18 @@ impl Store {
         )
     }
 
-    /// (machine, mac) of all machines from `first` to `last`.
-    pub async fn interfaces(&self, first: &str, last: &str) -> Result<Vec<(String, String)>> {
-        let sql =
-            "SELECT machine, mac FROM interface WHERE machine >= $1 AND machine <= $2 ORDER BY machine, mac";
-        Ok(on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?)
+    /// These machines, in no order.
+    pub async fn machines_of(&self, ids: &[String]) -> Result<Vec<Row>> {
+        of_ids!(self, "SELECT * FROM machine WHERE id IN ($1)", ids)
+    }
+
+    /// (machine, mac) of these machines.
+    pub async fn interfaces(&self, ids: &[String]) -> Result<Vec<(String, String)>> {
+        of_ids!(self, "SELECT machine, mac FROM interface WHERE machine IN ($1) ORDER BY machine, mac", ids)
     }
 
     pub async fn macs_of(&self, id: &MachineId) -> Result<Vec<Mac>> {
-        let pairs = self.interfaces(&id.0, &id.0).await?;
+        let pairs = self.interfaces(std::slice::from_ref(&id.0)).await?;
         pairs.iter().map(|(_, mac)| stored("interface.mac", mac)).collect()
     }
 

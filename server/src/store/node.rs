@@ -4,7 +4,7 @@
 use api::cluster::{CertificateExpiry, Node, Role};
 use api::id::{Hostname, MachineId};
 
-use super::{Error, Result, Store, on, stored};
+use super::{Error, Result, Store, of_ids, on, stored};
 
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct NodeRow {
@@ -89,11 +89,10 @@ impl Store {
         Ok(on!(self.read(), p => sqlx::query_as(sql).bind(cluster).fetch_all(p).await)?)
     }
 
-    /// The nodes that machines from `first` to `last` are.
-    pub async fn nodes_between(&self, first: &str, last: &str) -> Result<Vec<(String, Node)>> {
-        let sql = "SELECT * FROM node WHERE machine >= $1 AND machine <= $2 ORDER BY machine";
+    /// The nodes that these machines are.
+    pub async fn nodes_of(&self, ids: &[String]) -> Result<Vec<(String, Node)>> {
         let rows: Vec<NodeRow> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+            of_ids!(self, "SELECT * FROM node WHERE machine IN ($1) ORDER BY machine", ids)?;
         Ok(rows.into_iter().filter_map(|row| row.node().map(|node| (row.machine, node))).collect())
     }
 

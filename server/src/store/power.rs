@@ -5,7 +5,7 @@ use api::bmc::{Power, PowerAction};
 use api::id::MachineId;
 use api::power::Health;
 
-use super::{Result, Store, on, stored};
+use super::{Result, Store, of_ids, on, stored};
 use crate::bmc::gap::Doing;
 use crate::bmc::usual::Usual;
 
@@ -69,10 +69,8 @@ impl Store {
         Ok(on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).fetch_optional(p).await)?)
     }
 
-    /// Of all machines from `first` to `last`.
-    pub async fn powers_between(&self, first: &str, last: &str) -> Result<Vec<PowerRow>> {
-        let sql = "SELECT * FROM power WHERE machine >= $1 AND machine <= $2 ORDER BY machine";
-        Ok(on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?)
+    pub async fn powers_of(&self, ids: &[String]) -> Result<Vec<PowerRow>> {
+        of_ids!(self, "SELECT * FROM power WHERE machine IN ($1)", ids)
     }
 
     /// Machines of which something was asked that has not shown yet.

@@ -7,7 +7,7 @@ use api::id::Mac;
 use api::machine::Reservation;
 
 use super::lease::{address, number};
-use super::{Conn, Result, Store, on, stored};
+use super::{Conn, Result, Store, of_ids, on, stored};
 
 /// What is to be kept, where, and who said so.
 #[derive(Clone, Debug)]
@@ -34,13 +34,12 @@ impl Store {
         rows.into_iter().map(|(mac, n, who)| Ok((reservation(&mac, n)?, who))).collect()
     }
 
-    /// (machine, reservation) of all machines from `first` to `last`.
-    pub async fn reservations_between(&self, first: &str, last: &str) -> Result<Vec<(String, Reservation)>> {
+    /// (machine, reservation) of these machines.
+    pub async fn reservations_of(&self, ids: &[String]) -> Result<Vec<(String, Reservation)>> {
         let sql = "SELECT interface.machine, reservation.mac, reservation.address FROM interface \
                    JOIN reservation ON reservation.mac = interface.mac \
-                   WHERE interface.machine BETWEEN $1 AND $2 ORDER BY interface.machine, reservation.address";
-        let rows: Vec<(String, String, i64)> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+                   WHERE interface.machine IN ($1) ORDER BY interface.machine, reservation.address";
+        let rows: Vec<(String, String, i64)> = of_ids!(self, sql, ids)?;
         rows.into_iter().map(|(machine, mac, n)| Ok((machine, reservation(&mac, n)?))).collect()
     }
 

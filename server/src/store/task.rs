@@ -6,7 +6,7 @@ use api::machine::TaskProgress;
 use api::task::{Outcome, Progress, Task, TaskKind};
 
 use super::cluster_task::{self, Concerned};
-use super::{Error, Result, Store, lock, on};
+use super::{Error, Result, Store, lock, of_ids, on};
 use crate::lifecycle::offer::still_wanted;
 
 /// Work for an agent, named by a key: the same key is the same task.
@@ -98,12 +98,11 @@ impl Store {
         Ok(count > 0)
     }
 
-    /// The progress of the tasks that run on machines from `first` to `last`.
-    pub async fn progress(&self, first: &str, last: &str) -> Result<Vec<(String, TaskProgress)>> {
+    /// The progress of the tasks that run on these machines.
+    pub async fn progress(&self, ids: &[String]) -> Result<Vec<(String, TaskProgress)>> {
         let sql = "SELECT machine, phase, done, total, since, at FROM task \
-                   WHERE machine >= $1 AND machine <= $2 AND state = 'running' ORDER BY machine, created";
-        let rows: Vec<(String, String, i64, i64, i64, i64)> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(first).bind(last).fetch_all(p).await)?;
+                   WHERE machine IN ($1) AND state = 'running' ORDER BY machine, created";
+        let rows: Vec<(String, String, i64, i64, i64, i64)> = of_ids!(self, sql, ids)?;
         let read = |(machine, phase, done, total, since, at): (String, String, i64, i64, i64, i64)| {
             let progress = Progress { phase, done: done.unsigned_abs(), total: total.unsigned_abs() };
             (machine, TaskProgress { progress, since, at })

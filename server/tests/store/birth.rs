@@ -105,5 +105,5 @@ pub async fn lists_come_in_pages(database: Database) {
     let waiting = database.store.machines_in(State::Discovered, "m20", 100).await.unwrap();
     assert_eq!(waiting.len(), 14);
     assert!(database.store.machines_in(State::Active, "", 100).await.unwrap().is_empty());
-    assert_eq!(database.store.interfaces("m10", "m12").await.unwrap().len(), 3);
+    assert_eq!(database.store.interfaces(&["m10", "m11", "m12"].map(String::from)).await.unwrap().len(), 3);
 }

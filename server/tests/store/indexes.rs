@@ -10,8 +10,13 @@ use crate::database::{Database, mac};
 
 /// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters
 /// and users, which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 17] = [
+const MAY_SCAN: [&str; 22] = [
     "SELECT machine, hostname, serial, profile, state, generation, installed, at, who FROM tombstone ORDER BY",
+    "SELECT machine.id, machine.hostname, machine.profile",
+    "SELECT id FROM machine WHERE LOWER(hostname) LIKE",
+    "SELECT machine, value FROM label WHERE key",
+    "SELECT DISTINCT key FROM label",
+    "SELECT COUNT(*), CAST(COALESCE(SUM(version)",
     "SELECT * FROM cluster ORDER BY name",
     "SELECT name, role, created, expires FROM token",
     "SELECT * FROM machine WHERE hostname = $1 OR id LIKE",

@@ -79,9 +79,9 @@ pub async fn a_list_is_imported_once(database: Database) {
         (Some("A"), Some(11), Some("worker"))
     );
     let uplink = Uplink { switch: "sw1".into(), port: "11".into() };
-    assert_eq!(store.uplinks(&node11.id, &node11.id).await.unwrap(), [(node11.id.clone(), uplink)]);
+    assert_eq!(store.uplinks(std::slice::from_ref(&node11.id)).await.unwrap(), [(node11.id.clone(), uplink)]);
     let label = (node11.id.clone(), "zone".into(), "a".into());
-    assert_eq!(store.labels(&node11.id, &node11.id).await.unwrap(), [label]);
+    assert_eq!(store.labels_of(std::slice::from_ref(&node11.id)).await.unwrap(), [label]);
     assert_eq!(store.reservation_of(mac(11)).await.unwrap(), Some(Ipv4Addr::new(10, 77, 0, 11)));
     let history = store.history(&node11.id(), 10).await.unwrap();
     assert_eq!((history[0].event.as_str(), history[0].who.as_str()), ("imported", "anna"));

@@ -11,6 +11,7 @@ mod identity;
 mod indexes;
 mod inventory;
 mod ladder;
+mod lists;
 mod nodes;
 mod postgres;
 mod power;
@@ -81,6 +82,9 @@ on_both!(
     inventory::of_a_list_that_clashes_nothing_is_imported,
     inventory::a_reserved_address_is_nobody_elses,
     inventory::events_of_all_machines_come_in_order,
+    lists::a_word_is_found_wherever_people_know_a_machine_by_it,
+    lists::a_list_has_a_pulse,
+    lists::events_are_paged_without_a_gap,
     identity::a_swapped_card_leads_back_to_its_machine,
     identity::a_second_port_that_was_seen_alone_is_absorbed,
     identity::a_port_in_other_hardware_is_quarantined,

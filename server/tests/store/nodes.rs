@@ -86,10 +86,10 @@ pub async fn only_news_wakes_somebody(database: Database) {
         store.node_leaving(id, leaving.map(String::from), ready).await.unwrap();
         assert_eq!(!woken(&mut changes).is_empty(), news, "{leaving:?} {ready}");
     }
-    let between = store.nodes_between("m1", "m2").await.unwrap();
-    let [(machine, seen)] = between.as_slice() else { panic!("one node: {between:?}") };
+    let these = store.nodes_of(&["m1".into(), "m2".into()]).await.unwrap();
+    let [(machine, seen)] = these.as_slice() else { panic!("one node: {these:?}") };
     assert_eq!((machine.as_str(), seen.leaving.as_deref()), ("m1", Some("pods")));
-    assert!(store.nodes_between("m2", "m9").await.unwrap().is_empty());
+    assert!(store.nodes_of(&["m2".into(), "m9".into()]).await.unwrap().is_empty());
     store.node_gone(id).await.unwrap();
     assert_eq!(woken(&mut changes), ["m1"]);
     store.node_gone(id).await.unwrap();

@@ -51,7 +51,7 @@ pub async fn a_task_is_handed_out_until_it_ends(database: Database) {
     assert!(store.task_progress(&id, &one, progress("disks", 40), 40).await.unwrap());
     assert_eq!(store.task_running(&id, TaskKind::Inspect).await.unwrap().as_ref(), Some(&one));
     assert_eq!(store.task_running(&id, TaskKind::Join).await.unwrap(), None);
-    let (_, told) = store.progress(&id.0, &id.0).await.unwrap().remove(0);
+    let (_, told) = store.progress(std::slice::from_ref(&id.0)).await.unwrap().remove(0);
     assert_eq!((told.since, told.at, told.progress.done), (30, 40, 40), "since the phase began");
     let stranger = database.born(2).await;
     assert!(!store.task_progress(&stranger, &one, progress("disks", 50), 41).await.unwrap());
@@ -63,7 +63,7 @@ pub async fn a_task_is_handed_out_until_it_ends(database: Database) {
     assert_eq!(store.task_finish(&id, &one, Outcome::Done, 51).await.unwrap(), None, "told once");
     assert!(!store.task_progress(&id, &one, progress("disks", 60), 52).await.unwrap());
     assert_eq!(offered(store, task(&id, "k", "t9", 0)).await, None, "it has ended");
-    assert!(store.progress(&id.0, &id.0).await.unwrap().is_empty());
+    assert!(store.progress(std::slice::from_ref(&id.0)).await.unwrap().is_empty());
 }
 
 pub async fn an_end_and_what_it_means_are_one_write(database: Database) {

@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use api::user::{Issued, Role};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use server::http::roles::{LEAST, Least};
+use server::http::roles::{LEAST, Least, least};
 use server::http::secure;
+use web::Verb;
 
 use crate::bench::Bench;
 use crate::routes::{self, Route, filled};
+
+/// Routes in which a verb may have a row of its own.
+const VERBS: [&str; 3] =
+    ["/api/v1/machines/{reference}/{verb}", "/machines/{reference}/{verb}", "/actions/{verb}"];
 
 /// Not of people: agents show certificates, and these two are for load balancers.
 fn of_people(route: &Route) -> bool {
@@ -22,12 +27,12 @@ async fn the_table_has_every_route() {
     let there: BTreeSet<Route> =
         routes::of(&secure(bench.app.clone())).into_iter().filter(of_people).collect();
     let verb = |path: &str| {
-        let named = path.strip_prefix("/api/v1/machines/{reference}/");
         let get = ["erasure", "logs", "why"];
-        match named.filter(|named| !named.contains('/') && !get.contains(named)) {
-            Some(_) => "/api/v1/machines/{reference}/{verb}".to_string(),
-            None => path.to_string(),
-        }
+        let named = VERBS.iter().find(|verbs| {
+            let named = path.strip_prefix(verbs.trim_end_matches("{verb}"));
+            named.is_some_and(|named| !named.contains('/') && !get.contains(&named))
+        });
+        named.unwrap_or(&path).to_string()
     };
     let listed: BTreeSet<Route> = LEAST
         .iter()
@@ -40,6 +45,18 @@ async fn the_table_has_every_route() {
     assert!(missing.is_empty(), "write these routes down in server/src/http/roles.rs: {missing:?}");
     let gone: Vec<&Route> = listed.difference(&there).collect();
     assert!(gone.is_empty(), "server/src/http/roles.rs lists what is no route: {gone:?}");
+}
+
+/// What a page offers is what the server does, by whichever way it is asked.
+#[test]
+fn a_verb_has_one_role_on_all_of_its_routes() {
+    for verb in Verb::ALL {
+        for path in VERBS {
+            let found = least("POST", path, Some(verb.as_str()));
+            let common = verb.is_common() || !path.starts_with("/actions/");
+            assert!(!common || found == Least::With(verb.role()), "{} on {path}: {found:?}", verb.as_str());
+        }
+    }
 }
 
 #[tokio::test]

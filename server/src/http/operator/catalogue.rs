@@ -47,8 +47,12 @@ async fn verify(
     _: Operator,
     Path(name): Path<String>,
 ) -> Result<Json<Vec<FileCheck>>, Failure> {
+    verify_files(&app, name).await.map(Json)
+}
+
+pub async fn verify_files(app: &App, name: String) -> Result<Vec<FileCheck>, Failure> {
     let images = app.images.clone();
-    blocking(move || images.verify(&name)).await.map(Json)
+    blocking(move || images.verify(&name)).await
 }
 
 /// One file of an image that is on its way in, as it streams.
@@ -140,6 +144,10 @@ async fn profile(
     _: Operator,
     Path(name): Path<String>,
 ) -> Result<Json<ProfileSettings>, Failure> {
+    settings_of(&app, name).map(Json)
+}
+
+pub fn settings_of(app: &App, name: String) -> Result<ProfileSettings, Failure> {
     let profile = app.site.profiles.get(&name).ok_or_else(|| {
         let hint = "`metalctl profile list` shows all there are";
         Failure::with_hint(StatusCode::NOT_FOUND, format!("there is no profile `{name}`"), hint)
@@ -149,7 +157,7 @@ async fn profile(
     if let Some(manifest) = images.os(&profile.image) {
         all.insert("image.version".into(), manifest.version.clone());
     }
-    Ok(Json(ProfileSettings { name, settings: all }))
+    Ok(ProfileSettings { name, settings: all })
 }
 
 async fn site(State(app): State<App>, _: Operator) -> Json<SiteText> {

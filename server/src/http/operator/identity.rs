@@ -1,6 +1,6 @@
 //! What a person says about who a machine is: merge, split, rename.
 
-use api::id::{Mac, MachineId};
+use api::id::{Hostname, Mac, MachineId};
 use api::machine::Machine;
 use api::routes::operator as routes;
 use api::who::{MergeInto, Rename, Split};
@@ -41,8 +41,12 @@ async fn merge(
     Json(merge): Json<MergeInto>,
 ) -> Result<Json<Machine>, Failure> {
     let from = app.store.machine_find(&reference).await?;
-    let into = app.store.machine_find(&merge.into).await?;
-    if !app.store.machine_merge(&from.id(), &into.id(), &who, clock::now()).await? {
+    Ok(Json(merge_into(&app, &who, &from, &merge.into).await?))
+}
+
+pub async fn merge_into(app: &App, who: &str, from: &Row, into: &str) -> Result<Machine, Failure> {
+    let into = app.store.machine_find(into).await?;
+    if !app.store.machine_merge(&from.id(), &into.id(), who, clock::now()).await? {
         let error = format!(
             "{} has an install, or one under way (it is `{}`), and would lose its row",
             from.name(),
@@ -51,7 +55,7 @@ async fn merge(
         let hint = format!("wipe or retire it first, or merge {} into it", into.name());
         return Err(Failure::with_hint(StatusCode::CONFLICT, error, hint));
     }
-    Ok(Json(app.view(&into.id()).await?))
+    Ok(app.view(&into.id()).await?)
 }
 
 /// Answers with the new machine.
@@ -62,18 +66,20 @@ async fn split(
     Json(split): Json<Split>,
 ) -> Result<Json<Machine>, Failure> {
     let row = app.store.machine_find(&reference).await?;
-    let macs = match split.macs.as_slice() {
-        [] => in_question(&app, &row).await?,
-        macs => macs.to_vec(),
-    };
+    Ok(Json(split_off(&app, &who, &row, split.macs).await?))
+}
+
+/// Without ports, those that are in question.
+pub async fn split_off(app: &App, who: &str, row: &Row, macs: Vec<Mac>) -> Result<Machine, Failure> {
+    let macs = if macs.is_empty() { in_question(app, row).await? } else { macs };
     let own = app.store.macs_of(&row.id()).await?;
     if let Some(mac) = macs.iter().find(|mac| !own.contains(mac)) {
         return Err(conflict(format!("{mac} is no port of {}", row.name())));
     }
     let id = MachineId(Uuid::now_v7().to_string());
     let enrolled = app.site.unknown == Unknown::Enroll;
-    app.store.machine_split(&row.id(), (id.clone(), macs, enrolled), &who, clock::now()).await?;
-    Ok(Json(app.view(&id).await?))
+    app.store.machine_split(&row.id(), (id.clone(), macs, enrolled), who, clock::now()).await?;
+    Ok(app.view(&id).await?)
 }
 
 async fn in_question(app: &App, row: &Row) -> Result<Vec<Mac>, Failure> {
@@ -94,17 +100,21 @@ async fn rename(
     Json(rename): Json<Rename>,
 ) -> Result<Json<Machine>, Failure> {
     let row = app.store.machine_find(&reference).await?;
+    Ok(Json(rename_to(&app, &who, &row, &rename.hostname).await?))
+}
+
+pub async fn rename_to(app: &App, who: &str, row: &Row, hostname: &Hostname) -> Result<Machine, Failure> {
     if let Some(node) = app.store.node(&row.id()).await? {
         let error =
             format!("it is the node {} of the cluster {}, and a node's name stays", node.name, node.cluster);
         let hint = format!("`metalctl machine wipe {}` takes it out of the cluster", row.name());
         return Err(Failure::with_hint(StatusCode::CONFLICT, error, hint));
     }
-    let hostname = rename.hostname.as_str();
-    if !app.store.machine_rename(&row.id(), hostname, &who, clock::now()).await? {
+    let hostname = hostname.as_str();
+    if !app.store.machine_rename(&row.id(), hostname, who, clock::now()).await? {
         return Err(conflict(format!("another machine is named {hostname}")));
     }
-    Ok(Json(app.view(&row.id()).await?))
+    Ok(app.view(&row.id()).await?)
 }
 
 fn conflict(error: String) -> Failure {

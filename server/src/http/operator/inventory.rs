@@ -22,6 +22,7 @@ use crate::clock;
 use crate::import::not_for;
 use crate::store::import::Import;
 use crate::store::lease::Lease;
+use crate::store::machine::Row;
 use crate::store::reservation::Keep;
 
 /// Some 250 bytes a machine, and room for 10,000 of them.
@@ -70,6 +71,11 @@ async fn label(
     Path(reference): Path<String>,
     Json(change): Json<LabelChange>,
 ) -> Result<Json<Machine>, Failure> {
+    let row = app.store.machine_find(&reference).await?;
+    Ok(Json(label_as(&app, &row, change).await?))
+}
+
+pub async fn label_as(app: &App, row: &Row, change: LabelChange) -> Result<Machine, Failure> {
     if let Some((key, value)) = change.set.iter().find(|(key, value)| !is_key(key) || !is_value(value)) {
         let hint = "a label is key=value, of letters, digits and . _ - /";
         return Err(Failure::with_hint(
@@ -78,9 +84,8 @@ async fn label(
             hint,
         ));
     }
-    let id = app.store.machine_find(&reference).await?.id();
-    app.store.machine_label(&id, change.set, change.remove).await?;
-    Ok(Json(app.view(&id).await?))
+    app.store.machine_label(&row.id(), change.set, change.remove).await?;
+    Ok(app.view(&row.id()).await?)
 }
 
 async fn leases(
@@ -89,11 +94,15 @@ async fn leases(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<LeaseView>>, Failure> {
     let limit = paging.limit.unwrap_or(PAGE).clamp(1, 1000);
-    let after = paging.after.parse::<Ipv4Addr>().ok();
+    Ok(Json(lease_page(&app, paging.after.parse().ok(), limit).await?))
+}
+
+/// Addresses behind this one, and for whom they are kept.
+pub async fn lease_page(app: &App, after: Option<Ipv4Addr>, limit: i64) -> Result<Page<LeaseView>, Failure> {
     let leases = app.store.lease_list(after, limit).await?;
     let full = i64::try_from(leases.len()).unwrap_or(0) == limit;
     let next = leases.last().filter(|_| full).map(|lease| lease.address.to_string());
-    let kept = kept(&app).await?;
+    let kept = kept(app).await?;
     let mut items = Vec::new();
     for lease in leases {
         let holder = match lease.mac {
@@ -102,7 +111,7 @@ async fn leases(
         };
         items.push(view(lease, holder.map(|row| row.name().to_string()), &kept));
     }
-    Ok(Json(Page { items, next }))
+    Ok(Page { items, next })
 }
 
 type Kept = HashMap<Ipv4Addr, (Option<Mac>, String)>;
@@ -150,7 +159,11 @@ async fn reserve(
     Operator(who): Operator,
     Json(reservation): Json<Reservation>,
 ) -> Result<Json<Reservation>, Failure> {
-    let Reservation { mac, address } = reservation;
+    reserve_as(&app, &who, reservation).await.map(Json)
+}
+
+pub async fn reserve_as(app: &App, who: &str, reservation: Reservation) -> Result<Reservation, Failure> {
+    let (Reservation { mac, address }, who) = (reservation, who.to_string());
     if let Some(why) = not_for(&app.site, mac, address) {
         return Err(Failure::new(StatusCode::CONFLICT, why));
     }
@@ -163,11 +176,16 @@ async fn reserve(
             hint,
         ));
     }
-    tell(&app, mac).await?;
-    Ok(Json(reservation))
+    tell(app, mac).await?;
+    Ok(reservation)
 }
 
 async fn unreserve(State(app): State<App>, _: Operator, Path(mac): Path<Mac>) -> Result<StatusCode, Failure> {
+    unreserve_of(&app, mac).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn unreserve_of(app: &App, mac: Mac) -> Result<(), Failure> {
     let address = app.store.reservation_of(mac).await?.ok_or_else(|| {
         let hint = "`metalctl lease list` shows what is kept; what the site file keeps is taken back there";
         Failure::with_hint(StatusCode::NOT_FOUND, format!("nothing is kept for {mac}"), hint)
@@ -175,8 +193,7 @@ async fn unreserve(State(app): State<App>, _: Operator, Path(mac): Path<Mac>) ->
     let in_pool = |pool: &crate::config::Range| (pool.first..=pool.last).contains(&address);
     let pooled = app.site.network_of(address).is_some_and(|network| network.pools.iter().any(in_pool));
     app.store.unreserve(Reservation { mac, address }, pooled).await?;
-    tell(&app, mac).await?;
-    Ok(StatusCode::NO_CONTENT)
+    tell(app, mac).await
 }
 
 /// Who watches the machine sees its new address.

@@ -6,22 +6,24 @@ use std::time::Duration;
 
 use api::cluster::Node;
 use api::id::MachineId;
+use api::machine::Machine;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event as Sse, KeepAlive, Sse as SseStream};
 use futures::Stream;
 use futures::stream::unfold;
-use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep, timeout_at};
-use web::{MachineView, Visitor};
+use web::{Counts, Filter, MachineView, Visitor};
 
 use super::super::operator::{self, detail};
+use super::rack::{Pairs, ROWS, listed};
 use super::session::Session;
-use super::{LOG_LINES, ROWS, Trouble};
+use super::{LOG_LINES, Trouble, offers};
 use crate::app::App;
 use crate::clock;
 use crate::cluster;
+use crate::listing::{self, Listing};
 use crate::why;
 
 /// Changes that come closer together than this travel together.
@@ -29,33 +31,42 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Log lines announce nobody, and neither does another server on the same database: every page looks for
 /// itself this often.
 const LOOK: Duration = Duration::from_secs(3);
-/// Machines that are fetched one by one; with more the whole list is cheaper.
-const FEW: usize = 8;
 /// A stream ends now and then. The browser asks again at once, and a session that is over is noticed.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 
-#[derive(Deserialize)]
-pub struct Subject {
-    /// A machine's id or a cluster's name; without both the rack is meant.
-    machine: Option<MachineId>,
-    cluster: Option<String>,
-    /// Which part of the rack.
-    #[serde(default)]
-    after: String,
+/// What a page is about.
+enum Subject {
+    Machine(MachineId),
+    Cluster(String),
+    List(Box<Filter>),
+}
+
+impl Subject {
+    /// From the pairs of the stream's address: a machine's id or a cluster's name, else the list's own filter.
+    fn read(pairs: &[(String, String)]) -> Subject {
+        let value =
+            |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        match (value("machine"), value("list"), value("cluster")) {
+            (Some(machine), ..) => Subject::Machine(MachineId(machine)),
+            (None, None, Some(cluster)) => Subject::Cluster(cluster),
+            _ => Subject::List(Box::new(Filter::read(pairs))),
+        }
+    }
 }
 
 pub async fn live(
     State(app): State<App>,
     session: Session,
-    Query(subject): Query<Subject>,
+    Query(pairs): Pairs,
 ) -> SseStream<impl Stream<Item = Result<Sse, Infallible>>> {
     let watcher = Watcher {
         changes: app.store.changes(),
         app,
         visitor: session.visitor,
-        subject,
+        subject: Subject::read(&pairs),
         shown: Vec::new(),
-        versions: BTreeMap::new(),
+        list: Shown::default(),
+        opened: false,
         end: Instant::now() + LIFE,
     };
     let stream = unfold(watcher, async |mut watcher| watcher.next().await.map(|event| (Ok(event), watcher)));
@@ -68,12 +79,34 @@ struct Watcher {
     changes: Receiver<MachineId>,
     visitor: Visitor,
     subject: Subject,
-    /// The machine's or cluster's sections, or the rack's clusters, as last sent, rendered at time 0: what only the clock changes, the browser
-    /// keeps moving by itself.
+    /// The page's parts as last sent, rendered at time 0: what only the clock changes, the browser keeps moving by itself.
     shown: Vec<String>,
-    /// The rack's rows as last seen: their versions and nodes.
-    versions: BTreeMap<String, (i64, Option<Node>)>,
+    list: Shown,
+    /// It has looked once, which only remembers: the page fetches itself when its stream opens.
+    opened: bool,
     end: Instant,
+}
+
+/// A page of the list of machines as it was last seen.
+#[derive(Default)]
+struct Shown {
+    /// In their order, once it was looked.
+    ids: Option<Vec<String>>,
+    counts: Counts,
+    /// Versions and nodes of the rows.
+    rows: BTreeMap<String, (i64, Option<Node>)>,
+    pulse: (i64, i64),
+    /// When all machines were last gone through, which is not done for every change.
+    listed: Option<Instant>,
+    /// Something changed since then.
+    stale: bool,
+}
+
+/// What an open page is told.
+enum News {
+    Swap(String),
+    /// Other machines are listed now, or in another order.
+    Resync,
 }
 
 enum Wake {
@@ -87,28 +120,25 @@ enum Wake {
 impl Watcher {
     async fn next(&mut self) -> Option<Sse> {
         loop {
-            let html = match self.wake().await {
-                Wake::Over => return None,
-                Wake::Lagged => return Some(resync()),
-                Wake::Changed(ids) => match &self.subject {
-                    Subject { machine: Some(machine), .. } if ids.contains(machine) => self.sections().await,
-                    Subject { machine: Some(_), .. } => continue,
-                    // Which nodes are whose is not worth knowing: what looks the same is not sent.
-                    Subject { cluster: Some(_), .. } => self.sections().await,
-                    _ if ids.len() <= FEW => self.rows(&ids).await,
-                    _ => self.list(&ids).await,
-                },
-                Wake::Looked if self.subject.machine.is_some() || self.subject.cluster.is_some() => {
-                    self.sections().await
-                }
-                Wake::Looked => self.list(&BTreeSet::new()).await,
+            let first = !std::mem::replace(&mut self.opened, true);
+            let wake = if first { Wake::Looked } else { self.wake().await };
+            let news = match (wake, &self.subject) {
+                (Wake::Over, _) => return None,
+                (Wake::Lagged, _) => return Some(resync()),
+                (Wake::Changed(ids), Subject::Machine(machine)) if !ids.contains(machine) => continue,
+                (Wake::Changed(ids), Subject::List(_)) => self.rows(&ids).await,
+                (Wake::Looked, Subject::List(_)) => self.rows(&BTreeSet::new()).await,
+                // Which nodes are whose is not worth knowing: what looks the same is not sent.
+                _ => self.sections().await.map(News::Swap),
             };
-            match html {
-                Ok(html) if html.is_empty() => {}
+            match news {
+                Ok(News::Swap(html)) if first || html.is_empty() => {}
                 // A carriage return cannot travel in an event.
-                Ok(html) => return Some(Sse::default().event("swap").data(html.replace('\r', " "))),
+                Ok(News::Swap(html)) => {
+                    return Some(Sse::default().event("swap").data(html.replace('\r', " ")));
+                }
                 // The machine may be gone: the page finds out.
-                Err(_) => return Some(resync()),
+                Ok(News::Resync) | Err(_) => return Some(resync()),
             }
         }
     }
@@ -132,59 +162,77 @@ impl Watcher {
         }
     }
 
-    async fn rows(&mut self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
-        let mut html = self.chips().await?;
-        for id in ids {
-            html += &web::rack_row(&self.app.view(id).await?, clock::now())?;
+    /// The rows of `ids` that this page shows, all others of it that are newer than when it last looked, and the
+    /// numbers above them.
+    async fn rows(&mut self, ids: &BTreeSet<MachineId>) -> Result<News, Trouble> {
+        let pulse = self.app.store.pulse().await?;
+        self.list.stale |= !ids.is_empty() || pulse != self.list.pulse;
+        self.list.pulse = pulse;
+        let due = self.list.listed.is_none_or(|listed| listed.elapsed() >= LOOK);
+        if self.list.stale && due && self.moved().await? {
+            return Ok(News::Resync);
         }
-        Ok(html)
+        let mut html = self.parts().await?;
+        for machine in self.newer(ids).await? {
+            html += &web::rack_row(&machine, &self.visitor, clock::now())?;
+        }
+        Ok(News::Swap(html))
     }
 
-    /// The rows of `ids`, and of all that are newer than when this page last looked.
-    async fn list(&mut self, ids: &BTreeSet<MachineId>) -> Result<String, Trouble> {
-        let mut rows = self.app.store.machines(&self.subject.after, ROWS).await?;
+    /// Goes through all machines; whether this page shows others than it did.
+    async fn moved(&mut self) -> Result<bool, Trouble> {
+        let Subject::List(filter) = &self.subject else { return Ok(false) };
+        let Listing { ids, counts, .. } = listed(&self.app, filter).await?;
+        let (_, window) = listing::window(&ids, filter.page, ROWS);
+        let moved = self.list.ids.as_ref().is_some_and(|shown| shown != window);
+        self.list.ids = Some(window.to_vec());
+        (self.list.counts, self.list.listed, self.list.stale) = (counts, Some(Instant::now()), false);
+        Ok(moved)
+    }
+
+    async fn newer(&mut self, ids: &BTreeSet<MachineId>) -> Result<Vec<Machine>, Trouble> {
+        let shown = self.list.ids.clone().unwrap_or_default();
+        let mut rows = self.app.store.machines_of(&shown).await?;
         let mut seen: BTreeMap<_, _> = rows.iter().map(|row| (row.id.clone(), (row.version, None))).collect();
         // A node changes without its machine's row.
-        if let (Some(first), Some(last)) = (rows.first(), rows.last()) {
-            for (id, node) in self.app.store.nodes_between(&first.id, &last.id).await? {
-                seen.entry(id).and_modify(|(_, shown)| *shown = Some(node));
-            }
+        for (id, node) in self.app.store.nodes_of(&shown).await? {
+            seen.entry(id).and_modify(|(_, shown)| *shown = Some(node));
         }
-        // The page was fetched when its stream opened: the first look only remembers.
-        let first = self.versions.is_empty();
+        let first = self.list.rows.is_empty();
         rows.retain(|row| {
-            let newer = !first && self.versions.get(&row.id) != seen.get(&row.id);
+            let newer = !first && self.list.rows.get(&row.id) != seen.get(&row.id);
             newer || ids.contains(&row.id())
         });
-        self.versions = seen;
-        let mut html = self.chips().await?;
-        for machine in self.app.views(&rows).await? {
-            html += &web::rack_row(&machine, clock::now())?;
-        }
-        Ok(html)
+        self.list.rows = seen;
+        Ok(self.app.views(&rows).await?)
     }
 
-    /// The clusters on the rack's page that look different now.
-    async fn chips(&mut self) -> Result<String, Trouble> {
+    /// The clusters and numbers above the list that look different now.
+    async fn parts(&mut self) -> Result<String, Trouble> {
+        let Subject::List(filter) = &self.subject else { return Ok(String::new()) };
         let clusters = cluster::list(&self.app).await?;
-        let chips = clusters.iter().map(web::cluster_chip).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.news(chips.clone(), chips))
+        let mut parts = vec![web::rack_counts(&self.list.counts, filter)?];
+        for cluster in &clusters {
+            parts.push(web::cluster_chip(cluster)?);
+        }
+        Ok(self.news(parts.clone(), parts))
     }
 
     /// The sections of a cluster's or a machine's page that look different now.
     async fn sections(&mut self) -> Result<String, Trouble> {
-        if let Some(name) = &self.subject.cluster {
+        if let Subject::Cluster(name) = &self.subject {
             let detail = operator::cluster::detail(&self.app, name).await?;
             let render = |now| web::cluster_fragments(&detail, now).map(Vec::from);
             let (timeless, fresh) = (render(0)?, render(clock::now())?);
             return Ok(self.news(timeless, fresh));
         }
-        let Some(id) = &self.subject.machine else { return Ok(String::new()) };
+        let Subject::Machine(id) = &self.subject else { return Ok(String::new()) };
         let detail = detail(&self.app, &id.0).await?;
         let logs = self.app.store.log(id, LOG_LINES).await?;
+        let offers = offers(&self.app, id, self.visitor.role).await?;
         let render = |now| {
             let why = why::why(&detail.machine, detail.attempts.first(), now);
-            let view = MachineView { detail: &detail, why: &why, logs: &logs };
+            let view = MachineView { detail: &detail, why: &why, logs: &logs, offers: &offers };
             web::machine_fragments(view, &self.visitor, now).map(Vec::from)
         };
         let (timeless, fresh) = (render(0)?, render(clock::now())?);

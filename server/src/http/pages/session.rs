@@ -39,7 +39,8 @@ impl FromRequestParts<App> for Session {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Session, Response> {
         let caller = parts.extensions.get::<Caller>().ok_or_else(to_login)?;
         let secret = cookie(&parts.headers).ok_or_else(to_login)?;
-        let visitor = Visitor { operator: caller.name.clone(), csrf: hash(&format!("form {secret}")) };
+        let Caller { name: operator, role, .. } = caller.clone();
+        let visitor = Visitor { operator, role, csrf: hash(&format!("form {secret}")) };
         Ok(Session { visitor, key: hash(secret) })
     }
 }

@@ -1,18 +1,27 @@
 //! Whole pages against files in `golden/`. `UPDATE_GOLDEN=1` writes them anew: read what changed.
 
+mod records;
+
 use std::fmt::Debug;
 use std::path::Path;
 
 use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, LogEntry, Machine, MachineDetail, Why};
+use api::user::{AuditQuery, Role};
 use serde::de::DeserializeOwned;
-use web::{MachineView, Paging, Verb, Visitor};
+use serde_json::json;
+use web::{
+    Choices, Counts, EventsAsked, Filter, MachineView, Offer, Outcome, RackView, ReservationForm, Standing,
+    Verb, Visitor,
+};
+
+use records::{audit, leases, question, subject};
 
 /// 2026-11-24 08:00:00Z, in microseconds since 1970.
 const NOW: i64 = 1_795_507_200_000_000;
 
 fn visitor() -> Visitor {
-    Visitor { operator: "admin".into(), csrf: "csrf-of-this-session".into() }
+    Visitor { operator: "admin".into(), role: Role::Admin, csrf: "csrf-of-this-session".into() }
 }
 
 /// The answers of a server, shared with the command line's tests.
@@ -20,6 +29,25 @@ fn answer<T: DeserializeOwned + Debug>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A verb of each kind: a button, one behind the buttons, and one that is refused.
+fn offers() -> Vec<Offer> {
+    let refused = |verb, why: &str| Offer { verb, refusal: Some(why.into()) };
+    let verbs = [Verb::Hold, Verb::Reprovision, Verb::Rescue];
+    let offers = verbs.map(|verb| Offer { verb, refusal: None });
+    let others =
+        [refused(Verb::Retry, "nothing of it has failed"), refused(Verb::Delete, "needs the role admin")];
+    offers.into_iter().chain(others).collect()
+}
+
+fn machine_view<'a>(
+    detail: &'a MachineDetail,
+    why: &'a Why,
+    logs: &'a [LogEntry],
+    offers: &'a [Offer],
+) -> MachineView<'a> {
+    MachineView { detail, why, logs, offers }
 }
 
 fn why() -> Why {
@@ -69,76 +97,122 @@ fn error() {
 fn rack() {
     let rack: Vec<Machine> = answer("rack.json");
     let clusters: Vec<Cluster> = answer("clusters.json");
-    golden("rack.html", &web::rack_page((&rack, &clusters), &Paging::default(), &visitor(), NOW).unwrap());
-    golden("rack-empty.html", &web::rack_page((&[], &[]), &Paging::default(), &visitor(), NOW).unwrap());
+    golden("rack.html", &rack_page(&rack, &clusters, &Filter::default()));
+    golden("rack-empty.html", &rack_page(&[], &[], &Filter::default()));
+    let (filter, counts) = (filter(&[("q", "node9")]), Counts { all: 7, ..Counts::default() });
+    let (choices, machines, clusters) = (Choices::default(), &[], &[]);
+    let view =
+        RackView { machines, clusters, filter: &filter, counts: &counts, choices: &choices, rows: 200 };
+    golden("rack-none.html", &web::rack_page(view, &visitor(), NOW).unwrap());
+}
+
+/// The list as the server shows it, with all machines on the page.
+fn rack_page(machines: &[Machine], clusters: &[Cluster], filter: &Filter) -> String {
+    let mut counts = Counts { all: machines.len(), listed: machines.len(), ..Counts::default() };
+    for machine in machines {
+        *counts.states.entry(machine.state).or_default() += 1;
+        *counts.tones.entry(Standing::of(machine).tone()).or_default() += 1;
+    }
+    let choices = Choices {
+        profiles: vec!["control-plane".into(), "worker".into()],
+        clusters: vec!["prod".into()],
+        racks: ["A".into(), "B".into()].into(),
+        labels: vec!["gpu".into(), "zone".into()],
+    };
+    let view = RackView { machines, clusters, filter, counts: &counts, choices: &choices, rows: 200 };
+    web::rack_page(view, &visitor(), NOW).unwrap()
+}
+
+fn filter(pairs: &[(&str, &str)]) -> Filter {
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    Filter::read(&pairs)
 }
 
 #[test]
-fn a_long_rack_is_paged() {
+fn a_long_list_is_paged_and_keeps_its_filter() {
     let rack: Vec<Machine> = answer("rack.json");
-    let page = |after: &str, next: Option<&str>| {
-        let paging = Paging { after: after.into(), next: next.map(String::from) };
-        web::rack_page((&rack, &[]), &paging, &visitor(), NOW).unwrap()
+    let counts = Counts { all: 9000, listed: 401, ..Counts::default() };
+    let page = |number: &str| {
+        let (filter, choices) = (filter(&[("label", "zone=a"), ("page", number)]), Choices::default());
+        let view = RackView {
+            machines: &rack,
+            clusters: &[],
+            filter: &filter,
+            counts: &counts,
+            choices: &choices,
+            rows: 200,
+        };
+        web::rack_page(view, &visitor(), NOW).unwrap()
     };
-    assert!(page("", Some("x1")).contains("href=\"/?after=x1\""));
-    assert!(!page("x0", None).contains("/?after=") && page("x0", None).contains("First machines"));
-    assert!(!page("", None).contains("id=\"paging\""));
+    let (first, last) = (page("1"), page("3"));
+    assert!(
+        first.contains("href=\"/?label=zone%3Da&#38;page=2\"") && !first.contains(">Previous</a>"),
+        "{first}"
+    );
+    assert!(last.contains("href=\"/?label=zone%3Da&#38;page=2\"") && !last.contains(">Next</a>"), "{last}");
+    assert!(last.contains("href=\"/?label=zone%3Da\">First</a>"));
+    assert!(page("2").contains("of 401"));
+    assert!(!rack_page(&rack, &[], &Filter::default()).contains("id=\"paging\""));
 }
 
 #[test]
 fn a_row_alone_is_the_row_of_the_page() {
     let rack: Vec<Machine> = answer("rack.json");
     let clusters: Vec<Cluster> = answer("clusters.json");
-    let page = web::rack_page((&rack, &clusters), &Paging::default(), &visitor(), NOW).unwrap();
+    let page = rack_page(&rack, &clusters, &Filter::default());
     for cluster in &clusters {
         assert!(page.contains(&web::cluster_chip(cluster).unwrap()), "{}", cluster.name);
     }
     for machine in &rack {
-        assert!(page.contains(&web::rack_row(machine, NOW).unwrap()), "{}", machine.name());
+        assert!(page.contains(&web::rack_row(machine, &visitor(), NOW).unwrap()), "{}", machine.name());
     }
 }
 
 #[test]
 fn machine() {
+    let (offers, why) = (offers(), why());
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
-    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
+    let view = machine_view(&detail, &why, &logs, &offers);
     golden("machine.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
 
 #[test]
 fn machine_before_the_first_inspection() {
+    let offers = offers();
     let machine = answer::<Vec<Machine>>("rack.json").pop().unwrap();
     let why = answer("why-new.json");
     let detail =
         MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
-    let view = MachineView { detail: &detail, why: &why, logs: &[] };
+    let view = machine_view(&detail, &why, &[], &offers);
     golden("machine-new.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
 
 #[test]
 fn machine_with_a_bmc_that_hangs() {
+    let (offers, why) = (offers(), why());
     let mut detail: MachineDetail = answer("node07.json");
-    let power = serde_json::json!({
+    let power = json!({
         "driver": "redfish", "address": "10.0.0.7", "origin": "found", "power": "on", "read_at": NOW - 31_000_000,
         "health": "hung", "health_since": NOW - 600_000_000, "doing": "cycle", "trouble": "none",
         "sentence": "its BMC failed 3 times in a row: hung: <b>no answer</b> in 10 s",
         "todo": "`metalctl bmc reset node07` restarts it"
     });
     detail.machine.power = Some(serde_json::from_value(power).unwrap());
-    let view = MachineView { detail: &detail, why: &why(), logs: &[] };
+    let view = machine_view(&detail, &why, &[], &offers);
     let page = web::machine_page(view, &visitor(), NOW).unwrap();
     let (_, card) = page.split_once("<section id=\"power\"").unwrap();
     golden("machine-power.html", card.split("</section>").next().unwrap());
     detail.machine.hold = true;
-    let view = MachineView { detail: &detail, why: &why(), logs: &[] };
+    let view = machine_view(&detail, &why, &[], &offers);
     let held = web::machine_page(view, &visitor(), NOW).unwrap();
     assert!(!held.contains("/power/cycle"), "hands may be in its chassis");
 }
 
 #[test]
 fn every_fragment_is_a_section_of_the_page() {
+    let (offers, why) = (offers(), why());
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
-    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
+    let view = machine_view(&detail, &why, &logs, &offers);
     let page = web::machine_page(view, &visitor(), NOW).unwrap();
     for section in web::machine_fragments(view, &visitor(), NOW).unwrap() {
         assert!(
@@ -151,23 +225,25 @@ fn every_fragment_is_a_section_of_the_page() {
 
 #[test]
 fn machine_with_its_node() {
+    let offers = offers();
     let machine = answer::<Vec<Machine>>("rack.json").into_iter().find(|m| m.name() == "node06").unwrap();
     let why = answer("why-new.json");
     let detail =
         MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
-    let view = MachineView { detail: &detail, why: &why, logs: &[] };
+    let view = machine_view(&detail, &why, &[], &offers);
     golden("machine-node.html", &web::machine_page(view, &visitor(), NOW).unwrap());
 }
 
 #[test]
 fn a_machine_that_waits_for_nothing_and_does_not_serve_says_why() {
+    let offers = offers();
     let machine = answer::<Vec<Machine>>("rack.json").into_iter().find(|m| m.name() == "node02").unwrap();
     let detail =
         MachineDetail { machine, facts: None, plan: None, wipe: None, attempts: vec![], history: vec![] };
     let mut why = why();
     (why.sentence, why.cause) = ("its node is NotReady".into(), "its kubelet is silent".into());
     let page = |why: &Why| {
-        let view = MachineView { detail: &detail, why, logs: &[] };
+        let view = machine_view(&detail, why, &[], &offers);
         web::machine_page(view, &visitor(), NOW).unwrap()
     };
     assert!(page(&why).contains("<p class=\"notice\" data-tone=\"bad\">its node is NotReady</p>"));
@@ -193,20 +269,8 @@ fn cluster() {
 }
 
 #[test]
-fn confirm() {
-    let detail: MachineDetail = answer("node07.json");
-    let mut erasure: Erasure = answer("erasure.json");
-    let page = |erasure: &Erasure, message| {
-        web::confirm_page(&detail.machine, erasure, Verb::Reprovision, message, &visitor(), NOW).unwrap()
-    };
-    golden("confirm.html", &page(&erasure, None));
-    golden("confirm-mistyped.html", &page(&erasure, Some("`node70` is not `node07`: nothing was done")));
-    erasure.refusal = Some("two disks fit the rule equally well".into());
-    golden("confirm-refused.html", &page(&erasure, None));
-}
-
-#[test]
 fn hardware_that_lies_writes_no_html() {
+    let (offers, why) = (offers(), why());
     let hostile = "\"><script>alert('x')</script>";
     let mut detail: MachineDetail = answer("node07.json");
     let facts = detail.facts.as_mut().unwrap();
@@ -224,19 +288,46 @@ fn hardware_that_lies_writes_no_html() {
     logs[0].text = hostile.into();
     let mut erasure: Erasure = answer("erasure.json");
     erasure.disks = facts.disks.clone();
+    let outcome =
+        Outcome { machine: detail.machine.clone(), done: Err((hostile.into(), Some(hostile.into()))) };
+    let query =
+        AuditQuery { who: Some(hostile.into()), subject: Some(hostile.into()), ..AuditQuery::default() };
+    let mut audit = audit();
+    audit[0].after = Some(json!({ hostile: hostile }));
+    let form =
+        ReservationForm { mac: hostile.into(), address: hostile.into(), message: Some(hostile.into()) };
     let mut prod: ClusterDetail = answer("cluster.json");
     prod.cluster.problems = vec![hostile.into()];
     prod.nodes[1].reason = hostile.into();
     prod.nodes[1].certificates[0].name = hostile.into();
     prod.tasks[0].reason = Some(hostile.into());
     detail.machine.node = Some(prod.nodes[1].clone());
-    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
+    let view = machine_view(&detail, &why, &logs, &offers);
     let pages = [
         web::cluster_page(&prod, &visitor(), NOW),
         web::machine_page(view, &visitor(), NOW),
         web::machine_fragments(view, &visitor(), NOW).map(|sections| sections.concat()),
-        web::rack_page((std::slice::from_ref(&detail.machine), &[]), &Paging::default(), &visitor(), NOW),
-        web::confirm_page(&detail.machine, &erasure, Verb::Approve, Some(hostile), &visitor(), NOW),
+        Ok(rack_page(
+            std::slice::from_ref(&detail.machine),
+            &[],
+            &filter(&[("q", hostile), ("label", hostile), ("state", hostile), ("rack", hostile)]),
+        )),
+        Ok(question(
+            Verb::Approve,
+            &[subject(detail.machine.clone(), erasure.disks, None)],
+            true,
+            Some(hostile),
+        )),
+        web::outcome_page(Verb::Hold, &[outcome], &visitor(), NOW),
+        web::audit_page(&query, (&audit, true), &visitor(), NOW),
+        web::events_page(
+            &EventsAsked { machine: hostile.into(), refused: true },
+            &[],
+            (None, Some(hostile)),
+            &visitor(),
+            NOW,
+        ),
+        web::leases_page(&[], None, &form, &visitor(), NOW),
         web::error_page(500, hostile, Some(hostile), Some(&visitor()), NOW),
         web::login_page(Some(hostile), NOW),
     ];
@@ -249,14 +340,17 @@ fn hardware_that_lies_writes_no_html() {
 
 #[test]
 fn pages_obey_a_policy_of_self() {
+    let (offers, why) = (offers(), why());
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
-    let view = MachineView { detail: &detail, why: &why(), logs: &logs };
+    let view = machine_view(&detail, &why, &logs, &offers);
     let rack: Vec<Machine> = answer("rack.json");
     let pages = [
         web::machine_page(view, &visitor(), NOW).unwrap(),
-        web::rack_page((&rack, &answer::<Vec<_>>("clusters.json")), &Paging::default(), &visitor(), NOW)
-            .unwrap(),
+        rack_page(&rack, &answer::<Vec<_>>("clusters.json"), &filter(&[("q", "node"), ("state", "active")])),
         web::cluster_page(&answer("cluster.json"), &visitor(), NOW).unwrap(),
+        question(Verb::Wipe, &[subject(rack[0].clone(), vec![], None)], false, None),
+        web::audit_page(&AuditQuery::default(), (&audit(), true), &visitor(), NOW).unwrap(),
+        web::leases_page(&leases(), None, &ReservationForm::default(), &visitor(), NOW).unwrap(),
     ];
     for page in pages {
         for forbidden in

@@ -1,21 +1,23 @@
-//! The dashboard in a real Chromium: a person logs in, and what happens to machines appears without a reload.
+//! A person logs in, and what happens to machines appears without a reload.
 
 use anyhow::{Result, ensure};
 use api::agent::{LogLine, LogSource};
 use api::event::Event;
-use serde_json::json;
 use tests::chromium::Browser;
 use tests::desk::Desk;
 
-/// The page has fetched itself once, as it does when its stream opens: what comes now comes by the stream.
-const SETTLED: &str =
-    "return performance.getEntriesByType('resource').some(e => e.initiatorType === 'fetch')";
+use crate::steps::{fits_a_phone, loaded_once, log_in, no_complaints, watched};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rack_is_watched_and_steered_without_a_reload() -> Result<()> {
     let desk = Desk::open().await?;
     let node07 = desk.born("node07", 7).await?;
     let browser = Browser::open()?;
+    browser.goto(&desk.url("/"))?;
+    browser.shows("h1", "Log in")?;
+    browser.types("#token", "wrong")?;
+    browser.press("Log in")?;
+    browser.shows("[role=alert]", "No operator has that token")?;
     log_in(&desk, &browser)?;
 
     let row = format!("#machine-{node07}");
@@ -47,9 +49,7 @@ async fn a_rack_is_watched_and_steered_without_a_reload() -> Result<()> {
     browser.shows("#history", "release")?;
     approve(&browser)?;
     fits_a_phone(&browser)?;
-    let complaints = browser.complaints()?;
-    ensure!(complaints.is_empty(), "the browser complains: {complaints:?}");
-    Ok(())
+    no_complaints(&browser)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,9 +77,7 @@ async fn a_node_that_is_not_ready_shows_by_itself() -> Result<()> {
     fits_a_phone(&browser)?;
     browser.press("node07")?;
     browser.shows("#node", "v1.36.3")?;
-    let complaints = browser.complaints()?;
-    ensure!(complaints.is_empty(), "the browser complains: {complaints:?}");
-    Ok(())
+    no_complaints(&browser)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,49 +101,15 @@ async fn who_is_logged_out_sees_and_does_nothing() -> Result<()> {
     Ok(())
 }
 
-fn log_in(desk: &Desk, browser: &Browser) -> Result<()> {
-    browser.goto(&desk.url("/"))?;
-    browser.shows("h1", "Log in")?;
-    browser.types("#token", "wrong")?;
-    browser.press("Log in")?;
-    browser.shows("[role=alert]", "No operator has that token")?;
-    browser.types("#token", desk.token())?;
-    browser.press("Log in")?;
-    browser.shows("h1", "Machines")
-}
-
-/// The page's stream is open; a mark is left that a reload would wipe out.
-fn watched(browser: &Browser) -> Result<()> {
-    browser.shows("#connection", "live")?;
-    browser.holds(SETTLED)?;
-    browser.run("window.mark = true", json!([])).map(drop)
-}
-
-fn loaded_once(browser: &Browser) -> Result<()> {
-    let marked = browser.run("return window.mark === true", json!([]))?;
-    ensure!(marked == json!(true), "the page was loaded again instead of changed");
-    Ok(())
-}
-
 /// The disks are shown, a wrong name changes nothing, the right one does it.
 fn approve(browser: &Browser) -> Result<()> {
     browser.press("approve…")?;
     browser.shows(".things", "S5Y1NX0R")?;
-    browser.types("#name", "node70")?;
+    browser.types("#typed", "node70")?;
     browser.press("approve")?;
     browser.shows("[role=alert]", "nothing was done")?;
-    browser.types("#name", "node07")?;
+    browser.types("#typed", "node07")?;
     browser.press("approve")?;
     browser.shows("#status .state", "partitioning")?;
     browser.shows("#history", "operator")
-}
-
-fn fits_a_phone(browser: &Browser) -> Result<()> {
-    browser.narrow(390)?;
-    let excess = browser.run("return document.documentElement.scrollWidth - 390", json!([]))?;
-    ensure!(
-        excess.as_i64().is_some_and(|excess| excess <= 0),
-        "the page is {excess} px wider than its screen"
-    );
-    Ok(())
 }
