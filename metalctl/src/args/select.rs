@@ -1,5 +1,6 @@
 //! Which machines a verb is about: names and patterns, labels, states, profiles, or all.
 
+use std::fmt;
 use std::str::FromStr;
 
 use api::label::{Selector, is_key};

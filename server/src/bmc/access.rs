@@ -90,7 +90,8 @@ pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
     };
     let user = if row.username.is_empty() { set.map_or("", |set| &set.user) } else { &row.username };
     let facts = app.store.facts(&id).await.map_err(|error| failed(&error))?;
-    let address = app.store.lease_addresses(&id.0, &id.0).await.map_err(|error| failed(&error))?;
+    let address =
+        app.store.lease_addresses(std::slice::from_ref(&id.0)).await.map_err(|error| failed(&error))?;
     let network = address.first().and_then(|(_, address)| app.site.network_of(*address));
     Ok(Access {
         interface: network.or(app.site.networks.first()).map(|network| network.interface.clone()),

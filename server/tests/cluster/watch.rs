@@ -156,7 +156,8 @@ async fn an_active_machine_of_a_forgotten_cluster_is_led_back_to_its_node() {
     false_one["metadata"]["uid"] = json!("u2");
     false_one["status"]["nodeInfo"]["bootID"] = json!("another");
     bench.api.store.put("nodes", false_one);
-    let uid = async || bench.app.store.node(&id).await.unwrap().and_then(|row| row.node()).map(|node| node.uid);
+    let uid =
+        async || bench.app.store.node(&id).await.unwrap().and_then(|row| row.node()).map(|node| node.uid);
     bench.until("the false one is seen", async || uid().await.as_deref() == Some("u2")).await;
     server::cluster::reset(&bench.app, "prod").await.unwrap();
     assert_eq!(uid().await, None, "forgotten");
