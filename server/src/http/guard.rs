@@ -15,7 +15,7 @@ use super::audit::{After, Record};
 use super::boot::hash;
 use super::error::Failure;
 use super::limits::Limits;
-use super::pages::{Trouble, session};
+use super::pages::{Trouble, guarded, session};
 use super::roles::{Least, least};
 use super::tls::Peer;
 use crate::app::App;
@@ -169,7 +169,7 @@ fn no_token() -> Failure {
 fn refuse(audience: Audience, failure: Failure) -> Response {
     match audience {
         Audience::Program => failure.into_response(),
-        Audience::Browser => Trouble::from(failure).into_response(),
+        Audience::Browser => guarded(Trouble::from(failure).into_response()),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn routes() -> Router<App> {
         .route("/profiles", get(catalogue::profiles))
         .route("/profiles/{name}", get(catalogue::profile))
         .route("/live", get(live::live))
-        .layer(map_response(guarded))
+        .layer(map_response(async |response: Response| guarded(response)))
         .route("/static/{file}", get(asset))
 }
 
@@ -157,7 +157,7 @@ async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
 }
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame, in no cache.
-async fn guarded(mut response: Response) -> Response {
+pub(super) fn guarded(mut response: Response) -> Response {
     let policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     let fields = [
         (header::CONTENT_SECURITY_POLICY, policy),
