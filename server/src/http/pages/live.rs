@@ -248,6 +248,7 @@ impl Watcher {
     }
 }
 
+/// With data: browsers drop an event without.
 fn resync() -> Sse {
-    Sse::default().event("resync").data("")
+    Sse::default().event("resync").data("all")
 }
