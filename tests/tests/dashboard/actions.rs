@@ -151,6 +151,7 @@ async fn a_machines_page_has_every_verb_with_its_question() -> Result<()> {
     browser.press("hold")?;
     browser.shows("#status .state", "held")?;
     browser.press("release")?;
+    browser.holds("return !document.querySelector('#status .state').textContent.includes('held')")?;
     browser.goto(&desk.url(&format!("/machines/{node07}/delete")))?;
     browser.types("#typed", "db01")?;
     browser.press("delete")?;
