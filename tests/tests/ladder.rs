@@ -1,6 +1,6 @@
 //! The way back to RAM, for real, on machines whose firmware tries the disk first: by GRUB on BIOS, by BootNext on UEFI,
-//! by kexec where GRUB would not obey, and by a hand where nothing of that works. Takes most of an hour, so it belongs
-//! to `make test-long`.
+//! by kexec where GRUB would not obey, and by a hand where nothing of that works. Six installs take eleven minutes, so
+//! it belongs to `make test-long`.
 
 use std::path::PathBuf;
 use std::time::Duration;
