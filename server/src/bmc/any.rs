@@ -12,6 +12,7 @@ use super::redfish::{self, Redfish};
 use super::wake::{Via, Wake};
 use crate::app::App;
 use crate::clock;
+use crate::lifecycle::patience::SILENT;
 use crate::store::Store;
 
 /// Opens them.
@@ -31,9 +32,6 @@ pub struct Sleeper {
     machine: MachineId,
     wake: Wake,
 }
-
-/// An agent that was heard of within this time is there, in microseconds.
-const HEARD: i64 = 180_000_000;
 
 impl Open for Drivers {
     type Driver = AnyDriver;
@@ -158,7 +156,7 @@ impl Sleeper {
     async fn now(&self) -> Result<Wake, Fault> {
         let row =
             self.store.machine(&self.machine).await.map_err(|error| Fault::Unreachable(error.to_string()))?;
-        let heard = row.last_seen.is_some_and(|at| clock::now() - at < HEARD);
+        let heard = row.last_seen.is_some_and(|at| clock::now() - at < SILENT);
         Ok(Wake { seen: if heard { Power::On } else { Power::Unknown }, ..self.wake.clone() })
     }
 }

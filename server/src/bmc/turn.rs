@@ -17,6 +17,7 @@ use super::order::{Group, Stagger, may_begin, take_place};
 use crate::app::App;
 use crate::clock;
 use crate::config::power::{Check, Member, PowerGroup};
+use crate::lifecycle::patience::SILENT;
 use crate::store::Result;
 use crate::store::machine::Row;
 use crate::webhook::tls_config;
@@ -132,9 +133,6 @@ fn empty(group: &PowerGroup) -> GroupNow {
     let view = GroupView { name: group.name.clone(), machines: Vec::new(), hosts: Vec::new(), well: true };
     GroupNow { view, patience: group.wait }
 }
-
-/// Silence after which an agent is not taken to be there, in microseconds.
-const SILENT: i64 = 180_000_000;
 
 /// Whether those that need this machine need wait no longer.
 fn serves(machine: &Machine, now: i64) -> bool {

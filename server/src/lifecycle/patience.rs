@@ -9,6 +9,9 @@ use api::wait::Wait;
 use super::ladder::{Ladder, Stand};
 use super::want::{hands_off, rests, want};
 
+/// After so long, in microseconds, an agent that works has fallen silent: it reports every few seconds.
+pub const SILENT: i64 = 3 * 60 * 1_000_000;
+
 /// What the floor looks like to someone who asks why nothing happens.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {

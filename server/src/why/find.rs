@@ -9,9 +9,7 @@ use api::trace::{Attempt, HopName};
 
 use super::cause::Cause;
 use super::signs::known;
-
-/// After so long an agent that works has fallen silent: it reports every few seconds.
-const SILENT: i64 = 3 * 60 * 1_000_000;
+use crate::lifecycle::patience::SILENT;
 
 /// `now` in microseconds since 1970.
 pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
