@@ -2,6 +2,7 @@
 //! The server under test is one more process in the rack and does not know where it is.
 
 pub mod accel;
+pub mod bmc;
 mod capture;
 mod child;
 pub mod cluster;
