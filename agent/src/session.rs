@@ -1,5 +1,7 @@
 //! The conversation with the server: hello, then a long poll for tasks, for ever. The poll is the heartbeat.
 
+mod upload;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;

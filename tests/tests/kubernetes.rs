@@ -1,7 +1,7 @@
 //! Kubernetes, for real: two empty machines become a control plane and a worker that a real API server calls Ready; the
 //! worker is made anew while the cluster serves; and at last its power is gone and it leaves all the same. On the way a
 //! false CA is refused, a token dies while its machine is off, and the server is killed in the middle of a join and of
-//! a drain. The long run proves it all at once, because boots are what costs time; `make test` goes as far as Ready.
+//! a drain. One run proves it all, because boots are what costs time.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -36,38 +36,7 @@ macs = ["52:54:00:77:00:02"]
 profile = "node"
 "#;
 
-/// What every change has to keep: from power-on to two nodes that a real API server calls Ready.
 #[test]
-fn machines_become_nodes() -> Result<()> {
-    become_nodes("kube", cluster::RELEASE)
-}
-
-#[test]
-#[ignore = "an image that `make images` leaves out: make test-long builds it"]
-fn machines_become_nodes_of_the_next_release() -> Result<()> {
-    become_nodes("next", cluster::NEXT)
-}
-
-fn become_nodes(name: &str, release: &str) -> Result<()> {
-    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), &format!("kubernetes-{name}"))?;
-    let mut stage = Stage::up(name, &folder, release, MACHINES, cluster::TABLE)?;
-    let (control, worker) = (stage.control_plane(1)?, stage.worker(2)?);
-    control.on()?;
-    stage.approve(CONTROL)?;
-    stage.reaches(CONTROL, "joining", |machine| machine.state == State::Joining)?;
-    worker.on()?;
-    for name in [CONTROL, WORKER] {
-        stage.reaches(name, "active", |machine| machine.state == State::Active)?;
-    }
-    let kube = Kube::open(&stage.rack, &stage.server, cluster::NAME)?;
-    ensure!(is_ready(&kube.node(CONTROL)?), "the API server calls {CONTROL} Ready");
-    is_as_declared(&kube, &stage, release)?;
-    kube.until("the worker's token revoked", SOON, Kube::tokens, Vec::is_empty)?;
-    stage.figures(&[CONTROL, WORKER])
-}
-
-#[test]
-#[ignore = "half an hour: make test-long runs it"]
 fn machines_become_nodes_and_leave_again() -> Result<()> {
     let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "kubernetes-life")?;
     let mut stage = Stage::up("life", &folder, cluster::RELEASE, MACHINES, cluster::TABLE)?;
@@ -96,6 +65,33 @@ fn machines_become_nodes_and_leave_again() -> Result<()> {
     stage.figures(&[CONTROL, WORKER])?;
     leaves_without_power(&stage, &kube, &worker)?;
     comes_back_in_vain(&stage, &kube, &worker)
+}
+
+/// Its fabric is the other one, too: what pods say to each other goes through a tunnel.
+#[test]
+#[ignore = "an image that `make images` leaves out: make test-long builds it"]
+fn machines_become_nodes_of_the_next_release() -> Result<()> {
+    let tunnels = cluster::TABLE.replace("endpoint =", "fabric = \"vxlan\"\nendpoint =");
+    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "kubernetes-next")?;
+    let mut stage = Stage::up("next", &folder, cluster::NEXT, MACHINES, &tunnels)?;
+    let (control, worker) = (stage.control_plane(1)?, stage.worker(2)?);
+    control.on()?;
+    stage.approve(CONTROL)?;
+    stage.reaches(CONTROL, "joining", |machine| machine.state == State::Joining)?;
+    worker.on()?;
+    for name in [CONTROL, WORKER] {
+        stage.reaches(name, "active", |machine| machine.state == State::Active)?;
+    }
+    let kube = Kube::open(&stage.rack, &stage.server, cluster::NAME)?;
+    ensure!(is_ready(&kube.node(CONTROL)?), "the API server calls {CONTROL} Ready");
+    is_as_declared(&kube, &stage, cluster::NEXT)?;
+    serve(&stage, &kube)?;
+    let sent = stage.shell(CONTROL, "cat /sys/class/net/flannel.1/statistics/tx_packets")?;
+    ensure!(sent.trim().parse::<u64>()? > 0, "the client's packets go through the tunnel: {sent}");
+    let routes = stage.shell(CONTROL, "ip route show dev flannel.1")?;
+    ensure!(routes.contains(" via "), "the worker's pods are behind the tunnel: {routes}");
+    stage.says(&format!("flannel.1 of {CONTROL} sent {} packets: {}", sent.trim(), routes.trim()));
+    stage.figures(&[CONTROL, WORKER])
 }
 
 /// Its server knows nothing of a cluster that was made by hand, until an administrator shows it in.

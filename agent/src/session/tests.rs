@@ -246,3 +246,23 @@ async fn progress_is_told_and_a_409_stops_the_work() {
     assert!(sent[1].starts_with(r#"{"phase":"download","done":"#), "{}", sent[1]);
     assert!(report.still_wanted().unwrap_err().is::<Unwanted>());
 }
+
+#[tokio::test]
+async fn a_file_is_sent_again_when_the_server_went_away_and_not_when_it_refused() {
+    let answers = vec![("/snapshot", 503, String::new()), ("/snapshot", 204, String::new())];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "all of etcd").unwrap();
+    let (server, report) = (fake(answers), Report::new(Log::default()));
+    let session = Session { patience: Duration::from_secs(60), ..server.session(Home::Disk) };
+    session.upload("/t1/snapshot", file.path(), 11, &report).await.unwrap();
+    assert_eq!(server.sent("/t1/snapshot"), ["all of etcd", "all of etcd"]);
+
+    let refusing = fake(vec![("/snapshot", 409, "{}".into())]);
+    let error = refusing.session(Home::Disk).upload("/t1/snapshot", file.path(), 11, &report).await;
+    assert!(error.is_err(), "a refusal is final");
+    assert_eq!(refusing.sent("/t1/snapshot").len(), 1);
+    report.stop();
+    let error = refusing.session(Home::Disk).upload("/t1/snapshot", file.path(), 11, &report).await;
+    assert!(error.unwrap_err().is::<Unwanted>(), "nor is anything sent that nobody wants");
+    assert_eq!(refusing.sent("/t1/snapshot").len(), 1);
+}

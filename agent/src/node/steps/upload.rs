@@ -5,13 +5,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use api::client::Error;
 use api::routes::agent;
 
 use crate::node::etcd::{self, Etcdctl};
 use crate::node::{blocking, files};
 use crate::report::Report;
-use crate::session::{Session, Waiting};
+use crate::session::Session;
 
 /// On the disk: it may be larger than what memory has left. It holds all of the cluster's secrets.
 const FOLDER: &str = "/var/lib/metal";
@@ -30,19 +29,8 @@ pub async fn snapshot(session: &Session, task: &str, report: &Report) -> Result<
     let saved = blocking(save).await?;
     let size = fs::metadata(&saved.0).map_or(0, |m| m.len());
     report.phase("upload", size);
-    let (path, mut waiting) = (agent::snapshot(task), Waiting::new(session.home, session.patience));
-    loop {
-        report.still_wanted()?;
-        let file = tokio::fs::File::open(&saved.0).await.context("cannot read the snapshot")?;
-        match session.client.upload(&path, file, size).await {
-            Ok(()) => break,
-            Err(error @ Error::Refused { status: 400..=499, .. }) => {
-                return Err(error).context("the snapshot was not taken");
-            }
-            // From its beginning again: what a server has of half a snapshot is nothing.
-            Err(error) => waiting.after(&error.into(), &session.log).await?,
-        }
-    }
+    let sent = session.upload(&agent::snapshot(task), &saved.0, size, report).await;
+    sent.context("the snapshot was not taken")?;
     session.log.say(format!("a snapshot of etcd, {size} bytes, is with the server"));
     Ok(())
 }
