@@ -1,6 +1,7 @@
 //! What a machine of the rack is made of. Plain data: nothing here runs anything.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
@@ -21,7 +22,10 @@ pub struct Hardware {
     pub uuid: String,
     /// The real-time clock at power-on, e.g. `2010-01-01T00:00:00` for a board with an empty battery.
     pub clock: Option<String>,
+    /// For the operating system to arm.
     pub watchdog: Option<Watchdog>,
+    /// How long the board's own watchdog bears a start without a word on the console, or QEMU without an answer.
+    pub post_patience: Duration,
     /// Flushes of the guest reach the host's disk. Off, a boot is faster and only the host's own power cut loses data.
     pub durable: bool,
 }
@@ -110,6 +114,7 @@ impl Hardware {
             uuid: format!("6d657461-6c64-4c61-8000-0000000000{number:02x}"),
             clock: None,
             watchdog: Some(Watchdog::I6300esb),
+            post_patience: Duration::from_secs(60),
             durable: false,
         }
     }

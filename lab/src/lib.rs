@@ -6,7 +6,7 @@ pub mod bmc;
 mod capture;
 mod child;
 pub mod cluster;
-mod console;
+pub mod console;
 pub mod demo;
 pub mod disk;
 pub mod forward;

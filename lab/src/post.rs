@@ -1,46 +1,75 @@
-//! The watchdog that server boards have over their firmware's start (IPMI 2.0, 27: "BIOS FRB2"): OVMF under
-//! emulation sometimes hangs right after a guest's reboot, and a board would start it once more.
+//! The watchdog that server boards have over their firmware's start (IPMI 2.0, 27: "BIOS FRB2"), and over QEMU: under
+//! emulation firmware sometimes hangs right after a guest's reboot, and so does QEMU. A board starts such a machine
+//! once more, hard if it has to.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+pub mod verdict;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::qmp::Event;
+use crate::console;
+use crate::qmp::{Events, Pulse};
+use verdict::{Cure, Look, Watchdog};
 
-/// Firmware says something on its console within seconds, even beside another machine.
-const SILENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Of the console, for its last line and for a first word.
+const ENOUGH_BYTES: u64 = 4096;
 
-/// Watches until QEMU has closed its control line.
-pub fn watch(mut control: UnixStream, events: Arc<Mutex<Vec<Event>>>, console: PathBuf) {
-    let length = move || fs::metadata(&console).map_or(0, |file| file.len());
+/// What one start of QEMU is watched by.
+pub(crate) struct Watched {
+    /// Firmware says something on its console within seconds, even beside another machine.
+    pub patience: Duration,
+    pub pulse: Pulse,
+    pub events: Events,
+    pub console: PathBuf,
+}
+
+/// Watches until QEMU has closed its control line, or does not go on; then `end` is called, with what to do about it.
+pub(crate) fn watch(mut watched: Watched, end: impl FnOnce(Cure) + Send + 'static) {
+    let mark = length(&watched.console);
+    let mut watchdog = Watchdog::new(watched.patience, mark, watched.events.count("RESET"));
     thread::spawn(move || {
-        let (mut resets, mut began, mut silent_at) = (0, Instant::now(), None);
-        // Ends with the line's reader, which holds the other reference beside the machine's own.
-        while Arc::strong_count(&events) > 1 {
-            thread::sleep(Duration::from_millis(500));
-            let seen = events
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-                .filter(|e| e.name == "RESET")
-                .count();
-            if seen > resets {
-                (resets, began, silent_at) = (seen, Instant::now(), Some(length()));
-            }
-            if silent_at.is_some_and(|at| length() != at) {
-                silent_at = None;
-            }
-            if silent_at.is_some() && began.elapsed() > SILENCE {
-                // The answer has an id that no caller waits for.
-                if writeln!(control, r#"{{"execute":"system_reset","id":"post"}}"#).is_err() {
-                    return;
-                }
-                (began, silent_at) = (Instant::now(), None);
+        let mut looked = Instant::now();
+        while !watched.pulse.closed() {
+            // Without a line to ask on, the next look finds it closed.
+            let _ = watched.pulse.ask();
+            thread::sleep(LOOK_EVERY);
+            let passed = looked.elapsed();
+            looked = Instant::now();
+            match look(&watched, &mut watchdog, passed) {
+                None => {}
+                Some(Cure::Reset) => drop(watched.pulse.reset()),
+                Some(cure) => return end(cure),
             }
         }
     });
+}
+
+fn look(watched: &Watched, watchdog: &mut Watchdog, passed: Duration) -> Option<Cure> {
+    // The console before the events: what the kernel said before a reset is not taken for the firmware's word.
+    let length = length(&watched.console);
+    let read = |from| console::plain(&read(&watched.console, from).unwrap_or_default());
+    watchdog.look(Look {
+        passed,
+        resets: watched.events.count("RESET"),
+        answered: watched.pulse.answered(),
+        length,
+        since_mark: &if watchdog.mark() < length { read(watchdog.mark()) } else { String::new() },
+        tail: &read(length.saturating_sub(ENOUGH_BYTES)),
+    })
+}
+
+fn length(console: &Path) -> u64 {
+    console.metadata().map_or(0, |file| file.len())
+}
+
+fn read(console: &Path, from: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(console)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = vec![];
+    file.take(ENOUGH_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

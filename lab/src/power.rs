@@ -1,20 +1,24 @@
 //! One machine of the rack at its power socket: on, off, cut, cycled. It stays on through a guest's reboots.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 use crate::accel::Accel;
 use crate::capture::{self, Capture};
 use crate::disk;
 use crate::hardware::{Firmware, Hardware};
 use crate::netns::Netns;
+use crate::post::verdict::Cure;
+use crate::post::{self, Watched};
 use crate::qemu::{self, Paths};
-use crate::qmp::Qmp;
+use crate::qmp::{Events, Qmp};
 use crate::record::Record;
 
 pub struct Machine {
@@ -27,6 +31,8 @@ pub struct Machine {
     pub(crate) switch: Netns,
     pub(crate) taps: Vec<String>,
     pub(crate) record: Record,
+    /// For the watchdog, which outlasts no machine.
+    me: Weak<Machine>,
     inner: Mutex<Inner>,
 }
 
@@ -39,7 +45,8 @@ pub(crate) struct Inner {
 pub(crate) struct Running {
     process: Child,
     pub(crate) qmp: Qmp,
-    _captures: Vec<Capture>,
+    pub(crate) events: Events,
+    captures: Vec<Capture>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +66,7 @@ pub(crate) struct Slot {
 }
 
 impl Machine {
-    pub(crate) fn rack(hardware: Hardware, slot: Slot) -> Result<Self> {
+    pub(crate) fn rack(hardware: Hardware, slot: Slot) -> Result<Arc<Self>> {
         hardware.check()?;
         if slot.folder.exists() {
             fs::remove_dir_all(&slot.folder)
@@ -79,7 +86,10 @@ impl Machine {
         let Slot { folder, disks, accel, switch, taps, record } = slot;
         let name = hardware.name.clone();
         let inner = Mutex::new(Inner { hardware, attempt: 0, running: None });
-        Ok(Self { name, folder, disks, accel, switch, taps, record, inner })
+        Ok(Arc::new_cyclic(|me| {
+            let me = me.clone();
+            Self { name, folder, disks, accel, switch, taps, record, me, inner }
+        }))
     }
 
     /// Nothing happens to a machine that is on.
@@ -89,29 +99,79 @@ impl Machine {
             return Ok(());
         }
         inner.attempt += 1;
-        let paths = self.paths(inner.attempt);
-        let log = self.folder.join(format!("qemu-{}.log", inner.attempt));
-        let said = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        let mut command = Command::new(qemu::PROGRAM);
-        command.args(qemu::argv(&inner.hardware, self.accel, &paths));
-        command.stdin(Stdio::null()).stdout(said.try_clone().context("clone QEMU's log")?).stderr(said);
+        let attempt = inner.attempt;
         let captured = self.taps.iter().enumerate().map(|(nic, tap)| {
-            let file = self.folder.join(format!("net{nic}-{}.pcap", inner.attempt));
+            let file = self.folder.join(format!("net{nic}-{attempt}.pcap"));
             capture::start(&self.record, &self.switch, tap, &file)
         });
         let captures = captured.collect::<Result<Vec<_>>>()?;
+        inner.running = Some(self.start(&inner, captures, Events::begin())?);
+        Ok(())
+    }
+
+    /// Starts QEMU on the files of the current attempt, which go on where they are.
+    fn start(&self, inner: &Inner, captures: Vec<Capture>, events: Events) -> Result<Running> {
+        let paths = self.paths(inner.attempt);
+        let log = self.log(inner.attempt);
+        let said = File::options().create(true).append(true).open(&log);
+        let said = said.with_context(|| format!("open {}", log.display()))?;
+        let mut command = Command::new(qemu::PROGRAM);
+        command.args(qemu::argv(&inner.hardware, self.accel, &paths));
+        command.stdin(Stdio::null()).stdout(said.try_clone().context("clone QEMU's log")?).stderr(said);
         let mut process =
             self.record.spawn(self.switch.inside(command)).context("start QEMU: is it installed?")?;
-        match Qmp::connect(&paths.qmp, paths.console.clone()) {
-            Ok(qmp) => inner.running = Some(Running { process, qmp, _captures: captures }),
+        let patience = inner.hardware.post_patience;
+        let watched = Qmp::connect(&paths.qmp, events.clone()).and_then(|qmp| {
+            let (pulse, events) = (qmp.pulse()?, events.clone());
+            Ok((qmp, Watched { patience, pulse, events, console: paths.console.clone() }))
+        });
+        let (qmp, watched) = match watched {
+            Ok(both) => both,
             Err(error) => {
                 let _ = process.kill();
                 process.wait().context("wait for QEMU's end")?;
                 let said = fs::read_to_string(&log).unwrap_or_default();
                 return Err(error.context(format!("machine {} did not start: {}", self.name, said.trim())));
             }
+        };
+        let (me, watched_process) = (self.me.clone(), process.id());
+        post::watch(watched, move |cure| {
+            if let Some(machine) = me.upgrade() {
+                machine.cure(watched_process, cure);
+            }
+        });
+        Ok(Running { process, qmp, events, captures })
+    }
+
+    /// The watchdog's hand on the plug. Somebody else's may have been quicker.
+    fn cure(&self, process: u32, cure: Cure) {
+        let mut inner = self.lock();
+        if inner.running.as_ref().is_none_or(|running| running.process.id() != process) {
+            return;
+        }
+        if let Err(error) = self.replace(&mut inner, cure) {
+            self.note(inner.attempt, &format!("{error:#}"));
+        }
+    }
+
+    fn replace(&self, inner: &mut Inner, cure: Cure) -> Result<()> {
+        let Some(mut running) = inner.running.take() else { return Ok(()) };
+        // Fails only when the process has ended by itself.
+        let _ = running.process.kill();
+        running.process.wait().with_context(|| format!("wait for the end of machine {}", self.name))?;
+        self.note(inner.attempt, &format!("QEMU did not go on and was ended: {cure:?}"));
+        if cure == Cure::Cycle {
+            running.events.push("RESET", json!({ "guest": false, "reason": "board-watchdog" }));
+            inner.running = Some(self.start(inner, running.captures, running.events)?);
         }
         Ok(())
+    }
+
+    /// Among QEMU's own words, as nobody waits for the watchdog's.
+    fn note(&self, attempt: u32, what: &str) {
+        if let Ok(mut log) = File::options().append(true).open(self.log(attempt)) {
+            let _ = writeln!(log, "board watchdog: {what}");
+        }
     }
 
     /// Presses the power button; the guest decides when it is off.
@@ -138,6 +198,14 @@ impl Machine {
     /// Presses the reset button.
     pub fn reset(&self) -> Result<()> {
         self.qmp("system_reset")
+    }
+
+    /// The fault "hung": QEMU itself stops, with power on, as it now and then does under emulation.
+    pub fn hang(&self) -> Result<()> {
+        let inner = self.lock();
+        let running = inner.running.as_ref().with_context(|| format!("machine {} is off", self.name))?;
+        let process = Pid::from_child(&running.process);
+        kill_process(process, Signal::STOP).with_context(|| format!("stop machine {}", self.name))
     }
 
     pub fn status(&self) -> Result<Status> {
@@ -197,6 +265,10 @@ impl Machine {
             vars: self.folder.join("vars.fd"),
             disks: self.disks.clone(),
         }
+    }
+
+    fn log(&self, attempt: u32) -> PathBuf {
+        self.folder.join(format!("qemu-{attempt}.log"))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

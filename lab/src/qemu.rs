@@ -33,7 +33,9 @@ pub fn argv(hardware: &Hardware, accel: Accel, paths: &Paths) -> Vec<String> {
     argv.0.extend(["-nodefaults", "-no-user-config", "-nographic"].map(String::from));
     argv.board(hardware, accel, paths);
     argv.smbios(hardware);
-    argv.add("-serial", format!("file:{}", text(&paths.console)));
+    // Appended to, as QEMU may be started anew within one power-on.
+    argv.add("-chardev", format!("file,id=console,path={},append=on", text(&paths.console)));
+    argv.add("-serial", "chardev:console");
     argv.add("-qmp", format!("unix:{},server=on,wait=off", text(&paths.qmp)));
     let (nic_first, disk_first) = match hardware.boot {
         BootOrder::NetworkFirst => (0, hardware.nics.len()),

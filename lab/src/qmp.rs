@@ -1,17 +1,16 @@
 //! The control line to one QEMU: commands go in, and what happens to the machine comes out as events.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-
-use crate::post;
 
 /// What QEMU calls it (`RESET`, `SHUTDOWN`, `POWERDOWN`, `WATCHDOG`, ...) and what it says about it.
 #[derive(Debug, Clone)]
@@ -22,18 +21,59 @@ pub struct Event {
     pub data: Value,
 }
 
+/// What has happened to a machine since its power-on, whichever QEMU told of it.
+#[derive(Clone)]
+pub struct Events {
+    since: Instant,
+    list: Arc<Mutex<Vec<Event>>>,
+}
+
 pub struct Qmp {
     stream: UnixStream,
     answers: Receiver<Value>,
-    events: Arc<Mutex<Vec<Event>>>,
+    asked: u64,
+    pulse: Arc<Shared>,
+}
+
+/// Asks QEMU whether it goes on, beside the callers of `Qmp::ask`.
+pub struct Pulse {
+    stream: UnixStream,
+    asked: u64,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Number of the last answer to a `Pulse`.
+    answered: AtomicU64,
+    closed: AtomicBool,
 }
 
 const START_PATIENCE: Duration = Duration::from_secs(20);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
+impl Events {
+    pub fn begin() -> Self {
+        Self { since: Instant::now(), list: Arc::default() }
+    }
+
+    pub fn push(&self, name: &str, data: Value) {
+        let event = Event { after: self.since.elapsed(), name: name.to_owned(), data };
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    pub fn all(&self) -> Vec<Event> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn count(&self, name: &str) -> usize {
+        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        list.iter().filter(|event| event.name == name).count()
+    }
+}
+
 impl Qmp {
-    /// `console`: where the firmware's start is to be seen.
-    pub fn connect(path: &Path, console: PathBuf) -> Result<Self> {
+    pub fn connect(path: &Path, events: Events) -> Result<Self> {
         let start = Instant::now();
         let stream = loop {
             match UnixStream::connect(path) {
@@ -43,31 +83,15 @@ impl Qmp {
             }
         };
         let reader = BufReader::new(stream.try_clone().context("clone the QMP socket")?);
-        let events = Arc::new(Mutex::new(vec![]));
         let (sender, answers) = channel();
-        let seen = events.clone();
+        let pulse = Arc::new(Shared::default());
+        let shared = pulse.clone();
         thread::spawn(move || {
-            for line in reader.lines().map_while(Result::ok) {
-                let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
-                if let Some(name) = message["event"].as_str() {
-                    let event = Event {
-                        after: start.elapsed(),
-                        name: name.to_owned(),
-                        data: message["data"].clone(),
-                    };
-                    seen.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-                } else if message.get("QMP").is_none()
-                    && message.get("id").is_none()
-                    && sender.send(message).is_err()
-                {
-                    return;
-                }
-            }
+            hear(reader, &sender, &shared, &events);
+            shared.closed.store(true, Ordering::SeqCst);
         });
-        let mut qmp = Self { stream, answers, events };
+        let mut qmp = Self { stream, answers, asked: 0, pulse };
         qmp.execute("qmp_capabilities")?;
-        let control = qmp.stream.try_clone().context("clone the QMP socket")?;
-        post::watch(control, qmp.events.clone(), console);
         Ok(qmp)
     }
 
@@ -77,19 +101,70 @@ impl Qmp {
 
     /// A command that is answered with more than its end.
     pub fn ask(&mut self, command: &str) -> Result<Value> {
-        writeln!(self.stream, "{}", json!({ "execute": command }))
+        self.asked += 1;
+        let end = Instant::now() + ANSWER_PATIENCE;
+        send(&mut self.stream, &json!({ "execute": command, "id": self.asked }))
             .with_context(|| format!("send {command} to QEMU"))?;
-        let answer = self
-            .answers
-            .recv_timeout(ANSWER_PATIENCE)
-            .with_context(|| format!("QEMU's answer to {command}"))?;
-        match answer["error"]["desc"].as_str() {
-            Some(reason) => bail!("QEMU refused {command}: {reason}"),
-            None => Ok(answer["return"].clone()),
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let answer = self.answers.recv_timeout(left);
+            let answer = answer.with_context(|| format!("QEMU's answer to {command}"))?;
+            // An earlier command's answer that came after all.
+            if answer["id"] != self.asked {
+                continue;
+            }
+            return match answer["error"]["desc"].as_str() {
+                Some(reason) => bail!("QEMU refused {command}: {reason}"),
+                None => Ok(answer["return"].clone()),
+            };
         }
     }
 
-    pub fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn pulse(&self) -> Result<Pulse> {
+        let stream = self.stream.try_clone().context("clone the QMP socket")?;
+        Ok(Pulse { stream, asked: 0, shared: self.pulse.clone() })
+    }
+}
+
+impl Pulse {
+    /// Nothing is asked while an answer is due, so that the line to a QEMU that does not read never fills.
+    pub fn ask(&mut self) -> io::Result<()> {
+        if !self.answered() {
+            return Ok(());
+        }
+        self.asked += 1;
+        send(&mut self.stream, &json!({ "execute": "query-status", "id": { "pulse": self.asked } }))
+    }
+
+    pub fn answered(&self) -> bool {
+        self.shared.answered.load(Ordering::SeqCst) == self.asked
+    }
+
+    pub fn reset(&mut self) -> io::Result<()> {
+        send(&mut self.stream, &json!({ "execute": "system_reset", "id": "reset" }))
+    }
+
+    /// By QEMU, as when it has ended.
+    pub fn closed(&self) -> bool {
+        self.shared.closed.load(Ordering::SeqCst)
+    }
+}
+
+/// A line is written whole, as two threads write.
+fn send(stream: &mut UnixStream, message: &Value) -> io::Result<()> {
+    stream.write_all(format!("{message}\n").as_bytes())
+}
+
+fn hear(reader: impl BufRead, answers: &Sender<Value>, shared: &Shared, events: &Events) {
+    for line in reader.lines().map_while(Result::ok) {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        if let Some(name) = message["event"].as_str() {
+            events.push(name, message["data"].clone());
+        } else if let Some(number) = message["id"]["pulse"].as_u64() {
+            shared.answered.store(number, Ordering::SeqCst);
+        } else if message["id"].is_u64() {
+            // Without somebody to take the answer the events go on being heard.
+            let _ = answers.send(message);
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Rack {
             taps,
             record: self.record.clone(),
         };
-        let machine = Arc::new(Machine::rack(hardware, slot)?);
+        let machine = Machine::rack(hardware, slot)?;
         self.machines.push(machine.clone());
         Ok(machine)
     }

@@ -55,7 +55,7 @@ impl Machine {
 
     /// What happened since power-on, by QEMU's names. Empty when off.
     pub fn events(&self) -> Vec<Event> {
-        self.lock().running.as_ref().map(|running| running.qmp.events()).unwrap_or_default()
+        self.lock().running.as_ref().map(|running| running.events.all()).unwrap_or_default()
     }
 
     /// Bytes that the guest wrote to each disk since power-on, or discarded on it, as QEMU counts them.
@@ -73,7 +73,7 @@ impl Machine {
         (0..self.hardware().disks.len()).map(of_slot).collect()
     }
 
-    /// Resets since power-on, the guest's reboots among them.
+    /// Resets since power-on, the guest's reboots and the board watchdog's power cycles among them.
     pub fn resets(&self) -> usize {
         self.events().iter().filter(|event| event.name == "RESET").count()
     }

@@ -45,7 +45,8 @@ fn bios_with_a_disk_in_front() {
 -smbios type=2,manufacturer=Lab,product=Virtual Server 1,serial=BRD0001,asset=row 3,, unit 7
 -smbios type=3,manufacturer=Lab,serial=CHS0001,asset=row 3,, unit 7
 -smbios type=17,loc_pfx=DIMM,bank=BANK,manufacturer=Lab,serial=SYS0001-M0,speed=3200
--serial file:/rack/console-1.log
+-chardev file,id=console,path=/rack/console-1.log,append=on
+-serial chardev:console
 -qmp unix:/rack/qmp,server=on,wait=off
 -netdev tap,id=net0,ifname=tap0,script=no,downscript=no
 -device virtio-net-pci,netdev=net0,mac=52:54:00:77:00:01,bootindex=0
@@ -91,7 +92,8 @@ fn uefi_disk_first_with_a_dead_battery_and_two_cables() {
 -smbios type=2,manufacturer=Lab,product=Virtual Server 1,serial=BRD0002,asset=asset-0002
 -smbios type=3,manufacturer=Lab,serial=CHS0002,asset=asset-0002
 -smbios type=17,loc_pfx=DIMM,bank=BANK,manufacturer=Lab,serial=SYS0002-M0,speed=3200
--serial file:/rack/console-1.log
+-chardev file,id=console,path=/rack/console-1.log,append=on
+-serial chardev:console
 -qmp unix:/rack/qmp,server=on,wait=off
 -netdev tap,id=net0,ifname=tap0,script=no,downscript=no
 -device virtio-net-pci,netdev=net0,mac=52:54:00:77:00:02,bootindex=2,romfile=
