@@ -67,6 +67,7 @@ install: packages images ## metald and metalctl, optimised, and the images, for 
 	@cargo build --locked --release --package server --package metalctl
 	install -D -m 755 $(CARGO_TARGET_DIR)/release/metald $(DESTDIR)/usr/local/sbin/metald
 	install -D -m 755 $(CARGO_TARGET_DIR)/release/metalctl $(DESTDIR)/usr/local/bin/metalctl
+	$(CARGO_TARGET_DIR)/release/metald man $(DESTDIR)/usr/local/share/man/man1
 	$(CARGO_TARGET_DIR)/release/metalctl man $(DESTDIR)/usr/local/share/man/man1
 	mkdir -p $(DESTDIR)/usr/local/share/bash-completion/completions
 	$(CARGO_TARGET_DIR)/release/metalctl completions bash >$(DESTDIR)/usr/local/share/bash-completion/completions/metalctl

@@ -1,10 +1,10 @@
 //! `metald`: reads the command line and calls what it names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// The bare-metal provisioner's server.
 #[derive(Parser)]
@@ -46,6 +46,11 @@ enum Verb {
         #[command(flatten)]
         site: Site,
     },
+    /// Write the manual, a page a verb
+    Man {
+        /// Where to, such as /usr/local/share/man/man1
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -68,7 +73,14 @@ fn main() -> ExitCode {
         Verb::Restore { file, site } => {
             told(async move { server::backup::restore::restore(&file, &site.config, site.database).await })
         }
+        Verb::Man { folder } => ended(manual(&folder)),
     }
+}
+
+fn manual(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    clap_mangen::generate_to(Arguments::command(), folder)
+        .with_context(|| format!("write to {}", folder.display()))
 }
 
 /// Runs to the end, and prints what it says.

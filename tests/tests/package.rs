@@ -65,9 +65,11 @@ fn manual(root: &Path) -> Result<BTreeSet<String>> {
 /// The pages that it writes by itself, by the names that they have once they are packed.
 fn manual_of_the_program(folder: &Path) -> Result<BTreeSet<String>> {
     let folder = folder.join("man");
-    let mut command = Command::new(program("metalctl")?);
-    command.arg("man").arg(&folder);
-    text(command)?;
+    for name in ["metald", "metalctl"] {
+        let mut command = Command::new(program(name)?);
+        command.arg("man").arg(&folder);
+        text(command)?;
+    }
     let pages: BTreeSet<String> = fs::read_dir(&folder)?
         .map(|page| Ok(format!("{}.gz", page?.file_name().to_string_lossy())))
         .collect::<Result<_>>()?;

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use api::bmc::PowerAction;
 use api::id::ParseError;
 use api::user::Role;
 
@@ -20,6 +21,7 @@ pub enum Verb {
     Rename,
     Merge,
     Split,
+    Power(PowerAction),
     Wipe,
     Retire,
     Delete,
@@ -34,7 +36,7 @@ pub struct Offer {
 }
 
 impl Verb {
-    pub const ALL: [Verb; 16] = [
+    pub const ALL: [Verb; 20] = [
         Verb::Approve,
         Verb::Retry,
         Verb::Reprovision,
@@ -48,6 +50,10 @@ impl Verb {
         Verb::Rename,
         Verb::Merge,
         Verb::Split,
+        Verb::Power(PowerAction::On),
+        Verb::Power(PowerAction::Shutdown),
+        Verb::Power(PowerAction::Off),
+        Verb::Power(PowerAction::Cycle),
         Verb::Wipe,
         Verb::Retire,
         Verb::Delete,
@@ -68,6 +74,10 @@ impl Verb {
             Verb::Rename => "rename",
             Verb::Merge => "merge",
             Verb::Split => "split",
+            Verb::Power(PowerAction::On) => "power-on",
+            Verb::Power(PowerAction::Shutdown) => "power-shutdown",
+            Verb::Power(PowerAction::Off) => "power-off",
+            Verb::Power(PowerAction::Cycle) => "power-cycle",
             Verb::Wipe => "wipe",
             Verb::Retire => "retire",
             Verb::Delete => "delete",
@@ -94,6 +104,7 @@ impl Verb {
                 "Say that it is another machine: its ports and parts become that one's, its own row goes."
             }
             Verb::Split => "Say that ports of it are another machine's: they get a row of their own.",
+            Verb::Power(action) => crate::power::explained(&action),
             Verb::Wipe => "Erase disks, and let it be free for something else.",
             Verb::Retire => "Erase disks, and keep it for history: nothing more is done to it.",
             Verb::Delete => {
@@ -115,11 +126,17 @@ impl Verb {
         matches!(self, Verb::Retry | Verb::Hold | Verb::Release)
     }
 
-    /// It takes something away for good: a person types what it is about first.
+    /// It takes something away for good, or ends what runs: a person types what it is about first.
     pub const fn is_final(self) -> bool {
         matches!(
             self,
-            Verb::Approve | Verb::Reprovision | Verb::Wipe | Verb::Retire | Verb::Delete | Verb::Merge
+            Verb::Approve
+                | Verb::Reprovision
+                | Verb::Wipe
+                | Verb::Retire
+                | Verb::Delete
+                | Verb::Merge
+                | Verb::Power(PowerAction::Shutdown | PowerAction::Off | PowerAction::Cycle)
         )
     }
 
@@ -144,6 +161,11 @@ impl Verb {
     /// It can be said of several machines in one word.
     pub const fn is_common(self) -> bool {
         !matches!(self, Verb::Rename | Verb::Merge | Verb::Split)
+    }
+
+    /// A machine's own page has it beside what was read of its power.
+    pub const fn is_power(self) -> bool {
+        matches!(self, Verb::Power(_))
     }
 
     /// A button of its own; the others are listed behind them.

@@ -34,7 +34,8 @@ pub fn guard(cluster: &str, members: &[EtcdMember], target: &str, what: Interrup
             Err(format!("{target} still answers as a member of etcd, so it is not off"))
         }
         _ if healthy < quorum(voters) => Err(format!(
-            "{counted}: etcd has no quorum ({} needed) and can remove no member; restore a snapshot",
+            "{counted}: etcd has no quorum ({} needed) and can remove no member until one more is well; where \
+             none comes back, restore a snapshot",
             are(quorum(voters))
         )),
         _ if left < quorum(others().count()) => Err(format!(
@@ -136,7 +137,8 @@ mod tests {
         );
         assert_eq!(
             refused(&three(1), "node02", Interruption::RemoveDead),
-            "3 voters, 1 healthy: etcd has no quorum (2 are needed) and can remove no member; restore a snapshot"
+            "3 voters, 1 healthy: etcd has no quorum (2 are needed) and can remove no member until one more is \
+             well; where none comes back, restore a snapshot"
         );
         assert_eq!(
             refused(&three(3), "node02", Interruption::RemoveDead),

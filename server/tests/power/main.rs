@@ -2,5 +2,6 @@
 
 mod machine;
 mod operator;
+mod page;
 mod rack;
 mod storm;

@@ -39,14 +39,14 @@ case $METAL_ACTION in
 esac
 "#;
 
-struct Desk {
-    app: App,
+pub struct Desk {
+    pub app: App,
     folder: TempDir,
-    id: MachineId,
+    pub id: MachineId,
 }
 
 impl Desk {
-    async fn new() -> Desk {
+    pub async fn new() -> Desk {
         let folder = tempfile::tempdir().unwrap();
         let pdu = folder.path().join("pdu");
         fs::write(&pdu, PDU).unwrap();
@@ -104,7 +104,7 @@ impl Desk {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    async fn adopt(&self) {
+    pub async fn adopt(&self) {
         let (status, body) =
             self.call(Role::Admin, "PUT", "machines/node07/bmc", json!({ "credentials": "pdu" })).await;
         assert_eq!(status, StatusCode::OK, "{body}");
@@ -114,7 +114,7 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    fn asked(&self) -> String {
+    pub fn asked(&self) -> String {
         let text = fs::read_to_string(self.file("asked")).unwrap_or_default();
         text.lines().filter(|line| *line != "status").collect::<Vec<_>>().join(" ")
     }

@@ -43,7 +43,7 @@ pub async fn reach(app: &App, reference: &str) -> Result<(Row, BmcRow), Failure>
     }
 }
 
-fn without(row: &Row) -> Failure {
+pub fn without(row: &Row) -> Failure {
     let hint = format!(
         "`metalctl bmc adopt {0}` takes the one that its agent found, `metalctl bmc set {0} --address ADDRESS` names \
          one; for a machine without, `metalctl bmc set {0} --driver wake-on-lan`",

@@ -1,9 +1,11 @@
 //! The verbs of machines as browsers ask for them: a question that names each machine and what happens to it, the answer,
 //! and what became of each.
 
+use api::bmc::PowerAction;
 use api::id::{Hostname, Mac, ParseError};
 use api::machine::Allowed;
 use api::order::Order;
+use api::power::PowerOrder;
 use api::user::Role;
 use axum::extract::{Extension, Form, Path, Query, State};
 use axum::http::StatusCode;
@@ -18,7 +20,7 @@ use crate::clock;
 use crate::http::audit::Record;
 use crate::http::error::Failure;
 use crate::http::guard::Caller;
-use crate::http::operator::{identity, inventory, submit};
+use crate::http::operator::{identity, inventory, power, submit};
 use crate::store::machine::Row;
 
 /// Machines that one answer may be about: a person has to look through them.
@@ -244,6 +246,12 @@ impl Asked {
                     answers.macs.iter().map(|mac| mac.parse().map_err(unfit)).collect();
                 let macs = macs?;
                 identity::split_off(app, who, row, macs).await.map(drop)
+            }
+            // Several are switched on one after the other, as the site bears it.
+            Verb::Power(action) => {
+                let in_order = *action == PowerAction::On && !self.alone;
+                let order = PowerOrder { action: *action, in_order, force: false };
+                power::carry_out(app, who, &row.id, order).await.map(drop)
             }
             verb => {
                 let Answers { erase_foreign, powered_off, force, .. } = *answers;

@@ -15,7 +15,9 @@ use web::{Answers, Offer, Subject, Verb, apart};
 use crate::app::App;
 use crate::freeze::Authorisation;
 use crate::http::error::Failure;
+use crate::http::operator::power;
 use crate::lifecycle::next::{Step, next};
+use crate::lifecycle::want::hands_off;
 use crate::store::machine::Row;
 
 /// Of one machine.
@@ -29,17 +31,20 @@ pub async fn subject(app: &App, row: &Row, verb: Verb, answers: &Answers) -> Res
         shown: String::new(),
         machine,
     };
+    if let (true, Some(power)) = (verb.is_power(), &subject.machine.power) {
+        subject.fate.push(format!("Its power was last read as `{}`.", power.power));
+    }
     if subject.refusal.is_none() {
         disks(app, row, (verb, &life), answers, &mut subject).await?;
     }
     Ok(subject)
 }
 
-/// All verbs, with why each cannot be asked for.
+/// All verbs but those of power, with why each cannot be asked for.
 pub async fn offers(app: &App, row: &Row, role: Role) -> Result<Vec<Offer>, Failure> {
     let life = row.life()?;
     let mut offers = Vec::new();
-    for verb in Verb::ALL {
+    for verb in Verb::ALL.into_iter().filter(|verb| !verb.is_power()) {
         let refusal = match role < verb.role() {
             true => Some(format!("needs the role {}; yours is {role}", verb.role())),
             false => refusal(app, row, verb, &life).await?,
@@ -61,6 +66,11 @@ async fn refusal(app: &App, row: &Row, verb: Verb, life: &Life) -> Result<Option
         (Verb::Split, None) if app.store.macs_of(&row.id()).await?.len() < 2 => {
             Some("it has one port only".into())
         }
+        (Verb::Power(_), _) if hands_off(life) => Some("it is on hold: hands may be in its chassis".into()),
+        (Verb::Power(_), _) => match app.store.bmc(&row.id()).await? {
+            Some(_) => None,
+            None => Some(power::without(row).describe().1),
+        },
         (verb, _) => refused(verb, life).map(String::from),
     })
 }
@@ -94,7 +104,7 @@ fn event(verb: Verb, life: &Life) -> Option<Event> {
         Verb::Wipe => Event::Wipe { wish },
         Verb::Retire => Event::Retire { wish },
         Verb::Delete => Event::Delete,
-        Verb::Label | Verb::Rename | Verb::Merge | Verb::Split => return None,
+        Verb::Label | Verb::Rename | Verb::Merge | Verb::Split | Verb::Power(_) => return None,
     })
 }
 
