@@ -13,12 +13,15 @@ pub mod forward;
 pub mod hardware;
 pub mod kubectl;
 pub mod netns;
+mod order;
 pub mod post;
 mod power;
+mod process;
 pub mod qemu;
 pub mod qmp;
 pub mod rack;
 mod record;
+mod serial;
 pub mod signals;
 mod watch;
 

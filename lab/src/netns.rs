@@ -44,16 +44,25 @@ impl Netns {
 
     /// A switch has no business on its own wire. Hosts without IPv6 have nothing to switch off.
     pub fn disable_ipv6(&self) -> Result<()> {
-        let namespace = self.clone();
+        ["all", "default"]
+            .iter()
+            .try_for_each(|which| self.set(&format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6")))
+    }
+
+    /// Deleting an interface's first address leaves it the others.
+    pub fn keep_addresses(&self) -> Result<()> {
+        self.set("/proc/sys/net/ipv4/conf/all/promote_secondaries")
+    }
+
+    /// To 1, if the host has it.
+    fn set(&self, setting: &str) -> Result<()> {
+        let (namespace, path) = (self.clone(), setting.to_owned());
         let inside = thread::spawn(move || {
             namespace.enter()?;
-            ["all", "default"].iter().try_for_each(|which| {
-                let setting = format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6");
-                if Path::new(&setting).exists() { fs::write(setting, "1") } else { Ok(()) }
-            })
+            if Path::new(&path).exists() { fs::write(path, "1") } else { Ok(()) }
         });
         let outcome = inside.join().map_err(|_| anyhow!("the thread inside {} ended early", self.name))?;
-        outcome.with_context(|| format!("disable IPv6 in {}", self.name))
+        outcome.with_context(|| format!("set {setting} in {}", self.name))
     }
 
     /// Moves the calling thread, for good: only for threads that then end.

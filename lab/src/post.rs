@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::console;
 use crate::qmp::{Events, Pulse};
 use verdict::{Cure, Look, Watchdog};
@@ -25,12 +27,13 @@ pub(crate) struct Watched {
     pub pulse: Pulse,
     pub events: Events,
     pub console: PathBuf,
+    /// The console's length before this start.
+    pub mark: u64,
 }
 
 /// Watches until QEMU has closed its control line, or does not go on; then `end` is called, with what to do about it.
 pub(crate) fn watch(mut watched: Watched, end: impl FnOnce(Cure) + Send + 'static) {
-    let mark = length(&watched.console);
-    let mut watchdog = Watchdog::new(watched.patience, mark, watched.events.count("RESET"));
+    let mut watchdog = Watchdog::new(watched.patience, watched.mark, watched.events.count("RESET"));
     thread::spawn(move || {
         let mut looked = Instant::now();
         while !watched.pulse.closed() {
@@ -39,7 +42,12 @@ pub(crate) fn watch(mut watched: Watched, end: impl FnOnce(Cure) + Send + 'stati
             thread::sleep(LOOK_EVERY);
             let passed = looked.elapsed();
             looked = Instant::now();
-            match look(&watched, &mut watchdog, passed) {
+            let before = watchdog.has_spoken();
+            let cure = look(&watched, &mut watchdog, passed);
+            if watchdog.has_spoken() && !before {
+                watched.events.push("POST", json!({}));
+            }
+            match cure {
                 None => {}
                 Some(Cure::Reset) => drop(watched.pulse.reset()),
                 Some(cure) => return end(cure),
@@ -62,7 +70,7 @@ fn look(watched: &Watched, watchdog: &mut Watchdog, passed: Duration) -> Option<
     })
 }
 
-fn length(console: &Path) -> u64 {
+pub(crate) fn length(console: &Path) -> u64 {
     console.metadata().map_or(0, |file| file.len())
 }
 

@@ -1,25 +1,24 @@
 //! One machine of the rack at its power socket: on, off, cut, cycled. It stays on through a guest's reboots.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::accel::Accel;
-use crate::capture::{self, Capture};
+use crate::bmc::board::Boot;
+use crate::capture;
 use crate::disk;
 use crate::hardware::{Firmware, Hardware};
 use crate::netns::Netns;
-use crate::post::verdict::Cure;
-use crate::post::{self, Watched};
+use crate::order;
+use crate::process::Running;
 use crate::qemu::{self, Paths};
-use crate::qmp::{Events, Qmp};
+use crate::qmp::{Events, Listeners};
 use crate::record::Record;
+use crate::serial::Serial;
 
 pub struct Machine {
     pub name: String,
@@ -31,22 +30,22 @@ pub struct Machine {
     pub(crate) switch: Netns,
     pub(crate) taps: Vec<String>,
     pub(crate) record: Record,
-    /// For the watchdog, which outlasts no machine.
-    me: Weak<Machine>,
+    pub(crate) serial: Serial,
+    pub(crate) listeners: Listeners,
+    /// One at a time changes the order of devices.
+    pub(crate) ordering: Mutex<()>,
+    /// For threads that outlast no machine.
+    pub(crate) me: Weak<Machine>,
     inner: Mutex<Inner>,
 }
 
 pub(crate) struct Inner {
-    hardware: Hardware,
-    attempt: u32,
+    pub(crate) hardware: Hardware,
+    pub(crate) attempt: u32,
+    pub(crate) boot: Boot,
+    /// Resets before `boot` was set, in the QEMU that runs; none if its first start has found it.
+    pub(crate) boot_after: Option<usize>,
     pub(crate) running: Option<Running>,
-}
-
-pub(crate) struct Running {
-    process: Child,
-    pub(crate) qmp: Qmp,
-    pub(crate) events: Events,
-    captures: Vec<Capture>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +84,16 @@ impl Machine {
         }
         let Slot { folder, disks, accel, switch, taps, record } = slot;
         let name = hardware.name.clone();
-        let inner = Mutex::new(Inner { hardware, attempt: 0, running: None });
-        Ok(Arc::new_cyclic(|me| {
+        let inner =
+            Mutex::new(Inner { hardware, attempt: 0, boot: Boot::NONE, boot_after: None, running: None });
+        let serial = Serial::new(record.folder.join(format!("{name}.serial")));
+        let (ordering, listeners) = (Mutex::new(()), Listeners::default());
+        let machine = Arc::new_cyclic(|me| {
             let me = me.clone();
-            Self { name, folder, disks, accel, switch, taps, record, me, inner }
-        }))
+            Self { name, folder, disks, accel, switch, taps, record, serial, listeners, ordering, me, inner }
+        });
+        order::keep(&machine);
+        Ok(machine)
     }
 
     /// Nothing happens to a machine that is on.
@@ -105,73 +109,10 @@ impl Machine {
             capture::start(&self.record, &self.switch, tap, &file)
         });
         let captures = captured.collect::<Result<Vec<_>>>()?;
-        inner.running = Some(self.start(&inner, captures, Events::begin())?);
+        let events = Events::begin(self.listeners.clone());
+        inner.running = Some(self.start(&mut inner, captures, events.clone())?);
+        events.push("POWER_ON", json!({}));
         Ok(())
-    }
-
-    /// Starts QEMU on the files of the current attempt, which go on where they are.
-    fn start(&self, inner: &Inner, captures: Vec<Capture>, events: Events) -> Result<Running> {
-        let paths = self.paths(inner.attempt);
-        let log = self.log(inner.attempt);
-        let said = File::options().create(true).append(true).open(&log);
-        let said = said.with_context(|| format!("open {}", log.display()))?;
-        let mut command = Command::new(qemu::PROGRAM);
-        command.args(qemu::argv(&inner.hardware, self.accel, &paths));
-        command.stdin(Stdio::null()).stdout(said.try_clone().context("clone QEMU's log")?).stderr(said);
-        let mut process =
-            self.record.spawn(self.switch.inside(command)).context("start QEMU: is it installed?")?;
-        let patience = inner.hardware.post_patience;
-        let watched = Qmp::connect(&paths.qmp, events.clone()).and_then(|qmp| {
-            let (pulse, events) = (qmp.pulse()?, events.clone());
-            Ok((qmp, Watched { patience, pulse, events, console: paths.console.clone() }))
-        });
-        let (qmp, watched) = match watched {
-            Ok(both) => both,
-            Err(error) => {
-                let _ = process.kill();
-                process.wait().context("wait for QEMU's end")?;
-                let said = fs::read_to_string(&log).unwrap_or_default();
-                return Err(error.context(format!("machine {} did not start: {}", self.name, said.trim())));
-            }
-        };
-        let (me, watched_process) = (self.me.clone(), process.id());
-        post::watch(watched, move |cure| {
-            if let Some(machine) = me.upgrade() {
-                machine.cure(watched_process, cure);
-            }
-        });
-        Ok(Running { process, qmp, events, captures })
-    }
-
-    /// The watchdog's hand on the plug. Somebody else's may have been quicker.
-    fn cure(&self, process: u32, cure: Cure) {
-        let mut inner = self.lock();
-        if inner.running.as_ref().is_none_or(|running| running.process.id() != process) {
-            return;
-        }
-        if let Err(error) = self.replace(&mut inner, cure) {
-            self.note(inner.attempt, &format!("{error:#}"));
-        }
-    }
-
-    fn replace(&self, inner: &mut Inner, cure: Cure) -> Result<()> {
-        let Some(mut running) = inner.running.take() else { return Ok(()) };
-        // Fails only when the process has ended by itself.
-        let _ = running.process.kill();
-        running.process.wait().with_context(|| format!("wait for the end of machine {}", self.name))?;
-        self.note(inner.attempt, &format!("QEMU did not go on and was ended: {cure:?}"));
-        if cure == Cure::Cycle {
-            running.events.push("RESET", json!({ "guest": false, "reason": "board-watchdog" }));
-            inner.running = Some(self.start(inner, running.captures, running.events)?);
-        }
-        Ok(())
-    }
-
-    /// Among QEMU's own words, as nobody waits for the watchdog's.
-    fn note(&self, attempt: u32, what: &str) {
-        if let Ok(mut log) = File::options().append(true).open(self.log(attempt)) {
-            let _ = writeln!(log, "board watchdog: {what}");
-        }
     }
 
     /// Presses the power button; the guest decides when it is off.
@@ -182,10 +123,12 @@ impl Machine {
     /// Pulls the plug.
     pub fn cut(&self) -> Result<()> {
         let mut inner = self.lock();
+        if inner.status()? == Status::Off {
+            return Ok(());
+        }
         let Some(mut running) = inner.running.take() else { return Ok(()) };
-        // Fails only when the process has ended by itself.
-        let _ = running.process.kill();
-        running.process.wait().with_context(|| format!("wait for the end of machine {}", self.name))?;
+        running.end().with_context(|| format!("machine {}", self.name))?;
+        running.events.push("POWER_OFF", json!({}));
         Ok(())
     }
 
@@ -204,8 +147,12 @@ impl Machine {
     pub fn hang(&self) -> Result<()> {
         let inner = self.lock();
         let running = inner.running.as_ref().with_context(|| format!("machine {} is off", self.name))?;
-        let process = Pid::from_child(&running.process);
-        kill_process(process, Signal::STOP).with_context(|| format!("stop machine {}", self.name))
+        running.hang().with_context(|| format!("machine {}", self.name))
+    }
+
+    /// A non-maskable interrupt to the processors.
+    pub fn nmi(&self) -> Result<()> {
+        self.qmp("inject-nmi")
     }
 
     pub fn status(&self) -> Result<Status> {
@@ -247,28 +194,26 @@ impl Machine {
     }
 
     fn qmp(&self, command: &str) -> Result<()> {
-        self.ask(command).map(drop)
+        self.ask(command, json!({})).map(drop)
     }
 
-    /// QEMU's answer on its control line.
-    pub(crate) fn ask(&self, command: &str) -> Result<Value> {
-        let mut inner = self.lock();
-        let running = inner.running.as_mut().with_context(|| format!("machine {} is off", self.name))?;
-        running.qmp.ask(command).with_context(|| format!("machine {}", self.name))
+    /// QEMU's answer on its control line. Meanwhile others may ask the machine for what does not come from QEMU.
+    pub(crate) fn ask(&self, command: &str, arguments: Value) -> Result<Value> {
+        let qmp = self.lock().running.as_ref().map(|running| running.qmp.clone());
+        let qmp = qmp.with_context(|| format!("machine {} is off", self.name))?;
+        let mut qmp = qmp.lock().unwrap_or_else(PoisonError::into_inner);
+        qmp.ask(command, arguments).with_context(|| format!("machine {}", self.name))
     }
 
-    fn paths(&self, attempt: u32) -> Paths {
+    pub(crate) fn paths(&self, attempt: u32) -> Paths {
         Paths {
             console: self.folder.join(format!("console-{attempt}.log")),
+            serial: self.serial.path.clone(),
             taps: self.taps.clone(),
             qmp: self.record.folder.join(format!("{}.qmp", self.name)),
             vars: self.folder.join("vars.fd"),
             disks: self.disks.clone(),
         }
-    }
-
-    fn log(&self, attempt: u32) -> PathBuf {
-        self.folder.join(format!("qemu-{attempt}.log"))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -294,9 +239,9 @@ pub fn swap_disks(left: (&Machine, usize), right: (&Machine, usize)) -> Result<(
 
 impl Inner {
     /// A guest that powers itself off ends its process.
-    fn status(&mut self) -> Result<Status> {
+    pub(crate) fn status(&mut self) -> Result<Status> {
         let Some(running) = &mut self.running else { return Ok(Status::Off) };
-        if running.process.try_wait().context("ask for QEMU's state")?.is_none() {
+        if running.goes_on()? {
             return Ok(Status::On);
         }
         self.running = None;

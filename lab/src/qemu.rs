@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::accel::Accel;
+use crate::bmc::board::{Boot, Mode, Target};
 use crate::hardware::{BootOrder, Bus, Firmware, Hardware, NicModel, Rom, Smbios, Watchdog};
 
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -11,7 +12,10 @@ pub const OVMF_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// Where one power-on finds and leaves its files.
 pub struct Paths {
+    /// All that the guest says, appended.
     pub console: PathBuf,
+    /// Where its serial port is spoken to.
+    pub serial: PathBuf,
     /// One a NIC.
     pub taps: Vec<String>,
     pub qmp: PathBuf,
@@ -27,17 +31,20 @@ impl Paths {
 }
 
 /// Without `-no-reboot`: a guest's reboot is a reset of the same process, as a machine stays on through it.
-pub fn argv(hardware: &Hardware, accel: Accel, paths: &Paths) -> Vec<String> {
+/// `boot` is obeyed as the firmware would.
+pub fn argv(hardware: &Hardware, boot: Boot, accel: Accel, paths: &Paths) -> Vec<String> {
     let mut argv = Argv(vec![]);
     argv.add("-name", &hardware.name);
     argv.0.extend(["-nodefaults", "-no-user-config", "-nographic"].map(String::from));
     argv.board(hardware, accel, paths);
     argv.smbios(hardware);
-    // Appended to, as QEMU may be started anew within one power-on.
-    argv.add("-chardev", format!("file,id=console,path={},append=on", text(&paths.console)));
+    // Written with and without somebody at the other end; appended, as QEMU may be started anew within one power-on.
+    let (serial, console) = (text(&paths.serial), text(&paths.console));
+    let socket = format!("socket,id=console,path={serial},server=on,wait=off");
+    argv.add("-chardev", format!("{socket},logfile={console},logappend=on"));
     argv.add("-serial", "chardev:console");
     argv.add("-qmp", format!("unix:{},server=on,wait=off", text(&paths.qmp)));
-    let (nic_first, disk_first) = match hardware.boot {
+    let (nic_first, disk_first) = match first(hardware, boot) {
         BootOrder::NetworkFirst => (0, hardware.nics.len()),
         BootOrder::DiskFirst => (hardware.disks.len(), 0),
     };
@@ -50,6 +57,30 @@ pub fn argv(hardware: &Hardware, accel: Accel, paths: &Paths) -> Vec<String> {
         None => {}
     }
     argv.0
+}
+
+/// The devices that can be booted from, by their `id`, in the order in which the firmware tries them.
+pub fn order(hardware: &Hardware, boot: Boot) -> Vec<String> {
+    let nics = (0..hardware.nics.len()).map(|n| format!("nic{n}"));
+    let disks = (0..hardware.disks.len()).map(|n| format!("bay{n}"));
+    match first(hardware, boot) {
+        BootOrder::NetworkFirst => nics.chain(disks).collect(),
+        BootOrder::DiskFirst => disks.chain(nics).collect(),
+    }
+}
+
+/// What comes first at the start that finds this override. Firmware does not see one for the mode in which it is not.
+fn first(hardware: &Hardware, boot: Boot) -> BootOrder {
+    let seen = match boot.mode {
+        None => true,
+        Some(Mode::Bios) => hardware.firmware == Firmware::Bios,
+        Some(Mode::Uefi) => hardware.firmware == Firmware::Uefi,
+    };
+    match boot.target {
+        Target::Network if seen => BootOrder::NetworkFirst,
+        Target::Disk if seen => BootOrder::DiskFirst,
+        _ => hardware.boot,
+    }
 }
 
 struct Argv(Vec<String>);
@@ -112,7 +143,7 @@ impl Argv {
             };
             self.add(
                 "-device",
-                format!("{model},netdev=net{n},mac={},bootindex={}{rom}", nic.mac, first + n),
+                format!("{model},id=nic{n},netdev=net{n},mac={},bootindex={}{rom}", nic.mac, first + n),
             );
         }
     }
@@ -145,7 +176,7 @@ impl Argv {
             };
             self.add(
                 "-device",
-                format!("{device},drive=disk{n},serial={},bootindex={}", disk.serial, first + n),
+                format!("{device},id=bay{n},drive=disk{n},serial={},bootindex={}", disk.serial, first + n),
             );
         }
     }

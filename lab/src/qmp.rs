@@ -26,7 +26,12 @@ pub struct Event {
 pub struct Events {
     since: Instant,
     list: Arc<Mutex<Vec<Event>>>,
+    listeners: Listeners,
 }
+
+/// Who is told of each event of a machine.
+#[derive(Clone, Default)]
+pub struct Listeners(Arc<Mutex<Vec<Sender<Event>>>>);
 
 pub struct Qmp {
     stream: UnixStream,
@@ -52,14 +57,28 @@ struct Shared {
 const START_PATIENCE: Duration = Duration::from_secs(20);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
+impl Listeners {
+    pub fn add(&self) -> Receiver<Event> {
+        let (sender, receiver) = channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    fn tell(&self, event: &Event) {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| listener.send(event.clone()).is_ok());
+    }
+}
+
 impl Events {
-    pub fn begin() -> Self {
-        Self { since: Instant::now(), list: Arc::default() }
+    pub fn begin(listeners: Listeners) -> Self {
+        Self { since: Instant::now(), list: Arc::default(), listeners }
     }
 
     pub fn push(&self, name: &str, data: Value) {
         let event = Event { after: self.since.elapsed(), name: name.to_owned(), data };
-        self.list.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        self.listeners.tell(&event);
     }
 
     pub fn all(&self) -> Vec<Event> {
@@ -91,19 +110,15 @@ impl Qmp {
             shared.closed.store(true, Ordering::SeqCst);
         });
         let mut qmp = Self { stream, answers, asked: 0, pulse };
-        qmp.execute("qmp_capabilities")?;
+        qmp.ask("qmp_capabilities", json!({}))?;
         Ok(qmp)
     }
 
-    pub fn execute(&mut self, command: &str) -> Result<()> {
-        self.ask(command).map(drop)
-    }
-
-    /// A command that is answered with more than its end.
-    pub fn ask(&mut self, command: &str) -> Result<Value> {
+    /// What a command is answered with, often no more than its end.
+    pub fn ask(&mut self, command: &str, arguments: Value) -> Result<Value> {
         self.asked += 1;
         let end = Instant::now() + ANSWER_PATIENCE;
-        send(&mut self.stream, &json!({ "execute": command, "id": self.asked }))
+        send(&mut self.stream, &json!({ "execute": command, "arguments": arguments, "id": self.asked }))
             .with_context(|| format!("send {command} to QEMU"))?;
         loop {
             let left = end.saturating_duration_since(Instant::now());

@@ -1,4 +1,5 @@
-//! A rack: machines, the switch they are cabled to, and the place of the server, in two network namespaces.
+//! A rack: machines, the switch they and their BMCs are cabled to, and the place of the server, in three network
+//! namespaces.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,13 +10,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use crate::accel::Accel;
+use crate::bmc::User;
+use crate::bmc::port::{Bmc, INTERFACE};
 use crate::forward::{self, Forward};
 use crate::hardware::Hardware;
 use crate::netns::Netns;
 use crate::power::{Machine, Slot};
 use crate::record::{self, Record, Sweeper};
 
-/// Dropping it cuts every machine and removes both namespaces with all that runs in them.
+/// Dropping it cuts every machine and removes the namespaces with all that runs in them.
 pub struct Rack {
     pub name: String,
     pub folder: PathBuf,
@@ -23,6 +26,7 @@ pub struct Rack {
     pub server: Netns,
     pub machines: Vec<Arc<Machine>>,
     switch: Netns,
+    management: Netns,
     record: Record,
     taps: usize,
     /// Last, as fields are dropped in this order: the machines' processes are reaped before their namespaces go.
@@ -36,7 +40,8 @@ impl Rack {
     /// `name` is unique on the host while the rack is up, `folder` keeps disks, consoles and captures after it is down,
     /// and `address` is the server's, with its prefix: `10.77.0.1/24`.
     ///
-    /// Two namespaces, because a bridge in the server's would answer ARP for the server's address with its own.
+    /// Namespaces of their own, because a bridge in the server's or the BMCs' would answer ARP for their addresses with
+    /// its own.
     pub fn up(name: &str, folder: &Path, address: &str) -> Result<Self> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         ensure!(
@@ -49,19 +54,36 @@ impl Rack {
         let accel = Accel::of_this_host(Path::new(record::RUN))?;
         let switch = Netns::create(&format!("{name}-sw"))?;
         let server = Netns::create(&format!("{name}-srv"))?;
+        let management = Netns::create(&format!("{name}-bmc"))?;
         switch.disable_ipv6()?;
+        management.disable_ipv6()?;
+        management.keep_addresses()?;
         switch.ip_batch(&format!(
             "link set lo up\n\
              link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n\
              link set br0 up\n\
              link add uplink type veth peer name {SERVER_INTERFACE} netns {name}-srv\n\
-             link set uplink master br0 up\n"
+             link set uplink master br0 up\n\
+             link add management type veth peer name {INTERFACE} netns {name}-bmc\n\
+             link set management master br0 up\n"
         ))?;
+        management.ip_batch(&format!("link set lo up\nlink set {INTERFACE} up\n"))?;
         server.ip_batch(&format!(
             "link set lo up\naddress add {address} dev {SERVER_INTERFACE}\nlink set {SERVER_INTERFACE} up\n"
         ))?;
         let name = name.to_owned();
-        Ok(Self { name, folder, accel, server, machines: vec![], switch, record, taps: 0, _sweeper: sweeper })
+        Ok(Self {
+            name,
+            folder,
+            accel,
+            server,
+            machines: vec![],
+            switch,
+            management,
+            record,
+            taps: 0,
+            _sweeper: sweeper,
+        })
     }
 
     /// Puts a machine into the rack, with new disks and its cables plugged in, and off.
@@ -87,6 +109,11 @@ impl Rack {
         let machine = Machine::rack(hardware, slot)?;
         self.machines.push(machine.clone());
         Ok(machine)
+    }
+
+    /// Gives a machine a BMC, at an address with its prefix, that the server reaches: `10.77.0.201/24`.
+    pub fn manage(&self, machine: &Arc<Machine>, address: &str, user: User) -> Result<Bmc> {
+        Bmc::mount(machine, &self.management, address, user)
     }
 
     pub fn machine(&self, name: &str) -> Result<&Arc<Machine>> {

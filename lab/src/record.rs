@@ -24,7 +24,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const SWEEP: &str = r#"
 trap '' HUP INT TERM
 read -r line
-for namespace in "$2-sw" "$2-srv"; do
+for namespace in "$2-sw" "$2-srv" "$2-bmc"; do
     for pid in $(ip netns pids "$namespace" 2>/dev/null); do kill -9 "$pid" 2>/dev/null; done
     ip netns delete "$namespace" 2>/dev/null
 done
@@ -70,7 +70,7 @@ impl Record {
     }
 
     fn sweep_leftovers(&self, name: &str) -> Result<()> {
-        let namespaces = [format!("{name}-sw"), format!("{name}-srv")];
+        let namespaces = ["sw", "srv", "bmc"].map(|end| format!("{name}-{end}"));
         if !self.folder.exists() {
             let foreign = namespaces.iter().find(|name| netns::exists(name));
             ensure!(

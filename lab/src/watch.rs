@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 
 use crate::console;
 use crate::power::{Machine, Status};
@@ -53,14 +55,20 @@ impl Machine {
         Ok(())
     }
 
-    /// What happened since power-on, by QEMU's names. Empty when off.
+    /// What happened since power-on, by QEMU's names. Ours are `POWER_ON`, `POWER_OFF`, and `POST` when firmware has
+    /// said its first word after a start. Empty when off.
     pub fn events(&self) -> Vec<Event> {
         self.lock().running.as_ref().map(|running| running.events.all()).unwrap_or_default()
     }
 
+    /// The same as it happens, from now on and through power cycles, until the machine is gone.
+    pub fn listen(&self) -> Receiver<Event> {
+        self.listeners.add()
+    }
+
     /// Bytes that the guest wrote to each disk since power-on, or discarded on it, as QEMU counts them.
     pub fn written(&self) -> Result<Vec<u64>> {
-        let told = self.ask("query-blockstats")?;
+        let told = self.ask("query-blockstats", json!({}))?;
         let of_slot = |slot: usize| {
             let name = format!("disk{slot}");
             let disk = told.as_array().into_iter().flatten().find(|disk| disk["device"] == name.as_str());

@@ -2,20 +2,29 @@
 
 use std::path::PathBuf;
 
-use lab::qemu::{Paths, argv};
+use lab::bmc::board::{Boot, Mode, Persistence, Target};
+use lab::qemu::{Paths, argv, order};
 use lab::{Accel, BootOrder, Bus, Disk, Hardware, Nic, NicModel, Rom, Watchdog};
 
-fn check(hardware: &Hardware, accel: Accel, expected: &str) {
+fn paths() -> Paths {
     let folder = |name: &str| PathBuf::from("/rack").join(name);
-    let paths = Paths {
+    Paths {
         console: folder("console-1.log"),
+        serial: folder("serial"),
         taps: vec!["tap0".to_owned(), "tap1".to_owned()],
         qmp: folder("qmp"),
         vars: folder("vars.fd"),
         disks: folder("disks"),
-    };
+    }
+}
+
+fn words(hardware: &Hardware, boot: Boot) -> Vec<String> {
+    argv(hardware, boot, Accel::Tcg, &paths())
+}
+
+fn check(hardware: &Hardware, accel: Accel, expected: &str) {
     let mut lines = String::new();
-    for word in argv(hardware, accel, &paths) {
+    for word in argv(hardware, Boot::NONE, accel, &paths()) {
         lines.push_str(if word.starts_with('-') && !lines.is_empty() { "\n" } else { " " });
         lines.push_str(&word);
     }
@@ -45,16 +54,16 @@ fn bios_with_a_disk_in_front() {
 -smbios type=2,manufacturer=Lab,product=Virtual Server 1,serial=BRD0001,asset=row 3,, unit 7
 -smbios type=3,manufacturer=Lab,serial=CHS0001,asset=row 3,, unit 7
 -smbios type=17,loc_pfx=DIMM,bank=BANK,manufacturer=Lab,serial=SYS0001-M0,speed=3200
--chardev file,id=console,path=/rack/console-1.log,append=on
+-chardev socket,id=console,path=/rack/serial,server=on,wait=off,logfile=/rack/console-1.log,logappend=on
 -serial chardev:console
 -qmp unix:/rack/qmp,server=on,wait=off
 -netdev tap,id=net0,ifname=tap0,script=no,downscript=no
--device virtio-net-pci,netdev=net0,mac=52:54:00:77:00:01,bootindex=0
+-device virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:77:00:01,bootindex=0
 -device ich9-ahci,id=sata
 -drive if=none,id=disk0,format=qcow2,cache=unsafe,discard=unmap,file=/rack/disks/FRONT.qcow2
--device ide-hd,bus=sata.0,drive=disk0,serial=FRONT,bootindex=1
+-device ide-hd,bus=sata.0,id=bay0,drive=disk0,serial=FRONT,bootindex=1
 -drive if=none,id=disk1,format=qcow2,cache=unsafe,discard=unmap,file=/rack/disks/VD0001.qcow2
--device virtio-blk-pci,drive=disk1,serial=VD0001,bootindex=2
+-device virtio-blk-pci,id=bay1,drive=disk1,serial=VD0001,bootindex=2
 -device i6300esb",
     );
 }
@@ -92,17 +101,17 @@ fn uefi_disk_first_with_a_dead_battery_and_two_cables() {
 -smbios type=2,manufacturer=Lab,product=Virtual Server 1,serial=BRD0002,asset=asset-0002
 -smbios type=3,manufacturer=Lab,serial=CHS0002,asset=asset-0002
 -smbios type=17,loc_pfx=DIMM,bank=BANK,manufacturer=Lab,serial=SYS0002-M0,speed=3200
--chardev file,id=console,path=/rack/console-1.log,append=on
+-chardev socket,id=console,path=/rack/serial,server=on,wait=off,logfile=/rack/console-1.log,logappend=on
 -serial chardev:console
 -qmp unix:/rack/qmp,server=on,wait=off
 -netdev tap,id=net0,ifname=tap0,script=no,downscript=no
--device virtio-net-pci,netdev=net0,mac=52:54:00:77:00:02,bootindex=2,romfile=
+-device virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:77:00:02,bootindex=2,romfile=
 -netdev tap,id=net1,ifname=tap1,script=no,downscript=no
--device e1000e,netdev=net1,mac=52:54:00:77:00:82,bootindex=3
+-device e1000e,id=nic1,netdev=net1,mac=52:54:00:77:00:82,bootindex=3
 -drive if=none,id=disk0,format=qcow2,cache=writeback,discard=unmap,file=/rack/disks/SD0002.qcow2
--device ide-hd,bus=ide.0,wwn=0x5000c50000000002,drive=disk0,serial=SD0002,bootindex=0
+-device ide-hd,bus=ide.0,wwn=0x5000c50000000002,id=bay0,drive=disk0,serial=SD0002,bootindex=0
 -drive if=none,id=disk1,format=qcow2,cache=writeback,discard=unmap,file=/rack/disks/NV0002.qcow2
--device nvme,drive=disk1,serial=NV0002,bootindex=1
+-device nvme,id=bay1,drive=disk1,serial=NV0002,bootindex=1
 -global ICH9-LPC.noreboot=off",
     );
 }
@@ -116,4 +125,39 @@ fn what_cannot_be_is_refused_with_a_reason() {
     let disk = Disk::new(Bus::Virtio, 1024, "longer-than-virtio-carries");
     let hardware = Hardware { disks: vec![disk], ..Hardware::bios("node01", 1) };
     assert!(hardware.check().is_err());
+}
+
+#[test]
+fn an_override_is_the_order_of_the_firmware_that_it_is_for() {
+    let bios = Hardware::bios("node01", 1);
+    let mut uefi = Hardware { boot: BootOrder::DiskFirst, ..Hardware::uefi("node02", 2) };
+    uefi.disks.push(Disk::new(Bus::Nvme, 1024, "NV0002"));
+    let once = |target, mode| Boot { target, persistence: Persistence::Once, mode };
+    let table = [
+        (&bios, Boot::NONE, "nic0 bay0"),
+        (&bios, once(Target::Disk, None), "bay0 nic0"),
+        (&bios, once(Target::Disk, Some(Mode::Bios)), "bay0 nic0"),
+        (&bios, once(Target::Disk, Some(Mode::Uefi)), "nic0 bay0"),
+        (&bios, once(Target::Usual, None), "nic0 bay0"),
+        (&uefi, Boot::NONE, "bay0 bay1 nic0"),
+        (&uefi, once(Target::Network, Some(Mode::Uefi)), "nic0 bay0 bay1"),
+        (&uefi, once(Target::Network, Some(Mode::Bios)), "bay0 bay1 nic0"),
+        (&uefi, Boot { persistence: Persistence::Always, ..once(Target::Network, None) }, "nic0 bay0 bay1"),
+    ];
+    for (hardware, boot, expected) in table {
+        assert_eq!(order(hardware, boot).join(" "), expected, "{} {boot:?}", hardware.name);
+    }
+}
+
+#[test]
+fn power_on_finds_an_override_on_the_command_line() {
+    let hardware = Hardware::bios("node01", 1);
+    let network = words(&hardware, Boot::NONE);
+    let disk = words(&hardware, Boot { target: Target::Disk, ..Boot::NONE });
+    let differ = network.iter().zip(&disk).filter(|(a, b)| a != b).map(|(_, b)| b.as_str());
+    let expected = [
+        "virtio-net-pci,id=nic0,netdev=net0,mac=52:54:00:77:00:01,bootindex=1",
+        "virtio-blk-pci,id=bay0,drive=disk0,serial=VD0001,bootindex=0",
+    ];
+    assert_eq!(differ.collect::<Vec<_>>(), expected);
 }

@@ -23,6 +23,7 @@ fn start(name: &str) -> Child {
 fn left(name: &str) -> bool {
     lab::netns::exists(&format!("{name}-sw"))
         || lab::netns::exists(&format!("{name}-srv"))
+        || lab::netns::exists(&format!("{name}-bmc"))
         || Path::new("/run/metal-lab").join(name).exists()
         || machines(name) > 0
 }

@@ -100,4 +100,7 @@ fn a_host_that_slept_is_not_the_machines_silence() {
     let night = Duration::from_secs(8 * 3600);
     let look = Look { passed: night, resets: 0, answered: false, length: 0, since_mark: "", tail: "" };
     assert_eq!(watchdog.look(look), None);
+    assert!(!watchdog.has_spoken());
+    watchdog.look(Look { answered: true, length: 9, since_mark: "SeaBIOS", ..look });
+    assert!(watchdog.has_spoken());
 }

@@ -73,6 +73,11 @@ impl Watchdog {
         self.owed.as_ref().map_or(u64::MAX, |owed| owed.mark)
     }
 
+    /// Since the start or reset that was seen last.
+    pub fn has_spoken(&self) -> bool {
+        self.owed.is_none()
+    }
+
     pub fn look(&mut self, look: Look) -> Option<Cure> {
         let passed = look.passed.min(LOOK_AT_MOST);
         self.unanswered = if look.answered { Duration::ZERO } else { self.unanswered + passed };
