@@ -7,6 +7,7 @@ pub mod board;
 pub mod chassis;
 pub mod event_log;
 pub mod fault;
+pub mod ipmi;
 pub mod port;
 pub mod readings;
 

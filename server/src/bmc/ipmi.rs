@@ -44,7 +44,6 @@ use self::chassis::Control;
 use self::dialogue::{Dialogue, Single};
 use self::log::Log;
 use self::message::Request;
-use self::patience::Patience;
 use self::records::{Edition, Records};
 use self::sdr::SensorRecord;
 use self::sensors::Readings;
@@ -56,6 +55,7 @@ pub use self::chassis::Device;
 pub use self::console::{Console, Input};
 pub use self::fru::{Fru, Part};
 pub use self::login::{Login, TooLong};
+pub use self::patience::Patience;
 
 pub const PORT: u16 = 623;
 /// A session costs the BMC one of a handful, and six packets to open: it is kept for what follows at once.
@@ -107,6 +107,12 @@ impl Ipmi {
             true => Err(Fault::Unsupported("no cipher suite is allowed; name 17, 3 or both".into())),
             false => Ok(self),
         }
+    }
+
+    /// Another patience than that for BMCs out there.
+    pub fn with_patience(mut self, patience: Patience) -> Ipmi {
+        self.patience = patience;
+        self
     }
 
     /// Which BMC it is, and which firmware it runs (20.1).

@@ -59,11 +59,13 @@ impl Bench {
 }
 
 pub fn driver(port: u16, password: &str) -> Ipmi {
-    let mut ipmi = Ipmi::new("127.0.0.1", port, Login::new("ADMIN", password, None).unwrap());
+    let login = Login::new("ADMIN", password, None).unwrap();
     // Loopback loses nothing, and a test that fails need not wait for long.
-    ipmi.patience =
-        Patience { first: Duration::from_millis(500), longest: Duration::from_millis(500), tries: 3 };
-    ipmi
+    Ipmi::new("127.0.0.1", port, login).with_patience(Patience {
+        first: Duration::from_millis(500),
+        longest: Duration::from_millis(500),
+        tries: 3,
+    })
 }
 
 fn record(id: u8, number: u8, name: &str) -> Vec<u8> {
