@@ -12,7 +12,7 @@ use crate::{Bench, PASSWORD, USER, both};
 #[test]
 fn pyghmi_switches_boots_and_reads() {
     let bench = Bench::new(Settings::default());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipmi/pyghmi.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipmi/openstack.py");
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-W", "ignore", script, &bench.port(), USER]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -65,7 +65,7 @@ pub fn info(call: &mut Call) -> Outcome {
         },
         (BY_HANDLE, &[handle]) => Some(with_handle(sessions, handle).ok_or(NO_SUCH_HANDLE)?),
         (BY_ID, &[a, b, c, d]) => Some(u32::from_le_bytes([a, b, c, d])),
-        (BY_HANDLE | BY_ID, _) => return Err(Code::WRONG_LENGTH),
+        (0 | BY_HANDLE | BY_ID, _) => return Err(Code::WRONG_LENGTH),
         (index, _) => sessions.active().nth(usize::from(index) - 1).map(|(session, _)| session.id),
     };
     let found = sessions.active().zip(1u8..).find(|((session, _), _)| Some(session.id) == wanted);
