@@ -10,6 +10,7 @@ pub mod fault;
 pub mod ipmi;
 pub mod port;
 pub mod readings;
+pub mod redfish;
 
 /// Who may speak to a BMC.
 #[derive(Clone, PartialEq, Eq)]

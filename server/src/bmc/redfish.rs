@@ -271,6 +271,28 @@ impl Redfish {
         judge(&self.ask(boot::read).await?)
     }
 
+    /// As [`Redfish::first_taken`]; but an order that is refused may have come too late, and the next way may be a
+    /// button, which ends a machine that went on by itself.
+    async fn reset(&self, action: PowerAction, was: Power, calls: Vec<Call>) -> Result<(), Fault> {
+        let mut refused = None;
+        for call in calls {
+            let fault = match self.first_taken(vec![call.clone()]).await {
+                Err(fault @ (Fault::Unsupported(_) | Fault::Busy(_))) => fault,
+                done => return done,
+            };
+            match (action, self.power().await?) {
+                (PowerAction::On, Power::On) => return Ok(()),
+                (PowerAction::Shutdown | PowerAction::Off, Power::Off) => return Ok(()),
+                (_, now) if now != was || matches!(fault, Fault::Busy(_)) => return Err(fault),
+                _ => {
+                    tracing::info!(path = call.path, body = %call.body, %fault, "redfish: another way is tried");
+                    refused = refused.or(Some(fault));
+                }
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
     async fn off_then_on(&self, off: Vec<Call>, on: Vec<Call>) -> Result<(), Fault> {
         tracing::info!("redfish: nothing here switches off and on in one: off, then on");
         self.first_taken(off).await?;
@@ -281,7 +303,7 @@ impl Redfish {
             }
             sleep(self.http.pace.look).await;
         }
-        self.first_taken(on).await
+        self.reset(PowerAction::On, Power::Off, on).await
     }
 }
 
@@ -293,10 +315,14 @@ impl Driver for Redfish {
     }
 
     async fn act(&self, action: PowerAction) -> Result<(), Fault> {
-        let way = self.ask(|tree, places| action::reset(tree, tree.need(&places.system)?, action)).await?;
+        let read = |tree: &Tree, places: &Places| {
+            let system = tree.need(&places.system)?;
+            Ok((action::power(system), action::reset(tree, system, action)?))
+        };
+        let (power, way) = self.ask(read).await?;
         match way {
             Way::Nothing => Ok(()),
-            Way::Reset(calls) => self.first_taken(calls).await,
+            Way::Reset(calls) => self.reset(action, power, calls).await,
             Way::OffThenOn { off, on } => self.off_then_on(off, on).await,
         }
     }

@@ -52,7 +52,8 @@ impl Answer {
 
     /// Sessions are few, and those that nobody ended last half an hour.
     pub fn no_more_sessions(&self) -> bool {
-        let full = ["SessionLimitExceeded", "CreateLimitReachedForResource"];
+        // Dell's own word: https://github.com/bb-Ricardo/check_redfish/issues/89
+        let full = ["SessionLimitExceeded", "CreateLimitReachedForResource", "RAC0218"];
         self.message_ids().iter().any(|id| full.contains(id))
     }
 
@@ -168,6 +169,7 @@ mod tests {
         let wait = Answer { retry_after: Some(30), ..of(503, json!(7)) };
         assert_eq!(kind(wait), "busy: /x answered 503 (asks for 30 s)");
         assert!(of(400, error("Base.1.0.SessionLimitExceeded")).no_more_sessions());
+        assert!(of(503, error("IDRAC.2.4.RAC0218")).no_more_sessions());
     }
 
     #[test]

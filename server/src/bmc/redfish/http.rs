@@ -180,6 +180,14 @@ impl Http {
     ) -> Result<Answer, Fault> {
         let session = self.session().await?;
         let answer = self.exchange(method.clone(), path, body, condition, Some(&session)).await?;
+        if session == Session::Basic && answer.no_more_sessions() {
+            // Some make a session for each request of this kind, too.
+            self.forget().await;
+            return Err(Fault::Refused(format!(
+                "it opens no more sessions: {path} answered {}",
+                answer.words()
+            )));
+        }
         if answer.status != 401 {
             return Ok(answer);
         }
@@ -299,7 +307,15 @@ impl Http {
             request = request.json(body);
         }
         let begun = Instant::now();
-        let exchange = async { read(request.send().await?).await };
+        let again = if method == Method::GET { request.try_clone() } else { None };
+        let exchange = async {
+            let response = match (request.send().await, again) {
+                // A BMC ends a connection that was idle when it likes, also just then (RFC 9112, 9.3.1).
+                (Err(error), Some(again)) if closed(&error) => again.send().await,
+                (sent, _) => sent,
+            };
+            read(response?).await
+        };
         match timeout(self.pace.answer, exchange).await {
             Ok(Ok(answer)) => {
                 let took = begun.elapsed().as_millis();
@@ -339,6 +355,11 @@ impl Http {
         let connect = tokio::net::TcpStream::connect((host, port));
         matches!(timeout(self.pace.connect, connect).await, Ok(Ok(_)))
     }
+}
+
+/// The connection ended before anything of the answer came.
+fn closed(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }
 
 async fn read(mut response: Response) -> reqwest::Result<Answer> {
