@@ -1,6 +1,6 @@
 //! Our drivers against the rack's BMCs: two implementations of one protocol, each of which proves the other.
 
-#[path = "../../../lab/tests/redfish/memory.rs"]
+#[path = "../../../lab/tests/redfish_service/memory.rs"]
 mod memory;
 mod redfish;
 mod redfish_faults;

@@ -96,7 +96,7 @@ async fn one_without_a_session_left_is_refused_and_says_so() {
 
 #[tokio::test]
 async fn one_that_is_full_of_sessions_is_spoken_to_without_one() {
-    for vendor in Vendor::ALL {
+    for vendor in [Vendor::Plain, Vendor::Dell] {
         let bmc = Bmc::of(vendor);
         let mut others = Vec::new();
         for _ in 0..20 {

@@ -6,7 +6,7 @@ use super::super::User;
 use super::super::board::{Action, Boot, Power};
 use super::act::{self, Act, Done, done};
 use super::boot::{self, Place};
-use super::document::{self, Document, Scene, slash, slashed, tag};
+use super::document::{self, Document, Scene, described_by, slash, slashed, tag};
 use super::media;
 use super::message::{self, Message};
 use super::metadata;
@@ -52,7 +52,6 @@ fn respond(
     view: &View,
     request: &Request,
 ) -> Result<Done, Reply> {
-    sane(request)?;
     if let Some(reply) = open(request) {
         return Ok((reply, Vec::new()));
     }
@@ -63,14 +62,18 @@ fn respond(
         return Ok((Reply::empty(308).with("location", slashed(&request.path)), Vec::new()));
     }
     let parts: Vec<&str> = below.trim_end_matches('/').split('/').skip(1).collect();
-    let logs_in = parts == ["SessionService", "Sessions"] && request.method == "POST";
-    if logs_in {
+    let sessions = matches!(
+        parts.as_slice(),
+        ["SessionService", "Sessions"] | ["SessionService", "Sessions", "Members"]
+    );
+    if sessions && request.method == "POST" {
         return Ok((session::log_in(&mut state.sessions, users, view, manners, request), Vec::new()));
     }
     let root = parts.is_empty() && matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
     if !root {
         session::admit(&mut state.sessions, users, view, manners, request)?;
     }
+    sane(request)?;
     if let Some(reply) = monitored(state, request, &parts) {
         return Ok((reply, Vec::new()));
     }
@@ -82,7 +85,7 @@ fn respond(
     on_document(manners, users, state, view, request, &parts, found)
 }
 
-/// What is refused before anybody looks what it is.
+/// What is refused whatever it is about.
 fn sane(request: &Request) -> Result<(), Reply> {
     if let Some(version) = request.header("odata-version")
         && version != "4.0"
@@ -172,8 +175,13 @@ fn shown(request: &Request, mut found: Document, version: &str, allow: String) -
     if request.header("if-none-match").is_some_and(|tags| listed(tags, version)) {
         return Reply::empty(304).with("etag", version);
     }
+    let schema = described_by(&found.body);
     found.body["@odata.etag"] = json!(version);
-    Reply::json(200, found.body).with("etag", version).with("allow", allow)
+    let reply = Reply::json(200, found.body).with("etag", version).with("allow", allow);
+    match schema {
+        Some(schema) => reply.with("link", schema),
+        None => reply,
+    }
 }
 
 /// DSP0266, 6.5: the version that a change is for.
@@ -202,9 +210,10 @@ fn changed(
     request: &Request,
     parts: &[&str],
 ) -> Result<Done, Reply> {
-    let members = request.members()?;
+    let mut members = request.members()?;
+    members.retain(|name, _| !name.starts_with('@'));
     if members.is_empty() {
-        return Err(message::error(400, &[Message::base("UnrecognizedRequestBody", &[])]));
+        return Err(message::error(400, &[Message::base("NoOperation", &[])]));
     }
     let place = match parts {
         ["SessionService"] => {
@@ -220,8 +229,35 @@ fn changed(
         _ => Place::Settings,
     };
     let scene = Scene { manners, users, state, view };
-    let effects = boot::change(&scene, place, &members)?;
-    Ok((done(manners), effects))
+    let change = boot::change(&scene, place, &members);
+    if change.refused.is_empty() {
+        return Ok((done(manners), change.effects));
+    }
+    if change.effects.is_empty() || manners.whole_or_nothing {
+        let messages: Vec<Message> = change.refused.into_iter().map(|(_, message)| message).collect();
+        return Err(message::error(400, &messages));
+    }
+    // DSP0266, 7.6.2: what was refused is told beside what was done.
+    let after = after(view, &change.effects);
+    let scene = Scene { manners, users, state, view: &after };
+    let mut found = document::find(&scene, parts).ok_or_else(|| missing(request))?;
+    for (name, message) in &change.refused {
+        found.body[format!("{name}@Message.ExtendedInfo")] = json!([message.json()]);
+    }
+    Ok((Reply::json(200, found.body), change.effects))
+}
+
+/// What will be seen once these are done.
+fn after(view: &View, effects: &[Effect]) -> View {
+    let mut after = view.clone();
+    for effect in effects {
+        match effect {
+            Effect::Boot(boot) => after.boot = *boot,
+            Effect::Light(light) => after.light = *light,
+            Effect::Act(_) | Effect::ClearLog => {}
+        }
+    }
+    after
 }
 
 /// What of the effects reaches the board: a BMC that lies says instead that they did, and one that forgets has no

@@ -4,8 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::board::{Boot, Light, Mode, Persistence, Target};
 use super::document::Scene;
-use super::message::{self, Message};
-use super::request::Reply;
+use super::message::Message;
 use super::state::Effect;
 use super::system::TARGETS;
 use super::vendor::{self, BootMode};
@@ -18,10 +17,16 @@ pub enum Place {
     Chassis,
 }
 
-/// What a change comes to; nothing of it is done where a part is refused.
-pub fn change(scene: &Scene, place: Place, members: &Map<String, Value>) -> Result<Vec<Effect>, Reply> {
-    let mut effects = Vec::new();
-    let mut trouble = Vec::new();
+/// What a change comes to.
+#[derive(Debug, Default)]
+pub struct Change {
+    pub effects: Vec<Effect>,
+    /// By the name of the property.
+    pub refused: Vec<(String, Message)>,
+}
+
+pub fn change(scene: &Scene, place: Place, members: &Map<String, Value>) -> Change {
+    let mut change = Change::default();
     for (name, value) in members {
         let effect = match name.as_str() {
             "Boot" if place != Place::Chassis => boot(scene, place, value).map(Effect::Boot),
@@ -33,11 +38,11 @@ pub fn change(scene: &Scene, place: Place, members: &Map<String, Value>) -> Resu
             _ => Err(Message::base("PropertyUnknown", &[name])),
         };
         match effect {
-            Ok(effect) => effects.push(effect),
-            Err(message) => trouble.push(message),
+            Ok(effect) => change.effects.push(effect),
+            Err(message) => change.refused.push((name.clone(), message)),
         }
     }
-    if trouble.is_empty() { Ok(effects) } else { Err(message::error(400, &trouble)) }
+    change
 }
 
 fn boot(scene: &Scene, place: Place, value: &Value) -> Result<Boot, Message> {

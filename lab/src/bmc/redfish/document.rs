@@ -7,7 +7,7 @@ use super::super::User;
 use super::super::board::{Boot, Power};
 use super::state::{State, View};
 use super::vendor::{Manners, Owner};
-use super::{chassis, logs, manager, media, parts, root, sensing, service, system};
+use super::{chassis, controller, logs, media, parts, root, sensing, service, system};
 
 /// All that a document is made from.
 pub struct Scene<'a> {
@@ -42,7 +42,7 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
         parts::find,
         chassis::find,
         sensing::find,
-        manager::find,
+        controller::find,
         logs::find,
         media::find,
     ];
@@ -134,6 +134,13 @@ pub fn nth<'a, T>(list: &'a [T], id: &str) -> Option<(usize, &'a T)> {
     (number.to_string() == id).then(|| list.get(number.checked_sub(1)?).map(|each| (number, each)))?
 }
 
+/// Where the schema of a document is published, as its `Link` says.
+pub fn described_by(body: &Value) -> Option<String> {
+    let kind = body.get("@odata.type")?.as_str()?.trim_start_matches('#');
+    let (schema, _) = kind.rsplit_once('.')?;
+    Some(format!("<http://redfish.dmtf.org/schemas/v1/{schema}.json>; rel=describedby"))
+}
+
 pub fn enabled() -> Value {
     json!({"State": "Enabled", "Health": "OK"})
 }
@@ -144,8 +151,12 @@ pub fn stamp(seconds: u64) -> String {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).to_string()
 }
 
-/// The version of a document, for `ETag` and `If-Match`: FNV-1a of its text.
+/// The version of a document, for `ETag` and `If-Match`: FNV-1a of its text, without its clock (DSP0266, 6.5).
 pub fn tag(body: &Value, weak: bool) -> String {
+    let mut body = body.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.remove("DateTime");
+    }
     let hash = body
         .to_string()
         .bytes()
@@ -195,6 +206,14 @@ mod tests {
         for id in ["0", "3", "02", "x", ""] {
             assert_eq!(nth(&["a", "b"], id), None, "{id}");
         }
+    }
+
+    #[test]
+    fn a_version_is_of_the_document_and_not_of_its_clock() {
+        let of = |text: &str, time: &str| tag(&json!({"Name": text, "DateTime": time}), false);
+        assert_eq!(of("a", "1"), of("a", "2"));
+        assert_ne!(of("a", "1"), of("b", "1"));
+        assert!(tag(&json!({}), true).starts_with("W/\""));
     }
 
     #[test]

@@ -122,6 +122,12 @@ const TEXTS: &[(&str, &str, &str, &str)] = &[
         "Critical",
         "Try the operation again using an If-Match or If-None-Match header and appropriate ETag.",
     ),
+    (
+        "NoOperation",
+        "The request body submitted contain no data to act upon and no changes to the resource took place.",
+        "Warning",
+        "Add properties in the JSON object and resubmit the request.",
+    ),
     ("OperationNotAllowed", "The HTTP method is not allowed on this resource.", "Critical", "None."),
     (
         "QueryNotSupportedOnResource",

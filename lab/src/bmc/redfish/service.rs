@@ -31,9 +31,13 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
             Document::read_only(account(id, &user.name))
         }
         ["AccountService", "Roles"] => {
-            Document::read_only(all("AccountService/Roles", "Role", vec![ROLE.into()]))
+            let roles = ROLES.iter().map(|(name, _)| name.to_string()).collect();
+            Document::read_only(all("AccountService/Roles", "Role", roles))
         }
-        ["AccountService", "Roles", id] if *id == ROLE => Document::read_only(role()),
+        ["AccountService", "Roles", id] => {
+            let (name, privileges) = ROLES.iter().find(|(name, _)| name == id)?;
+            Document::read_only(role(name, privileges))
+        }
         ["TaskService"] => Document::read_only(tasks(scene)),
         ["TaskService", "Tasks"] => {
             let ids = scene.state.tasks.all().iter().map(|task| task.id.clone()).collect();
@@ -56,7 +60,15 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
     }
 }
 
-const ROLE: &str = "Administrator";
+/// The standard roles (DSP0266, 13.5.1). All users have the first.
+const ROLES: [(&str, &[&str]); 3] = [
+    (
+        "Administrator",
+        &["Login", "ConfigureManager", "ConfigureUsers", "ConfigureComponents", "ConfigureSelf"],
+    ),
+    ("Operator", &["Login", "ConfigureComponents", "ConfigureSelf"]),
+    ("ReadOnly", &["Login", "ConfigureSelf"]),
+];
 
 fn sessions(scene: &Scene) -> Value {
     json!({
@@ -111,22 +123,20 @@ fn account(id: &str, name: &str) -> Value {
         "Enabled": true,
         "Locked": false,
         "AccountTypes": ["Redfish"],
-        "RoleId": ROLE,
-        "Links": {"Role": link(format!("/redfish/v1/AccountService/Roles/{ROLE}"))},
+        "RoleId": ROLES[0].0,
+        "Links": {"Role": link(format!("/redfish/v1/AccountService/Roles/{}", ROLES[0].0))},
     })
 }
 
-fn role() -> Value {
+fn role(name: &str, privileges: &[&str]) -> Value {
     json!({
-        "@odata.id": format!("/redfish/v1/AccountService/Roles/{ROLE}"),
+        "@odata.id": format!("/redfish/v1/AccountService/Roles/{name}"),
         "@odata.type": "#Role.v1_3_1.Role",
-        "Id": ROLE,
+        "Id": name,
         "Name": "User Role",
-        "RoleId": ROLE,
+        "RoleId": name,
         "IsPredefined": true,
-        "AssignedPrivileges": [
-            "Login", "ConfigureManager", "ConfigureUsers", "ConfigureComponents", "ConfigureSelf",
-        ],
+        "AssignedPrivileges": privileges,
     })
 }
 

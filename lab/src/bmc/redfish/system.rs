@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::board::{Boot, Light, Mode, Persistence, Power, Target};
-use super::document::{Document, Scene, enabled, link};
+use super::document::{Document, Scene, link};
 use super::vendor::{self, BootMode, Owner, Values};
 
 pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
@@ -38,8 +38,8 @@ fn system(scene: &Scene) -> Value {
         "PowerState": scene.power().map(power),
         "Status": {"State": state(scene.power()), "Health": "OK"},
         "Boot": boot(scene),
-        "ProcessorSummary": {"Count": identity.cpus, "Status": enabled()},
-        "MemorySummary": {"TotalSystemMemoryGiB": gib(identity.memory_mb), "Status": enabled()},
+        "ProcessorSummary": {"Count": identity.cpus},
+        "MemorySummary": {"TotalSystemMemoryGiB": gib(identity.memory_mb)},
         "Processors": to("Processors"),
         "Memory": to("Memory"),
         "Storage": to("Storage"),

@@ -104,6 +104,8 @@ pub struct Manners {
     pub weak_tags: bool,
     /// A change that was taken is answered 200 with a message, not 204.
     pub success_told: bool,
+    /// A change of which a part is refused is refused as a whole.
+    pub whole_or_nothing: bool,
     /// Under the system: where the override is written instead of there.
     pub settings: Option<&'static str>,
     pub boot_mode: BootMode,
@@ -115,7 +117,7 @@ pub struct Manners {
     /// `Power` and `Thermal`, not the subsystems that replace them.
     pub old_sensing: bool,
     pub log: (Owner, &'static str),
-    /// A log's collection holds its entries, not links to them.
+    /// A log's collection holds its entries, as it has to (DSP0268, LogEntryCollection), not links to them.
     pub whole_entries: bool,
     pub media: (Owner, &'static str),
     /// Media is inserted by a change of the drive: there are no actions.
@@ -142,6 +144,7 @@ const PLAIN: Manners = Manners {
     condition: Condition::Heeded,
     weak_tags: false,
     success_told: false,
+    whole_or_nothing: false,
     settings: None,
     boot_mode: BootMode::Writable,
     once_stays: false,
@@ -149,7 +152,7 @@ const PLAIN: Manners = Manners {
     light: Light::Active,
     old_sensing: false,
     log: (Owner::System, "Log"),
-    whole_entries: false,
+    whole_entries: true,
     media: (Owner::System, "Cd"),
     media_by_patch: false,
     sessions: 16,
@@ -172,7 +175,6 @@ const DELL: Manners = Manners {
     light: Light::Both,
     old_sensing: true,
     log: (Owner::Manager, "Sel"),
-    whole_entries: true,
     media: (Owner::Manager, "CD"),
     sessions: 8,
     full: "IDRAC.2.8.RAC0218",
@@ -181,8 +183,8 @@ const DELL: Manners = Manners {
 
 /// The button instead of a graceful shutdown, 400 where the state does not fit, weak tags:
 /// <https://github.com/goldyfruit/ansible-ilo/issues/1>. Slashes: <https://github.com/bb-Ricardo/check_redfish/pull/187>.
-/// Mode, and 200 for what was taken: <https://github.com/ansible-collections/community.general/issues/3509>. Target:
-/// <https://github.com/ironcore-dev/metal-operator/pull/998>. Names:
+/// Mode, a part that spoils the whole, and 200 for what was taken: <https://github.com/ansible-collections/community.general/issues/3509>. Target:
+/// <https://github.com/ironcore-dev/metal-operator/pull/998>. Names, and entries by links:
 /// <https://servermanagementportal.ext.hpe.com/docs/redfishservices/ilos/ilo5>.
 const HPE: Manners = Manners {
     vendor: "HPE",
@@ -193,11 +195,13 @@ const HPE: Manners = Manners {
     again: Again::Invalid,
     weak_tags: true,
     success_told: true,
+    whole_or_nothing: true,
     boot_mode: BootMode::ReadOnly,
     keeps_target: true,
     light: Light::Led(&["Off", "Lit", "Blinking"]),
     old_sensing: true,
     log: (Owner::System, "IML"),
+    whole_entries: false,
     media: (Owner::Manager, "2"),
     ..PLAIN
 };
@@ -216,7 +220,6 @@ const LENOVO: Manners = Manners {
     light: Light::Both,
     old_sensing: true,
     log: (Owner::System, "PlatformLog"),
-    whole_entries: true,
     media: (Owner::Manager, "EXT1"),
     media_by_patch: true,
     ..PLAIN
@@ -256,7 +259,6 @@ const AMI: Manners = Manners {
     condition: Condition::Demanded,
     settings: Some("SD"),
     log: (Owner::Manager, "SEL"),
-    whole_entries: true,
     media: (Owner::System, "CD1"),
     ..PLAIN
 };

@@ -38,6 +38,11 @@ fn a_path_without_its_slash_is_sent_to_the_one_with_it() {
     assert_eq!((reply.status, header(&reply, "location")), (308, Some("/redfish/v1/Systems/1/")));
     let system = desk.get("/redfish/v1/Systems/1/");
     assert_eq!(system["Processors"]["@odata.id"], "/redfish/v1/Systems/1/Processors/");
+    let entries = desk.get("/redfish/v1/Systems/1/LogServices/IML/Entries/");
+    assert_eq!(
+        entries["Members"][0],
+        json!({"@odata.id": "/redfish/v1/Systems/1/LogServices/IML/Entries/1/"})
+    );
     // Without a graceful shutdown, and with a button.
     let refused = desk.reset("GracefulShutdown");
     assert_eq!((refused.status, word(&refused).as_str()), (400, "ActionParameterValueNotInList"));
@@ -50,6 +55,10 @@ fn a_mode_that_is_read_only_spoils_the_request_and_a_target_is_kept() {
     let system = desk.system();
     let refused = desk.patch(&system, once(Some("UEFI")));
     assert_eq!((refused.status, word(&refused).as_str()), (400, "PropertyNotWritable"));
+    let mut mixed = once(Some("UEFI"));
+    mixed["IndicatorLED"] = json!("Lit");
+    assert_eq!(desk.patch(&system, mixed).status, 400);
+    assert!(desk.done.is_empty());
     assert_eq!(desk.patch(&system, once(None)).status, 200);
     let none = json!({"Boot": {"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"}});
     assert_eq!(desk.patch(&system, none).status, 400);

@@ -78,16 +78,30 @@ fn an_override_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn a_change_that_is_wrong_in_part_is_refused_as_a_whole() {
+fn what_was_refused_is_told_beside_what_was_done() {
+    let mut desk = Desk::plain();
+    let mixed = json!({"LocationIndicatorActive": true, "PowerState": "On"});
+    let reply = desk.patch(SYSTEM, mixed);
+    let body = json_of(&reply);
+    assert_eq!((reply.status, &body["LocationIndicatorActive"]), (200, &json!(true)));
+    let told = &body["PowerState@Message.ExtendedInfo"][0]["MessageId"];
+    assert_eq!(told, "Base.1.18.PropertyNotWritable");
+    assert_eq!(desk.done, [Effect::Light(Light::Lit)]);
+    let nothing = desk.patch(SYSTEM, json!({"@odata.id": SYSTEM}));
+    assert_eq!((nothing.status, word(&nothing).as_str()), (400, "NoOperation"));
+}
+
+#[test]
+fn a_change_that_is_none_says_why() {
     let mut desk = Desk::plain();
     let cases = [
         (json!({"Boot": {"BootSourceOverrideTarget": "Moon"}}), "PropertyValueNotInList"),
         (json!({"Boot": {"BootSourceOverrideTarget": 1}}), "PropertyValueTypeError"),
         (json!({"Boot": {"Speed": 1}}), "PropertyUnknown"),
         (json!({"Boot": 1}), "PropertyValueTypeError"),
-        (json!({"LocationIndicatorActive": true, "PowerState": "On"}), "PropertyNotWritable"),
+        (json!({"PowerState": "On"}), "PropertyNotWritable"),
         (json!({"Colour": "red"}), "PropertyUnknown"),
-        (json!({}), "UnrecognizedRequestBody"),
+        (json!({}), "NoOperation"),
     ];
     for (body, said) in cases {
         let reply = desk.patch(SYSTEM, body.clone());

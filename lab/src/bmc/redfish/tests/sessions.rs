@@ -54,6 +54,14 @@ fn a_session_is_opened_used_and_ended() {
 }
 
 #[test]
+fn a_session_is_opened_at_the_members_of_the_collection_too() {
+    let mut desk = Desk::plain();
+    let login = json!({"UserName": "admin", "Password": PASSWORD});
+    let opened = desk.send(&anonymous("POST", &format!("{SESSIONS}/Members"), &login));
+    assert_eq!(opened.status, 201);
+}
+
+#[test]
 fn a_wrong_password_is_refused_in_either_way() {
     let mut desk = Desk::plain();
     let wrong = json!({"UserName": "admin", "Password": "wrong"});

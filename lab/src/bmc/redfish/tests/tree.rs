@@ -60,6 +60,8 @@ fn a_document_says_what_may_be_done_there() {
     let reply = desk.ask("GET", "/redfish/v1/Systems/1", Value::Null);
     assert_eq!(header(&reply, "allow"), Some("GET, HEAD, OPTIONS, PATCH"));
     assert_eq!(json_of(&reply)["@odata.etag"].as_str(), header(&reply, "etag"));
+    let schema = "<http://redfish.dmtf.org/schemas/v1/ComputerSystem.v1_20_0.json>; rel=describedby";
+    assert_eq!(header(&reply, "link"), Some(schema));
     let options = desk.ask("OPTIONS", "/redfish/v1/SessionService/Sessions", Value::Null);
     assert_eq!((options.status, header(&options, "allow")), (204, Some("GET, HEAD, OPTIONS, POST")));
     let refused = desk.ask("DELETE", "/redfish/v1/Systems/1", Value::Null);

@@ -28,7 +28,20 @@ impl Tool {
 
     fn run(&self, arguments: &[&str]) -> Value {
         let run = Command::new(&self.program)
-            .args(["-r", &self.address, "-S", "Always", "-A", "Session", "-n", "-c"])
+            .args([
+                "-r",
+                &self.address,
+                "-S",
+                "Always",
+                "-A",
+                "Session",
+                "-T",
+                "120",
+                "-W",
+                "1:120",
+                "-n",
+                "-c",
+            ])
             .arg(self.settings.path().join("login.json"))
             .args(arguments)
             .output()
