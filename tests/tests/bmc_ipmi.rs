@@ -23,8 +23,8 @@ use self::board::Memory;
 
 const USER: &str = "ADMIN";
 const PASSWORD: &str = "a-password-of-18-b";
-/// Loopback loses nothing.
-const PATIENCE: Patience =
+/// For answers that are late, or do not come.
+const SHORT: Patience =
     Patience { first: Duration::from_millis(500), longest: Duration::from_millis(500), tries: 3 };
 
 struct Bench {
@@ -54,7 +54,7 @@ impl Bench {
 
     fn driver_with(&self, name: &str, password: &str, key: Option<&[u8]>) -> Ipmi {
         let login = Login::new(name, password, key).unwrap();
-        Ipmi::new("127.0.0.1", self.handle.address.port(), login).with_patience(PATIENCE)
+        Ipmi::new("127.0.0.1", self.handle.address.port(), login)
     }
 }
 
@@ -152,7 +152,7 @@ async fn the_console_is_the_machine_s() {
     console.input.send(Input::Break).await.unwrap();
     console.input.send(Input::Bytes("b".into())).await.unwrap();
     let mut typed = [0; 7];
-    let (typed, mut line) = tokio::task::spawn_blocking(move || {
+    let (mut typed, mut line) = tokio::task::spawn_blocking(move || {
         line.read_exact(&mut typed).unwrap();
         (typed, line)
     })
@@ -170,11 +170,30 @@ async fn the_console_is_the_machine_s() {
         }
     };
     assert_says(&ended, Fault::Busy, "ended the console");
+    assert_eq!(line.read(&mut typed).unwrap(), 0);
+    let mut line = bench.lines.recv_timeout(Duration::from_secs(5)).unwrap();
     line.write_all(b"hello").unwrap();
     assert_eq!(read(&mut taken, 5).await, "hello");
     drop(taken);
     let rest = tokio::task::spawn_blocking(move || line.read_to_end(&mut vec![]).unwrap());
     assert_eq!(rest.await.unwrap(), 0, "the port is free again");
+}
+
+#[tokio::test]
+async fn a_port_that_is_in_use_is_busy() {
+    let bench = Bench::new(Settings::default());
+    bench.board.act(Action::On).unwrap();
+    bench.board.take_console(true);
+    let fault = bench.driver().console(false).await.unwrap_err();
+    assert_says(&fault, Fault::Busy, "somebody else has its console");
+    // Of a machine that is off it comes with its power.
+    bench.board.act(Action::Off).unwrap();
+    let mut console = bench.driver().console(false).await.unwrap();
+    bench.board.take_console(false);
+    bench.board.act(Action::On).unwrap();
+    let mut line = bench.lines.recv_timeout(Duration::from_secs(5)).unwrap();
+    line.write_all(b"SeaBIOS").unwrap();
+    assert_eq!(read(&mut console, 7).await, "SeaBIOS");
 }
 
 async fn read(console: &mut Console, length: usize) -> String {
@@ -226,7 +245,7 @@ async fn a_bmc_key_is_told_from_a_password() {
 #[tokio::test]
 async fn a_slow_bmc_is_waited_for_and_obeys_once() {
     let bench = Bench::new(Settings::default());
-    let driver = bench.driver();
+    let driver = bench.driver().with_patience(SHORT);
     driver.power().await.unwrap();
     // Longer than the first wait, so that the order is sent twice.
     bench.faults.set([Bent::Slow(Duration::from_millis(700))]);
@@ -237,7 +256,7 @@ async fn a_slow_bmc_is_waited_for_and_obeys_once() {
 #[tokio::test]
 async fn a_bmc_that_falls_silent_is_given_up() {
     let bench = Bench::new(Settings::default());
-    let driver = bench.driver();
+    let driver = bench.driver().with_patience(SHORT);
     driver.power().await.unwrap();
     bench.faults.set([Bent::Hung]);
     let fault = driver.power().await.unwrap_err();

@@ -62,6 +62,8 @@ pub use self::suite::Suite;
 const DATAGRAM: usize = 65_507;
 /// Between two tries to get at the serial port of a machine that has none just now, being off.
 const REACH_CONSOLE: Duration = Duration::from_millis(200);
+/// The board may take a moment to notice that its port was given up.
+const LET_GO: Duration = Duration::from_secs(2);
 
 /// A BMC on this socket, for the users in this order; all of them administrators, but for `settings.limits`.
 pub fn serve(
@@ -88,6 +90,7 @@ pub fn serve(
         faults,
         console: None,
         reach_console: Duration::ZERO,
+        let_go: Duration::ZERO,
         late: VecDeque::new(),
         start: Instant::now(),
     };
@@ -123,6 +126,8 @@ struct Shell {
     console: Option<UnixStream>,
     /// When to try again to open it.
     reach_console: Duration,
+    /// Until then the board may think that the port is still ours.
+    let_go: Duration,
     /// Answers of a slow BMC.
     late: VecDeque<(Duration, SocketAddr, Vec<u8>)>,
     start: Instant,
@@ -218,6 +223,7 @@ impl Shell {
                 if let Some(answer) = self.answer(&ask, now) {
                     self.send(from, answer);
                 }
+                self.keep_console(now);
             }
         }
     }
@@ -256,7 +262,7 @@ impl Shell {
             self.reach_console();
         }
         let on = self.board.power().is_ok_and(|power| power == super::board::Power::On);
-        if self.console.is_none() && on {
+        if self.console.is_none() && on && self.start.elapsed() >= self.let_go {
             self.controller.sol = None;
             return Err(payload::TAKEN);
         }
@@ -266,7 +272,10 @@ impl Shell {
     /// A console outlives power-offs: the port is opened anew each time that it went away.
     fn keep_console(&mut self, now: Duration) {
         match (&self.controller.sol, &self.console) {
-            (None, Some(_)) => self.console = None,
+            (None, Some(_)) => {
+                self.console = None;
+                self.let_go = now + LET_GO;
+            }
             (Some(_), None) if self.reach_console <= now => self.reach_console(),
             _ => {}
         }

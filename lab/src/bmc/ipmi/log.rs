@@ -126,15 +126,26 @@ fn record(entry: &Entry) -> [u8; LENGTH] {
 fn event(entry: &Entry) -> (u8, u8, u8) {
     const SYSTEM: u8 = 0x12;
     const CRITICAL_INTERRUPT: u8 = 0x13;
+    const BUTTON: u8 = 0x14;
     const BOOT_INITIATED: u8 = 0x1d;
     const ACPI: u8 = 0x22;
+    const WATCHDOG: u8 = 0x23;
     let message = entry.message.to_lowercase();
     let says = |word: &str| message.split(|c: char| !c.is_alphanumeric()).any(|part| part == word);
+    let all = |words: &[&str]| words.iter().all(|word| says(word));
+    let fine = entry.severity == Severity::Ok;
     match entry.severity {
-        Severity::Ok if says("power") && says("off") => (ACPI, OWN, 6),
-        Severity::Ok if says("power") && says("on") => (ACPI, OWN, 0),
-        Severity::Ok if says("reset") => (BOOT_INITIATED, OWN, 1),
-        _ if says("nmi") => (CRITICAL_INTERRUPT, OWN, 0),
+        // Expired; or then a reset, or power cycled.
+        _ if says("watchdog") => (WATCHDOG, OWN, if says("cycled") { 3 } else { says("reset").into() }),
+        _ if says("nmi") || all(&["maskable", "interrupt"]) => (CRITICAL_INTERRUPT, OWN, 0),
+        _ if fine && all(&["power", "button"]) => (BUTTON, OWN, 0),
+        _ if fine && all(&["power", "off"]) => (ACPI, OWN, 6),
+        _ if fine && all(&["power", "on"]) => (ACPI, OWN, 0),
+        _ if fine && says("reset") => (BOOT_INITIATED, OWN, 1),
+        // By its operating system.
+        _ if fine && says("restarted") => (BOOT_INITIATED, OWN, 5),
+        // Reconfigured.
+        _ if fine && all(&["boot", "override"]) => (SYSTEM, OWN, 0),
         Severity::Ok => (SYSTEM, BY_SEVERITY, 0),
         Severity::Warning => (SYSTEM, BY_SEVERITY, 1),
         Severity::Critical => (SYSTEM, BY_SEVERITY, 2),
@@ -153,10 +164,16 @@ mod tests {
             assert_eq!((number(&entry), record[..2].to_vec()), (2, vec![2, 0]));
             (record[10], record[12], record[13])
         };
-        assert_eq!(event(Severity::Ok, "Power on by IPMI"), (0x22, OWN, 0));
-        assert_eq!(event(Severity::Ok, "power off"), (0x22, OWN, 6));
-        assert_eq!(event(Severity::Ok, "Reset."), (0x1d, OWN, 1));
-        assert_eq!(event(Severity::Warning, "NMI"), (0x13, OWN, 0));
-        assert_eq!(event(Severity::Critical, "the fan stopped, power off soon"), (0x12, BY_SEVERITY, 2));
+        use Severity::{Critical, Ok, Warning};
+        assert_eq!(event(Ok, "Power on by IPMI"), (0x22, OWN, 0));
+        assert_eq!(event(Ok, "System power off: power was cut"), (0x22, OWN, 6));
+        assert_eq!(event(Ok, "Power button pressed"), (0x14, OWN, 0));
+        assert_eq!(event(Ok, "System reset"), (0x1d, OWN, 1));
+        assert_eq!(event(Ok, "System restarted by its operating system"), (0x1d, OWN, 5));
+        assert_eq!(event(Ok, "Boot override set: disk, once"), (0x12, OWN, 0));
+        assert_eq!(event(Warning, "Non-maskable interrupt sent"), (0x13, OWN, 0));
+        assert_eq!(event(Critical, "power cycled by the board's watchdog"), (0x23, OWN, 3));
+        assert_eq!(event(Critical, "watchdog expired: reset"), (0x23, OWN, 1));
+        assert_eq!(event(Critical, "the fan stopped, power off soon"), (0x12, BY_SEVERITY, 2));
     }
 }

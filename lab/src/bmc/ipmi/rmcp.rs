@@ -73,9 +73,9 @@ pub fn decode(bytes: &[u8]) -> Option<Datagram<'_>> {
     let (&[version, _, _, class], rest) = bytes.split_first_chunk::<HEADER>()?;
     match (version, class) {
         (VERSION, ASF) => decode_ping(rest),
-        (VERSION, IPMI) => match rest.first()? {
-            &NO_AUTHENTICATION => decode_plain(rest),
-            &RMCP_PLUS => decode_plus(rest),
+        (VERSION, IPMI) => match *rest.first()? {
+            NO_AUTHENTICATION => decode_plain(rest),
+            RMCP_PLUS => decode_plus(rest),
             // What remains of IPMI 1.5's sessions: this BMC opens none.
             _ => None,
         },
