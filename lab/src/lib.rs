@@ -23,6 +23,7 @@ pub mod rack;
 mod record;
 mod serial;
 pub mod signals;
+pub mod standby;
 mod watch;
 
 pub use accel::Accel;

@@ -2,12 +2,13 @@
 //! namespaces.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::thread;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::accel::Accel;
 use crate::bmc::User;
@@ -17,6 +18,7 @@ use crate::hardware::Hardware;
 use crate::netns::Netns;
 use crate::power::{Machine, Slot};
 use crate::record::{self, Record, Sweeper};
+use crate::standby::{self, Standby};
 
 /// Dropping it cuts every machine and removes the namespaces with all that runs in them.
 pub struct Rack {
@@ -114,6 +116,18 @@ impl Rack {
     /// Gives a machine a BMC, at an address with its prefix, that the server reaches: `10.77.0.201/24`.
     pub fn manage(&self, machine: &Arc<Machine>, address: &str, user: User) -> Result<Bmc> {
         Bmc::mount(machine, &self.management, address, user)
+    }
+
+    /// The cards of all machines that are in the rack by now listen for magic packets, off and on.
+    pub fn standby(&self) -> Result<Standby> {
+        let (inside, any) = (self.management.clone(), SocketAddr::from(([0, 0, 0, 0], standby::PORT)));
+        let bound = thread::spawn(move || {
+            inside.enter()?;
+            UdpSocket::bind(any)
+        });
+        let bound =
+            bound.join().map_err(|_| anyhow!("the thread inside {} ended early", self.management.name))?;
+        Standby::listen(bound.context("listen for magic packets")?, self.machines.clone())
     }
 
     pub fn machine(&self, name: &str) -> Result<&Arc<Machine>> {

@@ -61,9 +61,14 @@ impl Hall {
 
     /// In a rack that is up.
     pub fn around(rack: Rack, name: &str, folder: &Path) -> Result<Hall> {
+        Hall::with(rack, name, folder, "")
+    }
+
+    /// The same, with more in the site's file.
+    pub fn with(rack: Rack, name: &str, folder: &Path, more: &str) -> Result<Hall> {
         let key = new_key(folder)?;
         let public = std::fs::read_to_string(key.with_extension("pub"))?;
-        let site = SITE.replace("NAME", name).replace("KEY", public.trim());
+        let site = SITE.replace("NAME", name).replace("KEY", public.trim()) + more;
         let server = Server::start(&rack, &site, &images()?)?;
         Ok(Hall { server, rack, key, began: Instant::now() })
     }

@@ -152,9 +152,25 @@ fn renews(stage: &Stage) -> Result<()> {
             let certificates = machine.node.iter().flat_map(|node| &node.certificates);
             certificates.filter(|c| c.name == "apiserver").any(|c| c.not_after > old)
         })?;
+        until_it_is_restarted(stage)?;
         stage.says(&format!("the certificates of {name} were renewed"));
     }
     Ok(())
+}
+
+/// What holds a certificate is restarted one after the other, etcd at last: without it two members have no quorum.
+fn until_it_is_restarted(stage: &Stage) -> Result<()> {
+    let end = Instant::now() + LINE;
+    let client = stage.server.client()?;
+    loop {
+        let detail: ClusterDetail = stage.server.ask(client.cluster(cluster::NAME))?;
+        let under_way = |task: &&api::cluster::ClusterTaskView| {
+            task.kind == "renew" && matches!(task.state.as_str(), "queued" | "running")
+        };
+        let Some(task) = detail.tasks.iter().find(under_way) else { return Ok(()) };
+        ensure!(Instant::now() < end, "the renewal did not end: {task:?}");
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 fn expiry(stage: &Stage, name: &str) -> Result<i64> {

@@ -1,0 +1,179 @@
+//! Power, for real: three machines that are off come up with nobody at the button, one through Redfish, one through IPMI
+//! and one by Wake-on-LAN. A disk-first one is led back to RAM by its BMC. Then a BMC does what BMCs do wrong, and the
+//! machine says so.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use api::bmc::Power;
+use api::power::{Health, MachinePower};
+use api::state::{Home, State};
+use lab::bmc::fault::Fault;
+use lab::bmc::port::Bmc;
+use lab::bmc::redfish::Vendor;
+use lab::bmc::{User, ipmi, redfish};
+use lab::{BootOrder, Hardware, Rack};
+use tests::hall::{Hall, LINE};
+use tests::server::evidence;
+
+const REDFISH: &str = "node01";
+const IPMI: &str = "node02";
+const WOKEN: &str = "node03";
+const PASSWORD: &str = "a password of 20 cha";
+
+const SITE: &str = r#"
+[power]
+poll = "10s"
+
+[bmc.redfish]
+driver = "redfish"
+user = "metald"
+password_file = "FILE"
+
+[bmc.ipmi]
+driver = "ipmi"
+user = "metald"
+password_file = "FILE"
+
+[bmc.standby]
+driver = "wake-on-lan"
+
+[[machine]]
+name = "node01"
+macs = ["52:54:00:77:00:01"]
+profile = "node"
+bmc = "10.77.0.201"
+bmc_set = "redfish"
+
+[[machine]]
+name = "node02"
+macs = ["52:54:00:77:00:02"]
+profile = "node"
+bmc = "10.77.0.202"
+bmc_set = "ipmi"
+
+[[machine]]
+name = "node03"
+macs = ["52:54:00:77:00:03"]
+profile = "node"
+bmc_set = "standby"
+"#;
+
+/// The protocols end before the machine that they lead to.
+struct Managed {
+    _redfish: redfish::Handle,
+    _ipmi: ipmi::Handle,
+    redfish: Bmc,
+    _other: Bmc,
+}
+
+fn managed(rack: &mut Rack) -> Result<Managed> {
+    let first = |hardware: Hardware| Hardware { boot: BootOrder::DiskFirst, ..hardware };
+    let user = || User { name: "metald".into(), password: PASSWORD.into() };
+    let machine = rack.add(first(Hardware::uefi(REDFISH, 1)))?;
+    let bmc = rack.manage(&machine, "10.77.0.201/24", user())?;
+    let (board, faults) = (bmc.board.clone(), bmc.faults.clone());
+    let served = redfish::serve(bmc.tcp(443)?, board, faults, vec![user()], Vendor::Supermicro)?;
+    let machine = rack.add(first(Hardware::bios(IPMI, 2)))?;
+    let other = rack.manage(&machine, "10.77.0.202/24", user())?;
+    let (board, faults) = (other.board.clone(), other.faults.clone());
+    let answered = ipmi::serve(other.udp(623)?, board, faults, vec![user()], ipmi::Settings::default())?;
+    rack.add(Hardware::bios(WOKEN, 3))?;
+    Ok(Managed { _redfish: served, _ipmi: answered, redfish: bmc, _other: other })
+}
+
+#[test]
+fn machines_that_are_off_come_up_with_nobody_at_the_button() -> Result<()> {
+    let folder = evidence(env!("CARGO_TARGET_TMPDIR"), "power")?;
+    let mut rack = Rack::up("power", &folder, "10.77.0.1/24")?;
+    let managed = managed(&mut rack)?;
+    let _standby = rack.standby()?;
+    let file = folder.join("bmc.password");
+    std::fs::write(&file, PASSWORD)?;
+    let hall = Hall::with(rack, "power", &folder, &SITE.replace("FILE", &file.display().to_string()))?;
+    println!("{}", hall.metalctl(&["power", "on", "--all", "--yes"])?);
+    for name in [REDFISH, IPMI, WOKEN] {
+        hall.reaches(name, "active", |machine| machine.state == State::Active)?;
+        ensure!(read(&hall, name)? != Power::Off, "{name} is on");
+    }
+    println!("{}", hall.metalctl(&["machine", "list"])?);
+    is_led_back(&hall, IPMI)?;
+    is_switched_by_its_agent(&hall)?;
+    explains(&hall, &managed.redfish)?;
+    is_led_back_without_its_bmc(&hall, &managed.redfish)
+}
+
+fn read(hall: &Hall, name: &str) -> Result<Power> {
+    Ok(hall.server.machine(name)?.power.map_or(Power::Unknown, |power| power.power))
+}
+
+/// Its disk is before the network, and what is on it boots.
+fn is_led_back(hall: &Hall, name: &str) -> Result<()> {
+    let before = hall.boot(name)?;
+    hall.metalctl(&["machine", "reprovision", name, "--yes"])?;
+    hall.boots(name, Home::Ram, before)?;
+    hall.reaches(name, "active again", |machine| machine.state == State::Active && machine.generation == 2)?;
+    Ok(())
+}
+
+/// Off by its agent, which nothing else could do, and on by a magic packet.
+fn is_switched_by_its_agent(hall: &Hall) -> Result<()> {
+    let before = hall.boot(WOKEN)?;
+    hall.metalctl(&["machine", "power", "shutdown", WOKEN, "--yes"])?;
+    let machine = hall.rack.machine(WOKEN)?.clone();
+    let end = Instant::now() + LINE;
+    while machine.status()? == lab::Status::On {
+        ensure!(Instant::now() < end, "{WOKEN} is still on");
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    hall.says(&format!("{WOKEN} was switched off by its agent"));
+    hall.metalctl(&["machine", "power", "on", WOKEN, "--yes"])?;
+    hall.boots(WOKEN, Home::Disk, before)
+}
+
+/// Each fault, and how the machine tells of it.
+fn explains(hall: &Hall, bmc: &Bmc) -> Result<()> {
+    for (fault, health, words) in [
+        (Fault::Slow(Duration::from_secs(5)), Health::Slow, "takes 5 s"),
+        (Fault::Hung, Health::Hung, "BMC"),
+        (Fault::NoSessions, Health::Refused, "session"),
+        (Fault::OtherCertificate, Health::CertificateChanged, "certificate"),
+    ] {
+        bmc.faults.set([fault]);
+        let power = is(hall, health)?;
+        ensure!(power.sentence.contains(words), "{fault:?}: {power:?}");
+        let why = hall.why(REDFISH)?;
+        hall.says(&format!("{}; {}; {}: {}", power.sentence, power.todo, why.entry, why.cause));
+        match fault {
+            Fault::OtherCertificate => _ = hall.metalctl(&["bmc", "accept-certificate", REDFISH])?,
+            _ => bmc.faults.set([]),
+        }
+        is(hall, Health::Healthy)?;
+    }
+    Ok(())
+}
+
+/// Asked again and again, as by a person who looks.
+fn is(hall: &Hall, health: Health) -> Result<MachinePower> {
+    let end = Instant::now() + LINE;
+    loop {
+        // A fault is an answer, too.
+        let _ = hall.server.metalctl(&["machine", "power", "status", REDFISH])?.output()?;
+        let power = hall.server.machine(REDFISH)?.power.context("what was read of its power")?;
+        if power.health == health {
+            hall.says(&format!("{REDFISH} has a BMC that is {health}"));
+            return Ok(power);
+        }
+        ensure!(Instant::now() < end, "its BMC is not {health}: {power:?}");
+    }
+}
+
+/// What it was told is gone when it is read back; another way leads to RAM all the same.
+fn is_led_back_without_its_bmc(hall: &Hall, bmc: &Bmc) -> Result<()> {
+    bmc.faults.set([Fault::Forgetful]);
+    let before = hall.boot(REDFISH)?;
+    hall.metalctl(&["machine", "reprovision", REDFISH, "--yes"])?;
+    hall.boots(REDFISH, Home::Ram, before)?;
+    println!("{}", hall.metalctl(&["machine", "show", REDFISH])?);
+    Ok(())
+}
