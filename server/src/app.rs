@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::bmc::bmcs::Bmcs;
 use crate::ca::Authority;
 use crate::cluster::Clusters;
-use crate::config::{Profile, Site, Unknown};
+use crate::config::{KnownMachine, Profile, Site, Unknown};
 use crate::freeze::{self, Authorisation, Owner, Refusal, Wanted};
 use crate::images::{Catalogue, Images};
 use crate::seal::Seal;
@@ -49,8 +49,37 @@ impl App {
         if !macs.contains(&mac) {
             macs.insert(0, mac);
         }
+        self.born(known, macs, format!("first seen as {seen_as}"), now).await.map(Some)
+    }
+
+    /// The row of a machine that the site file announces and nobody has seen, so that its BMC can switch it on. None
+    /// where it has no MAC, by which it would be known again, and where it was deleted: then it has to come by itself.
+    pub async fn announced(&self, known: &KnownMachine, now: i64) -> Result<Option<Row>> {
+        for mac in &known.macs {
+            if self.store.tombstone_of(*mac).await?.is_some() {
+                return Ok(None);
+            }
+        }
+        if known.macs.is_empty() {
+            return Ok(None);
+        }
+        self.born(Some(known), known.macs.clone(), "announced, and not seen yet".into(), now).await.map(Some)
+    }
+
+    async fn born(
+        &self,
+        known: Option<&KnownMachine>,
+        macs: Vec<Mac>,
+        evidence: String,
+        now: i64,
+    ) -> Result<Row> {
         // What was deleted comes back by a person's word, whatever the policy and the site file say.
-        let tombstone = self.store.tombstone_of(mac).await?;
+        let mut tombstone = None;
+        for mac in &macs {
+            if tombstone.is_none() {
+                tombstone = self.store.tombstone_of(*mac).await?;
+            }
+        }
         let enrolled = known.is_some() || self.site.unknown == Unknown::Enroll;
         let birth = Birth {
             macs,
@@ -60,14 +89,14 @@ impl App {
             profile: known.and_then(|k| k.profile.clone()),
             clustered: known.and_then(|k| k.profile.as_ref()).is_some_and(|name| self.is_clustered(name)),
             enrolled: enrolled && tombstone.is_none(),
-            evidence: format!("first seen as {seen_as}"),
+            evidence,
         };
         let id = MachineId(Uuid::now_v7().to_string());
         let row = self.store.machine_born(birth, id, now).await?;
         if let Some(tombstone) = tombstone {
             self.store.remark(&row.id(), "deleted before", tombstone.to_string(), now).await?;
         }
-        Ok(Some(row))
+        Ok(row)
     }
 
     /// Whether machines of this profile become nodes.

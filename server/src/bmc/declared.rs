@@ -8,6 +8,7 @@ use api::power::{FoundBmc, Origin};
 use super::access::Open;
 use super::bmcs::Bmcs;
 use crate::app::App;
+use crate::clock;
 use crate::config::KnownMachine;
 use crate::store::Result;
 use crate::store::bmc::BmcRow;
@@ -21,10 +22,15 @@ pub fn offered(facts: &Facts, now: i64) -> Option<FoundBmc> {
     usable.then(|| FoundBmc { address: address.to_string(), mac: bmc.mac, at: now })
 }
 
-/// Takes over what the site file says of machines that have a row. What an operator said of one wins.
+/// Takes over what the site file says of machines, also of those that were never seen and are off: their BMC switches them
+/// on. What an operator said of one wins.
 pub async fn declare<O: Open>(app: &App, bmcs: &Bmcs<O>) -> Result<()> {
     for known in app.site.machines_with_bmc() {
-        let Some(row) = row_of(app, known).await? else { continue };
+        let row = match row_of(app, known).await? {
+            None => app.announced(known, clock::now()).await?,
+            row => row,
+        };
+        let Some(row) = row else { continue };
         let manufacturer = match known.bmc_set {
             Some(_) => String::new(),
             None => {
