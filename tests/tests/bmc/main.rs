@@ -1,5 +1,9 @@
 //! Our drivers against the rack's BMCs: two implementations of one protocol, each of which proves the other.
 
+#[path = "../../../lab/tests/ipmi/board.rs"]
+mod board;
+mod ipmi;
+mod ipmi_faults;
 #[path = "../../../lab/tests/redfish_service/memory.rs"]
 mod memory;
 mod redfish;

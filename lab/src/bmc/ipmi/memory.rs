@@ -17,6 +17,8 @@ pub struct Memory {
     pub claimed: Option<Power>,
     /// Power commands so far.
     pub controls: u32,
+    /// Sessions that asked for a privilege so far.
+    pub raises: u32,
     /// Of sensors, as they were when somebody last looked, and when that was.
     pub records: Vec<Vec<u8>>,
     pub records_changed: u32,
@@ -44,6 +46,7 @@ impl Memory {
             oddities: std::mem::take(&mut self.oddities),
             boot: std::mem::take(&mut self.boot),
             controls: self.controls,
+            raises: self.raises,
             clock_offset: self.clock_offset,
             restore_policy: self.restore_policy,
             identify_until: self.identify_until,

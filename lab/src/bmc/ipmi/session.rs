@@ -7,7 +7,7 @@ use super::commands::{Call, Outcome, Reply, Then};
 use super::controller::Via;
 use super::message::Code;
 use super::sessions::Sessions;
-use super::settings::Level;
+use super::settings::{Level, Oddity};
 
 /// Command-specific completion codes.
 const EXCEEDS_LIMIT: Code = Code(0x81);
@@ -22,6 +22,11 @@ const RMCP_PLUS: u8 = 0x10;
 pub fn set_privilege(call: &mut Call) -> Outcome {
     let &[level] = call.data else { return Err(Code::WRONG_LENGTH) };
     let Via::Session(id) = call.via else { return Err(Code::NOT_NOW) };
+    let memory = &mut call.controller.memory;
+    memory.raises += 1;
+    if memory.raises == 1 && memory.has(Oddity::BusyAtLogin) {
+        return Err(Code::BUSY);
+    }
     let live = call.controller.sessions.live_mut(id).ok_or(NO_SUCH_SESSION)?;
     match level & 0x0f {
         0 => {}

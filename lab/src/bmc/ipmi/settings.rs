@@ -46,6 +46,8 @@ pub enum Oddity {
     StrangeCodes,
     /// Says "node busy" to the first power command.
     BusyOnce,
+    /// Says so to the first session that wants more than a user may do.
+    BusyAtLogin,
 }
 
 /// Privilege levels (6.8).

@@ -49,6 +49,7 @@ impl Failure {
             Self::Suites(Some([auth, integrity, cipher])) => Fault::Unsupported(format!(
                 "it does neither cipher suite 17 nor 3, and offers the algorithms {auth}/{integrity}/{cipher}"
             )),
+            Self::Privilege(code) if is_busy(*code) => refusal("Set Session Privilege Level", *code),
             Self::Privilege(code) => Fault::Refused(format!(
                 "the user may not even be an operator in a session: {} ({code:#04x})",
                 completion_text(*code)
@@ -65,11 +66,16 @@ fn password_text(cut: bool) -> String {
     text
 }
 
+/// Of completion codes that ask for patience.
+pub fn is_busy(code: u8) -> bool {
+    matches!(code, 0xc0 | 0xc3 | 0xc4 | 0xc5 | 0xce | 0xcf | 0xd0..=0xd3)
+}
+
 /// A completion code of a command as a fault. Codes from 0x80 on are the command's own, so it gives their text.
 pub fn refusal(what: &str, code: u8) -> Fault {
     let text = format!("{what}: {} ({code:#04x})", completion_text(code));
     match code {
-        0xc0 | 0xc3 | 0xc4 | 0xc5 | 0xce | 0xcf | 0xd0..=0xd3 => Fault::Busy(text),
+        code if is_busy(code) => Fault::Busy(text),
         0xc1 | 0xc2 | 0xcd | 0xd6 => Fault::Unsupported(text),
         0xd4 => Fault::Refused(text),
         0xd5 => Fault::NotObeyed(text),
@@ -99,6 +105,8 @@ mod tests {
         );
         assert!(matches!(Failure::Nothing.fault(), Fault::Unreachable(_)));
         assert!(matches!(Failure::Silent("Get Device ID").fault(), Fault::Hung(_)));
+        assert!(matches!(Failure::Privilege(0xc0).fault(), Fault::Busy(_)));
+        assert!(matches!(Failure::Privilege(0x81).fault(), Fault::Refused(_)));
         assert!(matches!(refusal("reading", 0xd2), Fault::Busy(_)));
         assert!(matches!(refusal("identify", 0xc1), Fault::Unsupported(_)));
         assert!(matches!(refusal("shutting down", 0xd5), Fault::NotObeyed(_)));

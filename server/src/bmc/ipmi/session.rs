@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::failure::Failure;
+use super::failure::{Failure, is_busy};
 use super::keys::Keys;
 use super::live::{Live, Stage};
 use super::login::Login;
@@ -305,7 +305,8 @@ impl Session {
                 live.stage = Stage::Ready;
                 self.events.push_back(Event::Ready(live.suite));
             }
-            (Stage::Raising, _) if self.level == Level::Administrator => {
+            // A BMC that is busy says nothing about what the user may do.
+            (Stage::Raising, code) if self.level == Level::Administrator && !is_busy(code) => {
                 self.level = Level::Operator;
                 self.raise(now);
             }

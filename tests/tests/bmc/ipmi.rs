@@ -1,8 +1,4 @@
-//! Our IPMI driver at the rack's IPMI BMC, neither of which knows the other: each verb, and what an operator is told
-//! of each fault.
-
-#[path = "../../lab/tests/ipmi/board.rs"]
-mod board;
+//! Each verb of the IPMI driver, with either cipher suite: what the board was told, and what is read back.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, UdpSocket};
@@ -14,28 +10,24 @@ use std::time::Duration;
 use api::bmc::{BootOnce, Fault, FirmwareMode, Power, PowerAction};
 use lab::bmc::User;
 use lab::bmc::board::{Action, Board, Boot, Light, Mode, Persistence, Target};
-use lab::bmc::fault::{Fault as Bent, Faults};
-use lab::bmc::ipmi::{Handle, Level, Oddity, Settings, Suite, serve};
+use lab::bmc::fault::Faults;
+use lab::bmc::ipmi::{Handle, Settings, Suite, serve};
 use server::bmc::Driver;
-use server::bmc::ipmi::{Console, Input, Ipmi, Login, Patience};
+use server::bmc::ipmi::{Console, Input, Ipmi, Login};
 
-use self::board::Memory;
+use crate::board::Memory;
 
-const USER: &str = "ADMIN";
-const PASSWORD: &str = "a-password-of-18-b";
-/// For answers that are late, or do not come.
-const SHORT: Patience =
-    Patience { first: Duration::from_millis(500), longest: Duration::from_millis(500), tries: 3 };
-
-struct Bench {
-    board: Arc<Memory>,
-    faults: Faults,
+pub const USER: &str = "ADMIN";
+pub const PASSWORD: &str = "a-password-of-18-b";
+pub struct Bench {
+    pub board: Arc<Memory>,
+    pub faults: Faults,
     lines: Receiver<UnixStream>,
     handle: Handle,
 }
 
 impl Bench {
-    fn new(settings: Settings) -> Bench {
+    pub fn new(settings: Settings) -> Bench {
         let (board, lines) = Memory::new();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let users = vec![User { name: USER.into(), password: PASSWORD.into() }];
@@ -44,22 +36,18 @@ impl Bench {
         Bench { board, faults, lines, handle }
     }
 
-    fn odd(oddity: Oddity) -> Bench {
-        Bench::new(Settings { oddities: vec![oddity], ..Settings::default() })
-    }
-
-    fn driver(&self) -> Ipmi {
+    pub fn driver(&self) -> Ipmi {
         self.driver_with(USER, PASSWORD, None)
     }
 
-    fn driver_with(&self, name: &str, password: &str, key: Option<&[u8]>) -> Ipmi {
+    pub fn driver_with(&self, name: &str, password: &str, key: Option<&[u8]>) -> Ipmi {
         let login = Login::new(name, password, key).unwrap();
         Ipmi::new("127.0.0.1", self.handle.address.port(), login)
     }
 }
 
 #[track_caller]
-fn assert_says(fault: &Fault, kind: fn(String) -> Fault, words: &str) {
+pub fn assert_says(fault: &Fault, kind: fn(String) -> Fault, words: &str) {
     let text = fault.to_string();
     let same = std::mem::discriminant(fault) == std::mem::discriminant(&kind(String::new()));
     assert!(same && text.contains(words), "{text}");
@@ -211,117 +199,4 @@ async fn a_bmc_that_restarts_is_found_again() {
     driver.power().await.unwrap();
     driver.reset_bmc().await.unwrap();
     assert_eq!(driver.power().await, Ok(Power::Off));
-}
-
-#[tokio::test]
-async fn logins_that_are_refused_say_why() {
-    let limits = vec![(USER.into(), Level::Operator)];
-    let bench = Bench::new(Settings { limits, ..Settings::default() });
-    let wrong = bench.driver_with(USER, "wrong", None).power().await.unwrap_err();
-    assert_says(&wrong, Fault::Refused, "password is wrong");
-    let nobody = bench.driver_with("nobody", PASSWORD, None).power().await.unwrap_err();
-    assert_says(&nobody, Fault::Refused, "does not know the user");
-    let operator = bench.driver();
-    operator.act(PowerAction::On).await.unwrap();
-    let fault = operator.reset_bmc().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "0xd4");
-
-    let limits = vec![(USER.into(), Level::User)];
-    let bench = Bench::new(Settings { limits, ..Settings::default() });
-    let fault = bench.driver().power().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "0x0a");
-}
-
-#[tokio::test]
-async fn a_bmc_key_is_told_from_a_password() {
-    let bench = Bench::new(Settings { key: Some(b"a key".into()), ..Settings::default() });
-    let fault = bench.driver().power().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "none is set for it here");
-    let fault = bench.driver_with(USER, PASSWORD, Some(b"another")).power().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "not the one it has");
-    assert_eq!(bench.driver_with(USER, PASSWORD, Some(b"a key")).power().await, Ok(Power::Off));
-}
-
-#[tokio::test]
-async fn a_slow_bmc_is_waited_for_and_obeys_once() {
-    let bench = Bench::new(Settings::default());
-    let driver = bench.driver().with_patience(SHORT);
-    driver.power().await.unwrap();
-    // Longer than the first wait, so that the order is sent twice.
-    bench.faults.set([Bent::Slow(Duration::from_millis(700))]);
-    driver.act(PowerAction::On).await.unwrap();
-    assert_eq!(bench.board.actions(), [Action::On]);
-}
-
-#[tokio::test]
-async fn a_bmc_that_falls_silent_is_given_up() {
-    let bench = Bench::new(Settings::default());
-    let driver = bench.driver().with_patience(SHORT);
-    driver.power().await.unwrap();
-    bench.faults.set([Bent::Hung]);
-    let fault = driver.power().await.unwrap_err();
-    assert_says(&fault, Fault::Unreachable, "neither IPMI nor an RMCP ping");
-    bench.faults.set([]);
-    assert_eq!(driver.power().await, Ok(Power::Off));
-}
-
-#[tokio::test]
-async fn a_bmc_without_room_says_so() {
-    let bench = Bench::new(Settings::default());
-    bench.faults.set([Bent::NoSessions]);
-    let fault = bench.driver().power().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "no room for another session");
-    bench.faults.set([]);
-    // Sessions that are closed are no burden.
-    for _ in 0..2 * Settings::default().sessions {
-        let driver = bench.driver();
-        driver.power().await.unwrap();
-        driver.close().await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn what_a_bmc_does_not_do_is_seen_or_verified() {
-    let bench = Bench::new(Settings::default());
-    let driver = bench.driver();
-    bench.faults.set([Bent::Forgetful]);
-    let fault = driver.boot_once(BootOnce::Network, FirmwareMode::Uefi).await.unwrap_err();
-    assert_says(&fault, Fault::NotObeyed, "not valid after they were set");
-    // A liar cannot be caught here: that the machine does not come is what tells.
-    bench.faults.set([Bent::Lying]);
-    driver.boot_once(BootOnce::Network, FirmwareMode::Uefi).await.unwrap();
-    driver.act(PowerAction::On).await.unwrap();
-    assert_eq!(driver.power().await, Ok(Power::On));
-    assert_eq!(bench.board.actions(), []);
-    bench.faults.set([]);
-    assert_eq!(driver.power().await, Ok(Power::Off));
-}
-
-#[tokio::test]
-async fn oddities_are_told_or_borne() {
-    let bench = Bench::odd(Oddity::CutsPasswords);
-    let fault = bench.driver().power().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "keep only the first 16");
-    assert_eq!(bench.driver_with(USER, &PASSWORD[..16], None).power().await, Ok(Power::Off));
-
-    let bench = Bench::odd(Oddity::KeepsBoot);
-    let driver = bench.driver();
-    let fault = driver.boot_once(BootOnce::Network, FirmwareMode::Uefi).await.unwrap_err();
-    assert_says(&fault, Fault::NotObeyed, "holds for every start");
-    driver.act(PowerAction::On).await.unwrap();
-    assert_eq!(driver.boot_kept().await, Ok(true));
-    driver.clear_boot().await.unwrap();
-    assert_eq!(driver.boot_kept().await, Ok(false));
-
-    let bench = Bench::odd(Oddity::StrangeCodes);
-    let fault = bench.driver().identify(true).await.unwrap_err();
-    assert_says(&fault, Fault::NotObeyed, "0xe3");
-    assert_eq!(bench.driver().log().await.unwrap().len(), 3, "without what it says of its log");
-
-    let bench = Bench::odd(Oddity::BusyOnce);
-    let driver = bench.driver();
-    let fault = driver.act(PowerAction::On).await.unwrap_err();
-    assert_says(&fault, Fault::Busy, "0xc0");
-    driver.act(PowerAction::On).await.unwrap();
-    assert_eq!(bench.board.actions(), [Action::On]);
 }
