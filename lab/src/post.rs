@@ -4,7 +4,7 @@
 
 pub mod verdict;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,6 +22,8 @@ const ENOUGH_BYTES: u64 = 4096;
 
 /// What one start of QEMU is watched by.
 pub(crate) struct Watched {
+    /// QEMU's.
+    pub process: u32,
     /// Firmware says something on its console within seconds, even beside another machine.
     pub patience: Duration,
     pub pulse: Pulse,
@@ -35,16 +37,18 @@ pub(crate) struct Watched {
 pub(crate) fn watch(mut watched: Watched, end: impl FnOnce(Cure) + Send + 'static) {
     let mut watchdog = Watchdog::new(watched.patience, watched.mark, watched.events.count("RESET"));
     thread::spawn(move || {
-        let mut looked = Instant::now();
+        let (began, mut lived) = (Instant::now(), Duration::ZERO);
         while !watched.pulse.closed() {
             // Without a line to ask on, the next look finds it closed.
             let _ = watched.pulse.ask();
             thread::sleep(LOOK_EVERY);
-            let passed = looked.elapsed();
-            looked = Instant::now();
-            let before = watchdog.has_spoken();
+            // A long wait is told at its end: then none passes until what was counted too much is made up for.
+            let now = began.elapsed().saturating_sub(waited_for_processor(watched.process));
+            let passed = now.saturating_sub(lived);
+            lived = lived.max(now);
+            let had_spoken = watchdog.has_spoken();
             let cure = look(&watched, &mut watchdog, passed);
-            if watchdog.has_spoken() && !before {
+            if watchdog.has_spoken() && !had_spoken {
                 watched.events.push("POST", json!({}));
             }
             match cure {
@@ -54,6 +58,17 @@ pub(crate) fn watch(mut watched: Watched, end: impl FnOnce(Cure) + Send + 'stati
             }
         }
     });
+}
+
+/// How long the thread of QEMU that had to wait longest, the guest's processor, has waited for one of the host's: for
+/// that long it was no fault of its own that it said nothing. A host that does not count it has given it one.
+fn waited_for_processor(process: u32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return Duration::ZERO };
+    let nanoseconds = |thread: fs::DirEntry| -> Option<u64> {
+        let counted = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        counted.split_whitespace().nth(1)?.parse().ok()
+    };
+    Duration::from_nanos(threads.flatten().filter_map(nanoseconds).max().unwrap_or_default())
 }
 
 fn look(watched: &Watched, watchdog: &mut Watchdog, passed: Duration) -> Option<Cure> {

@@ -68,7 +68,8 @@ impl Machine {
             }
         };
         let (me, pid, patience) = (self.me.clone(), process.id(), inner.hardware.post_patience);
-        let watched = Watched { patience, pulse, events: events.clone(), console: paths.console, mark };
+        let (console, seen) = (paths.console, events.clone());
+        let watched = Watched { process: pid, patience, pulse, events: seen, console, mark };
         post::watch(watched, move |cure| {
             if let Some(machine) = me.upgrade() {
                 machine.cure(pid, cure);

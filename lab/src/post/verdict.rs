@@ -13,7 +13,7 @@ const POWERED_DOWN: &str = "reboot: Power down";
 /// One look at a machine that is on.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
-    /// Since the look before.
+    /// Since the look before, without the time in which the host had no processor for the machine.
     pub passed: Duration,
     /// Since power-on.
     pub resets: usize,
