@@ -4,28 +4,30 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use lab::bmc::board::{Action, Board, Boot, Light, Power, Quantity, Target};
+use lab::bmc::board::{Action, Board, Boot, Light, Mode, Power, Quantity, Target};
 use lab::bmc::chassis::Chassis;
 use lab::bmc::readings::readings;
 use lab::{Bus, Disk, Hardware, Machine, Nic, NicModel, Rom};
 
 use super::rack;
 
-const PATIENCE: Duration = Duration::from_secs(120);
-const DISK: &str = "Booting from Hard Disk";
-const NETWORK: &str = "Configuring (net0";
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What firmware says when it tries an empty disk, and the network.
+const BIOS: [&str; 2] = ["Booting from Hard Disk", "Configuring (net0"];
+const UEFI: [&str; 2] = ["BdsDxe: failed to load", "Start PXE over IPv4"];
 
 fn is(board: &Chassis, machine: &Machine, power: Power) {
     let there = || Ok(board.power()? == power);
     machine.wait(&format!("{power:?}"), PATIENCE, there).unwrap();
 }
 
-/// Waits until the console has, from `mark` on, what of the two comes first.
-fn first(machine: &Machine, mark: usize) -> &'static str {
+/// Waits until the console has one of the two, from `mark` on, and says which comes first.
+fn first(machine: &Machine, mark: usize, words: [&'static str; 2]) -> &'static str {
     let find = || {
         let console = machine.console();
         let said = console.get(mark..).unwrap_or_default();
-        let places = [DISK, NETWORK].map(|what| (said.find(what), what));
+        let places = words.map(|what| (said.find(what), what));
         places.into_iter().filter_map(|(at, what)| Some((at?, what))).min()
     };
     machine.wait("word of where it boots from", PATIENCE, || Ok(find().is_some())).unwrap();
@@ -49,6 +51,7 @@ fn an_override_leads_one_start_whoever_causes_it() {
     let mut rack = rack("labtest-bmcboot");
     let machine = rack.add(Hardware { memory_mb: 256, ..Hardware::bios("node01", 1) }).unwrap();
     let board = Chassis::new(&machine);
+    let [disk, network] = BIOS;
     let to_disk = Boot { target: Target::Disk, ..Boot::NONE };
     assert_eq!((board.power().unwrap(), board.boot()), (Power::Off, Boot::NONE));
     let refused = board.act(Action::Reset).unwrap_err().to_string();
@@ -59,21 +62,21 @@ fn an_override_leads_one_start_whoever_causes_it() {
     board.set_boot(to_disk).unwrap();
     assert_eq!(board.boot(), to_disk, "a machine that is off keeps it for power-on");
     board.act(Action::On).unwrap();
-    assert_eq!(first(&machine, 0), DISK);
+    assert_eq!(first(&machine, 0, BIOS), disk);
     let spent = || machine.wait("a spent override", PATIENCE, || Ok(board.boot() == Boot::NONE)).unwrap();
     spent();
     let mark = machine.console().len();
     board.act(Action::Reset).unwrap();
-    assert_eq!(first(&machine, mark), NETWORK, "the usual order stands again");
+    assert_eq!(first(&machine, mark, BIOS), network, "the usual order stands again");
     board.set_boot(to_disk).unwrap();
     let mark = machine.console().len();
     // By another hand than the BMC's.
     machine.reset().unwrap();
-    assert_eq!(first(&machine, mark), DISK);
+    assert_eq!(first(&machine, mark, BIOS), disk);
     spent();
     let mark = machine.console().len();
     board.act(Action::Reset).unwrap();
-    assert_eq!(first(&machine, mark), NETWORK);
+    assert_eq!(first(&machine, mark, BIOS), network);
 
     board.act(Action::Off).unwrap();
     is(&board, &machine, Power::Off);
@@ -82,6 +85,23 @@ fn an_override_leads_one_start_whoever_causes_it() {
     for what in said {
         assert!(log.iter().any(|entry| entry.message.starts_with(what)), "{what}: {log:?}");
     }
+}
+
+#[test]
+fn an_override_is_for_the_firmware_that_it_names() {
+    let mut rack = rack("labtest-bmcuefi");
+    let machine = rack.add(Hardware { memory_mb: 256, ..Hardware::uefi("node01", 1) }).unwrap();
+    let board = Chassis::new(&machine);
+    let [disk, network] = UEFI;
+    let to_disk = |mode| Boot { target: Target::Disk, mode: Some(mode), ..Boot::NONE };
+    board.set_boot(to_disk(Mode::Bios)).unwrap();
+    board.act(Action::On).unwrap();
+    assert_eq!(first(&machine, 0, UEFI), network, "no override for UEFI");
+    machine.wait("a spent override", PATIENCE, || Ok(board.boot() == Boot::NONE)).unwrap();
+    board.set_boot(to_disk(Mode::Uefi)).unwrap();
+    let mark = machine.console().len();
+    board.act(Action::Reset).unwrap();
+    assert_eq!(first(&machine, mark, UEFI), disk);
 }
 
 #[test]
