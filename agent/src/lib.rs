@@ -36,6 +36,7 @@ mod residence;
 mod sample;
 mod session;
 mod sysfs;
+mod wake;
 mod watchdog;
 mod wipe;
 mod work;

@@ -44,14 +44,26 @@ pub fn now(home: Home, ready: Ready) -> Result<()> {
             rustix::fs::sync();
             rustix::system::reboot(RebootCommand::Restart).context("the kernel refused to reboot")
         }
-        Home::Disk => {
-            let verb = if ready == Ready::Kexec { "kexec" } else { "reboot" };
-            command::run("systemctl", [verb])?;
-            // systemd ends this process when it gets there.
-            std::thread::sleep(std::time::Duration::from_secs(120));
-            Ok(())
-        }
+        Home::Disk => by_systemd(if ready == Ready::Kexec { "kexec" } else { "reboot" }),
     }
+}
+
+/// Does not come back, unless it fails.
+pub fn off(home: Home) -> Result<()> {
+    match home {
+        Home::Ram => {
+            rustix::fs::sync();
+            rustix::system::reboot(RebootCommand::PowerOff).context("the kernel refused to power off")
+        }
+        Home::Disk => by_systemd("poweroff"),
+    }
+}
+
+fn by_systemd(verb: &str) -> Result<()> {
+    command::run("systemctl", [verb])?;
+    // systemd ends this process when it gets there.
+    std::thread::sleep(std::time::Duration::from_secs(120));
+    Ok(())
 }
 
 fn write_boot_next(folder: &Path, ports: &[Mac]) -> Result<Option<String>> {

@@ -25,6 +25,7 @@ use crate::patience;
 use crate::reboot;
 use crate::report::{Report, Unwanted};
 use crate::sysfs::Tree;
+use crate::wake;
 use crate::work;
 
 const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -142,6 +143,9 @@ impl Session {
         if let Work::Reboot { to, way } = task.work {
             return self.leave(&task.id, to, way.as_deref(), waiting).await;
         }
+        if task.work == Work::PowerOff {
+            return self.power_off(&task.id, waiting).await;
+        }
         // The answer to this outcome was lost: the work is done all the same.
         if last_done.as_ref() == Some(&task.id) {
             return self.deliver(&task.id, &Outcome::Done, waiting).await.map(drop);
@@ -195,6 +199,19 @@ impl Session {
         log::flush(&self.log, &self.client, &self.boot_id).await;
         let home = self.home;
         tokio::task::spawn_blocking(move || reboot::now(home, ready)).await?
+    }
+
+    /// Comes back only where nobody wants it any more.
+    async fn power_off(&self, id: &str, waiting: &mut Waiting) -> Result<()> {
+        self.log.say("task poweroff: going down until somebody wakes this machine");
+        let log = self.log.clone();
+        tokio::task::spawn_blocking(move || wake::arm(&Tree::new("/"), &log)).await?;
+        if self.deliver(id, &Outcome::Done, waiting).await? == Delivery::Unwanted {
+            return Ok(());
+        }
+        log::flush(&self.log, &self.client, &self.boot_id).await;
+        let home = self.home;
+        tokio::task::spawn_blocking(move || reboot::off(home)).await?
     }
 
     /// To its end, whatever becomes of the server meanwhile: a machine that writes is not rebooted for a silence, only one

@@ -51,8 +51,8 @@ pub async fn perform(session: &Session, task: Task, report: &Report) -> Result<(
             only_on_disk(session)?;
             node::step(session, &task.id, *step, report).await
         }
-        // The session itself reboots, because the outcome has to be told before.
-        Work::Reboot { .. } => Ok(()),
+        // The session itself goes down, because the outcome has to be told before.
+        Work::Reboot { .. } | Work::PowerOff => Ok(()),
     }
 }
 

@@ -23,6 +23,7 @@ pub enum TaskKind {
     Leave,
     Cluster,
     Reboot,
+    PowerOff,
 }
 
 impl TaskKind {
@@ -37,6 +38,7 @@ impl TaskKind {
             TaskKind::Leave => "leave",
             TaskKind::Cluster => "cluster",
             TaskKind::Reboot => "reboot",
+            TaskKind::PowerOff => "poweroff",
         }
     }
 }
@@ -74,6 +76,8 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         way: Option<Box<Way>>,
     },
+    /// Go down and stay down. The cards are left so that a magic packet wakes them.
+    PowerOff,
 }
 
 impl Work {
@@ -88,6 +92,7 @@ impl Work {
             Work::Leave => TaskKind::Leave,
             Work::Cluster { .. } => TaskKind::Cluster,
             Work::Reboot { .. } => TaskKind::Reboot,
+            Work::PowerOff => TaskKind::PowerOff,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! SQLite has one writer, which takes all writes that wait and commits them as one group: an answer leaves
 //! after the commit of its group, so what was promised survives a power cut. PostgreSQL groups by itself.
 
+mod agent_power;
 mod apply;
 mod approval;
 mod audit;

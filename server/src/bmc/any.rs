@@ -1,7 +1,6 @@
 //! One of the drivers there are, by what a machine's row says.
 
 use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
-use api::id::MachineId;
 use secrecy::SecretString;
 
 use super::Driver;
@@ -9,11 +8,9 @@ use super::access::{Access, Open};
 use super::command::Command;
 use super::ipmi::{self, Ipmi};
 use super::redfish::{self, Redfish};
+use super::wake::sleeper::Sleeper;
 use super::wake::{Via, Wake};
 use crate::app::App;
-use crate::clock;
-use crate::lifecycle::patience::SILENT;
-use crate::store::Store;
 
 /// Opens them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,13 +21,6 @@ pub enum AnyDriver {
     Ipmi(Box<Ipmi>),
     Wake(Box<Sleeper>),
     Command(Box<Command>),
-}
-
-/// A machine without a BMC: what is known of its power is what was heard of it.
-pub struct Sleeper {
-    store: Store,
-    machine: MachineId,
-    wake: Wake,
 }
 
 impl Open for Drivers {
@@ -148,49 +138,5 @@ impl Driver for AnyDriver {
 
     async fn close(&self) -> Result<(), Fault> {
         whichever!(self, one => one.close())
-    }
-}
-
-impl Sleeper {
-    /// With what is known of it at this moment.
-    async fn now(&self) -> Result<Wake, Fault> {
-        let row =
-            self.store.machine(&self.machine).await.map_err(|error| Fault::Unreachable(error.to_string()))?;
-        let heard = row.last_seen.is_some_and(|at| clock::now() - at < SILENT);
-        Ok(Wake { seen: if heard { Power::On } else { Power::Unknown }, ..self.wake.clone() })
-    }
-}
-
-impl Driver for Sleeper {
-    async fn power(&self) -> Result<Power, Fault> {
-        self.now().await?.power().await
-    }
-
-    async fn act(&self, action: PowerAction) -> Result<(), Fault> {
-        self.now().await?.act(action).await
-    }
-
-    async fn boot_once(&self, target: BootOnce, mode: FirmwareMode) -> Result<(), Fault> {
-        self.wake.boot_once(target, mode).await
-    }
-
-    async fn clear_boot(&self) -> Result<(), Fault> {
-        self.wake.clear_boot().await
-    }
-
-    async fn identify(&self, lit: bool) -> Result<(), Fault> {
-        self.wake.identify(lit).await
-    }
-
-    async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
-        self.wake.sensors().await
-    }
-
-    async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
-        self.wake.log().await
-    }
-
-    async fn reset_bmc(&self) -> Result<(), Fault> {
-        self.wake.reset_bmc().await
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use api::bmc::{BootOnce, Fault, FirmwareMode, Power, PowerAction};
+use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, Power, PowerAction};
 use api::facts::{BootMode, Facts};
 use api::id::MachineId;
 use api::power::Trouble;
@@ -18,8 +18,10 @@ use super::gap::{Aim, Doing, Move, Seen, begun, step};
 use super::lane::{Answer, Asker, Request};
 use super::turn::{take_waiting, waits_for, waits_for_place};
 use super::usual::Usual;
+use super::wake::sleeper::heard;
 use crate::app::App;
 use crate::clock;
+use crate::cluster::interrupt::{may_pause, may_restart};
 use crate::lifecycle::want::{self, Boot, hands_off, want};
 use crate::store::bmc::BmcRow;
 use crate::store::machine::Row;
@@ -79,7 +81,12 @@ async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Opti
     };
     let awaited = doing.on_at.is_some() || doing.action.is_some();
     let patience = if awaited { usual(app, id).await?.1.patience() } else { Duration::ZERO };
-    let seen = Seen { power: read, read_at, on_wire_at: row.last_seen, patience };
+    let on_wire_at = match bmc.driver()? {
+        // The last word before a reboot is no sign of the boot after.
+        DriverKind::WakeOnLan => heard(&app.store, &row, clock::now()).await?.on_wire_at,
+        _ => row.last_seen,
+    };
+    let seen = Seen { power: read, read_at, on_wire_at, patience };
     Ok(Some(Look { life: row.life()?, row, bmc, doing, seen }))
 }
 
@@ -117,6 +124,16 @@ async fn act<O: Open>(
         && let Some(wait) = waits_for(app, bmcs, &look.row).await?
     {
         note(app, &look.row, format!("off; it waits for {wait}")).await?;
+        return Ok(doing);
+    }
+    // Whoever wanted it asked the guard then; since then others may have fallen.
+    let spared = match action {
+        PowerAction::On => Ok(()),
+        PowerAction::Cycle => may_restart(app, &look.row).await,
+        PowerAction::Shutdown | PowerAction::Off => may_pause(app, &look.row).await,
+    };
+    if let Err(refusal) = spared {
+        note(app, &look.row, refusal.to_string()).await?;
         return Ok(doing);
     }
     Ok(match switch(app, bmcs, look, (doing, action), Asker::Server).await? {

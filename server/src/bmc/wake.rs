@@ -1,12 +1,17 @@
 //! Machines without a BMC: a magic packet switches on, the agent does the rest while it lives, and what is left
 //! needs a hand at the power button.
 
+pub mod goodbye;
+pub mod sleeper;
+
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
-use api::id::Mac;
+use api::id::{Mac, ParseError};
 use futures::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
@@ -25,7 +30,34 @@ pub enum ByAgent {
     PowerOff,
 }
 
-/// Hands the agent such a task. Ok: it has it.
+impl ByAgent {
+    pub const ALL: [ByAgent; 2] = [ByAgent::Reboot, ByAgent::PowerOff];
+
+    /// The one spelling, in SQL and in texts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ByAgent::Reboot => "reboot",
+            ByAgent::PowerOff => "power-off",
+        }
+    }
+}
+
+impl fmt::Display for ByAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ByAgent {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let found = ByAgent::ALL.into_iter().find(|known| known.as_str() == text);
+        found.ok_or_else(|| ParseError { text: text.into(), expected: "reboot or power-off" })
+    }
+}
+
+/// Leaves the agent such a task. Ok: it is there when the agent asks for work next.
 pub type Agent = Arc<dyn Fn(ByAgent) -> BoxFuture<'static, Result<(), Fault>> + Send + Sync>;
 
 /// Where a magic packet goes.
@@ -44,7 +76,7 @@ pub struct Wake {
     pub via: Via,
     /// The six bytes that some cards want behind the packet (SecureOn).
     pub secure_on: Option<[u8; 6]>,
-    /// Absent while no agent of it is connected.
+    /// Absent while no agent of it speaks.
     pub agent: Option<Agent>,
     /// What its traffic says: On of one that is heard, Off of one that said goodbye, else Unknown.
     pub seen: Power,

@@ -8,6 +8,8 @@ use api::cluster::EtcdMember;
 pub enum Interruption {
     /// It stops for a while, and comes back as the same member: a reboot, an upgrade, new certificates.
     Pause,
+    /// It was switched on and not heard of, and is to be switched off and on again.
+    Restart,
     /// It leaves for good, by its own strength.
     Remove,
     /// It is off and will not come back; the others strike it from their list.
@@ -25,10 +27,12 @@ pub fn guard(cluster: &str, members: &[EtcdMember], target: &str, what: Interrup
     let healthy = left + usize::from(!member.learner && member.healthy);
     let counted = format!("{}, {healthy} healthy", number(voters, "voter"));
     match what {
-        Interruption::Pause if left < quorum(voters) => {
+        // It answers nobody: nothing is lost by it.
+        Interruption::Restart if !member.healthy => Ok(()),
+        Interruption::Pause | Interruption::Restart if left < quorum(voters) => {
             Err(format!("{counted}: pausing {target} would leave {left}, and {} needed", are(quorum(voters))))
         }
-        Interruption::Pause => Ok(()),
+        Interruption::Pause | Interruption::Restart => Ok(()),
         _ if !member.learner && voters == 1 => Err(last(cluster)),
         Interruption::RemoveDead if member.healthy => {
             Err(format!("{target} still answers as a member of etcd, so it is not off"))
@@ -69,7 +73,8 @@ mod tests {
     use super::*;
 
     const KINDS: [(bool, bool); 4] = [(false, true), (false, false), (true, true), (true, false)];
-    const ALL: [Interruption; 3] = [Interruption::Pause, Interruption::Remove, Interruption::RemoveDead];
+    const ALL: [Interruption; 4] =
+        [Interruption::Pause, Interruption::Restart, Interruption::Remove, Interruption::RemoveDead];
 
     fn member(number: usize, (learner, healthy): (bool, bool)) -> EtcdMember {
         EtcdMember { id: format!("{number:x}"), name: format!("node{number:02}"), learner, healthy }
@@ -91,6 +96,9 @@ mod tests {
         let answering = |of: &[usize]| of.iter().filter(|&&n| members[n].healthy).count();
         match what {
             Interruption::Pause => majority(answering(&without), voters.len()),
+            Interruption::Restart => {
+                !members[target].healthy || majority(answering(&without), voters.len())
+            }
             _ if without.is_empty() && !voters.is_empty() && voters[0] == target => false,
             Interruption::Remove => {
                 majority(answering(&voters), voters.len()) && majority(answering(&without), without.len())
@@ -116,7 +124,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(asked, 3 * (1..=7).map(|n| n * 4usize.pow(n as u32)).sum::<usize>());
+        assert_eq!(asked, ALL.len() * (1..=7).map(|n| n * 4usize.pow(n as u32)).sum::<usize>());
     }
 
     fn three(healthy: usize) -> Vec<EtcdMember> {

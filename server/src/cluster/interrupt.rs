@@ -57,18 +57,31 @@ pub async fn may_leave(
 
 /// Whether its power may be taken for a while: it comes back as the same member.
 pub async fn may_pause(app: &App, row: &Row) -> Result<(), Refusal> {
-    let Some(node) = app.store.node(&row.id()).await? else { return Ok(()) };
-    let Some(cluster) = app.store.cluster(&node.cluster).await? else { return Ok(()) };
-    if node.role()? != Role::ControlPlane || cluster.state()? != ClusterState::Up {
-        return Ok(());
-    }
-    let refuse = |no: String| {
-        Refusal::NotNow(format!("{} stays on: {no}; `--force` takes its power all the same", row.name()))
-    };
-    let members = members(app, &node.cluster)
+    let Some((cluster, name)) = member(app, row).await? else { return Ok(()) };
+    let members = members(app, &cluster)
         .await
-        .map_err(|error| refuse(format!("nobody says whether etcd can spare it ({error})")))?;
-    guard(&node.cluster, &members, &node.name, Interruption::Pause).map_err(refuse)
+        .map_err(|error| stays_on(row, format!("nobody says whether etcd can spare it ({error})")))?;
+    guard(&cluster, &members, &name, Interruption::Pause).map_err(|no| stays_on(row, no))
+}
+
+/// The same for one that was switched on and not heard of. Where nobody lists the members there is no quorum that could be
+/// lost, and after an outage there may be none before this machine is up.
+pub async fn may_restart(app: &App, row: &Row) -> Result<(), Refusal> {
+    let Some((cluster, name)) = member(app, row).await? else { return Ok(()) };
+    let Ok(members) = members(app, &cluster).await else { return Ok(()) };
+    guard(&cluster, &members, &name, Interruption::Restart).map_err(|no| stays_on(row, no))
+}
+
+fn stays_on(row: &Row, no: String) -> Refusal {
+    Refusal::NotNow(format!("{} stays on: {no}; `--force` takes its power all the same", row.name()))
+}
+
+/// Its cluster and its name there, where it is a control plane of one that is up.
+async fn member(app: &App, row: &Row) -> Result<Option<(String, String)>, Refusal> {
+    let Some(node) = app.store.node(&row.id()).await? else { return Ok(None) };
+    let Some(cluster) = app.store.cluster(&node.cluster).await? else { return Ok(None) };
+    let counts = node.role()? == Role::ControlPlane && cluster.state()? == ClusterState::Up;
+    Ok(counts.then_some((node.cluster, node.name)))
 }
 
 async fn members(app: &App, cluster: &str) -> Result<Vec<EtcdMember>, Refusal> {

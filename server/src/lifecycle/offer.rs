@@ -3,7 +3,7 @@
 use api::state::{Errand, Home, Life, State};
 use api::task::{RebootTo, TaskKind};
 
-use super::want::{rests, want};
+use super::want::{Power, hands_off, rests, want};
 
 /// The session that asks.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +72,12 @@ pub fn is_sent_back(life: &Life, home: Option<Home>, generation: i64) -> bool {
 pub fn still_wanted(life: &Life, generation: i64, kind: TaskKind) -> bool {
     let fits = match kind {
         // They read, or move the agent to where it should be: harmless in every state.
-        TaskKind::Inspect | TaskKind::Reboot => true,
-        kind => want(life).task == Some(kind),
+        TaskKind::Inspect | TaskKind::Reboot => !rests(life),
+        // One that is to be off rests; one that hands are in is not touched either.
+        TaskKind::PowerOff => want(life).power == Power::Off && !hands_off(life),
+        kind => want(life).task == Some(kind) && !rests(life),
     };
-    fits && generation == life.generation && !rests(life)
+    fits && generation == life.generation
 }
 
 #[cfg(test)]
@@ -129,6 +131,19 @@ mod tests {
         assert_eq!(offer(&partitioning, RAM, earlier), Offer::Work(TaskKind::Inspect));
         let planned = Stored { planned: true, facts_of: Some("b1") };
         assert_eq!(offer(&partitioning, RAM, planned), Offer::Work(TaskKind::Partition));
+    }
+
+    #[test]
+    fn only_what_is_wanted_off_is_told_to_go_down() {
+        for state in State::ALL {
+            let on = life(state, 1, 1);
+            let off = Life { power_off: true, ..on };
+            let wanted = |life: &Life, kind| still_wanted(life, 1, kind);
+            assert!(!wanted(&on, TaskKind::PowerOff) && wanted(&off, TaskKind::PowerOff), "{state}");
+            assert!(!wanted(&Life { hold: true, ..off }, TaskKind::PowerOff), "{state}");
+            assert!(!still_wanted(&off, 2, TaskKind::PowerOff), "{state}");
+            assert!(wanted(&on, TaskKind::Reboot) && !wanted(&off, TaskKind::Reboot), "{state}");
+        }
     }
 
     #[test]

@@ -178,7 +178,7 @@ async fn write_life(
 }
 
 /// Work that belonged to the state which is over, or that a hold stops.
-async fn drop_tasks(conn: &mut Conn, id: &MachineId) -> Result<()> {
+pub(super) async fn drop_tasks(conn: &mut Conn, id: &MachineId) -> Result<()> {
     let sql = "UPDATE task SET state = 'dropped' WHERE machine = $1 AND state IN ('queued', 'running')";
     on!(conn, c => sqlx::query(sql).bind(&id.0).execute(&mut **c).await.map(drop))?;
     Ok(())

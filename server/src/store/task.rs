@@ -7,6 +7,7 @@ use api::task::{Outcome, Progress, Task, TaskKind};
 
 use super::cluster_task::{self, Concerned};
 use super::{Error, Result, Store, lock, of_ids, on};
+use crate::bmc::wake::ByAgent;
 use crate::lifecycle::offer::still_wanted;
 
 /// Work for an agent, named by a key: the same key is the same task.
@@ -158,10 +159,35 @@ async fn finish(
     if let (true, Outcome::Failed { reason }) = (kind == TaskKind::Reboot.as_str(), &outcome) {
         super::ladder::refused(conn, &machine, reason, now).await?;
     }
+    power_ended(conn, &machine, &kind, &outcome, now).await?;
     if let Some(event) = meaning(&kind, generation, outcome, undone) {
         super::apply::apply(conn, &machine, &event, "agent", now).await?;
     }
     Ok((Some(Finished { kind, generation }), None))
+}
+
+/// What its agent did, or could not do, in the place of a BMC.
+async fn power_ended(
+    conn: &mut super::Conn,
+    machine: &MachineId,
+    kind: &str,
+    outcome: &Outcome,
+    now: i64,
+) -> Result<()> {
+    let what = match kind {
+        kind if kind == TaskKind::Reboot.as_str() => ByAgent::Reboot,
+        kind if kind == TaskKind::PowerOff.as_str() => ByAgent::PowerOff,
+        _ => return Ok(()),
+    };
+    match (outcome, what) {
+        (Outcome::Done, what) => super::agent_power::gone(conn, machine, what, now).await,
+        // The ladder has the next way.
+        (Outcome::Failed { .. }, ByAgent::Reboot) => Ok(()),
+        (Outcome::Failed { reason }, ByAgent::PowerOff) => {
+            let note = format!("its agent does not go down: {reason}");
+            super::identity::remark(conn, machine, "power", note, ("agent", now)).await
+        }
+    }
 }
 
 /// It says nothing of the machine that did it, however it ended.
@@ -180,12 +206,13 @@ async fn finish_cluster_task(
     Ok((Some(Finished { kind, generation }), Some(concerned)))
 }
 
-/// What the end of a task means for the machine's life. A reboot means nothing: the next hello tells, or the ladder. A node
+/// What the end of a task means for the machine's life. A reboot means
+/// nothing: the next hello tells, or the ladder; nor does a power-off. A node
 /// that joined or left means nothing yet: the API server's word counts.
 fn meaning(kind: &str, generation: i64, outcome: Outcome, undone: Option<String>) -> Option<Event> {
     let is = |k: TaskKind| kind == k.as_str();
     match outcome {
-        Outcome::Failed { .. } if is(TaskKind::Reboot) => None,
+        Outcome::Failed { .. } if is(TaskKind::Reboot) || is(TaskKind::PowerOff) => None,
         Outcome::Failed { reason } => Some(Event::StepFailed { reason }),
         Outcome::Done if is(TaskKind::Inspect) => Some(Event::FactsReported),
         Outcome::Done if is(TaskKind::Partition) => Some(Event::LayoutVerified { generation }),

@@ -28,7 +28,7 @@ fn consistent(life: &Life) {
         assert_eq!(wanted.power, Power::AsItIs, "{life:?}");
     }
     let home = match wanted.task {
-        None | Some(TaskKind::Reboot) => return,
+        None | Some(TaskKind::Reboot | TaskKind::PowerOff) => return,
         Some(TaskKind::Cluster) => {
             panic!("{life:?}: a step for a cluster is wanted of no machine of its own")
         }

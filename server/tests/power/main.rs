@@ -4,4 +4,5 @@ mod machine;
 mod operator;
 mod page;
 mod rack;
+mod sleeper;
 mod storm;

@@ -110,6 +110,7 @@ on_both!(
     power::a_bmc_is_kept_and_forgotten_with_its_machine,
     power::only_a_changed_reading_is_news,
     power::what_was_begun_outlives_the_server,
+    power::what_an_agent_was_asked_is_kept_until_it_is_woken,
     power::a_models_time_is_learned,
     power::all_are_counted,
     rows::tables_are_brought_up_to_date_once,

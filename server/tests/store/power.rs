@@ -3,10 +3,15 @@
 use std::time::Duration;
 
 use api::bmc::{Power, PowerAction};
+use api::event::Event;
 use api::id::MachineId;
 use api::power::{FoundBmc, Health, Trouble};
+use api::task::{Outcome, Task, Work};
 use server::bmc::gap::Doing;
 use server::bmc::usual::Usual;
+use server::bmc::wake::ByAgent;
+use server::bmc::wake::goodbye::Asked;
+use server::store::NewTask;
 use server::store::bmc::BmcRow;
 use server::store::power::Reading;
 
@@ -97,6 +102,38 @@ pub async fn what_was_begun_outlives_the_server(database: Database) {
     store.bmc_was_reset(&machine, 77).await.unwrap();
     let row = database.replica().await.power(&machine).await.unwrap().unwrap();
     assert_eq!((row.doing().unwrap(), row.reset_at), (doing, 77), "a reading changes nothing of it");
+}
+
+pub async fn what_an_agent_was_asked_is_kept_until_it_is_woken(database: Database) {
+    let (store, machine) = (&database.store, database.born(1).await);
+    assert_eq!(store.agent_power(&machine).await.unwrap(), None);
+    store.submit(&machine, Event::PowerOff, "ada", 1).await.unwrap();
+    store.agent_power_ask(&machine, ByAgent::Reboot, "b0", 1).await.unwrap();
+    store.agent_power_ask(&machine, ByAgent::PowerOff, "b1", 2).await.unwrap();
+    let asked = |gone_at| Asked { what: ByAgent::PowerOff, boot_id: "b1".into(), asked_at: 2, gone_at };
+    assert_eq!(database.replica().await.agent_power(&machine).await.unwrap(), Some(asked(None)));
+    let offer = |id: &str| NewTask {
+        machine: machine.clone(),
+        key: id.into(),
+        task: Task { id: id.into(), generation: 0, work: Work::PowerOff },
+        deadline: i64::MAX,
+    };
+    assert!(store.task_offer(offer("t1"), 3).await.unwrap().is_some());
+    let failed = Outcome::Failed { reason: "systemd says no".into() };
+    store.task_finish(&machine, "t1", failed, 4).await.unwrap();
+    assert_eq!(store.agent_power(&machine).await.unwrap(), Some(asked(None)), "it is still there");
+    let notes = store.history(&machine, 9).await.unwrap();
+    assert!(notes.iter().any(|entry| entry.note == "its agent does not go down: systemd says no"), "{notes:?}");
+    assert!(store.task_offer(offer("t2"), 5).await.unwrap().is_some());
+    store.task_finish(&machine, "t2", Outcome::Done, 6).await.unwrap();
+    assert_eq!(store.agent_power(&machine).await.unwrap(), Some(asked(Some(6))));
+    // Asked anew, it has said nothing yet, and what it works on is dropped.
+    assert!(store.task_offer(offer("t3"), 7).await.unwrap().is_some());
+    store.agent_power_ask(&machine, ByAgent::PowerOff, "b1", 8).await.unwrap();
+    assert_eq!(store.agent_power(&machine).await.unwrap().unwrap().gone_at, None);
+    assert_eq!(store.task_finish(&machine, "t3", Outcome::Done, 9).await.unwrap(), None);
+    store.agent_power_forget(&machine).await.unwrap();
+    assert_eq!(store.agent_power(&machine).await.unwrap(), None);
 }
 
 pub async fn a_models_time_is_learned(database: Database) {

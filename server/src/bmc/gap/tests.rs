@@ -204,6 +204,24 @@ fn a_machine_that_nothing_can_read_is_woken_then_asked_of_a_hand() {
     assert_eq!(rack.actions().len(), 1);
 }
 
+/// Its agent goes down, and between its goodbye and its silence nobody knows.
+#[test]
+fn an_agent_that_goes_is_waited_for_and_not_asked_twice() {
+    for action in [PowerAction::Off, PowerAction::Shutdown] {
+        let aim = Aim { power: want::Power::Off, awaited: false };
+        let mut doing = begun(Doing::default(), action, 100 * SECOND);
+        for second in 101..=400 {
+            let power = if second < 290 { Power::Unknown } else { Power::Off };
+            let (read_at, on_wire_at) = (Some(second * SECOND), Some(100 * SECOND));
+            let seen = Seen { power, read_at, on_wire_at, patience: Duration::from_secs(600) };
+            let (next, made) = step(aim, seen, doing, second * SECOND);
+            assert!(matches!(made, Move::Rest | Move::Read), "{action} after {second} s: {made:?}");
+            doing = next;
+        }
+        assert_eq!(doing, Doing::default(), "{action}");
+    }
+}
+
 #[test]
 fn the_last_word_before_a_cycle_is_no_sign_of_the_boot_after() {
     let aim = Aim { power: want::Power::On, awaited: true };

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::{Agent, back};
 use crate::app::App;
+use crate::bmc::wake::ByAgent;
+use crate::bmc::wake::goodbye::{FRESH, is_due};
 use crate::clock;
 use crate::cluster::steps;
 use crate::cluster::turn::{Turn, turn};
@@ -18,7 +20,7 @@ use crate::freeze::overtaken;
 use crate::http::error::Failure;
 use crate::lifecycle::offer::{Offer, Session, Stored, offer};
 use crate::lifecycle::patience::deadline;
-use crate::lifecycle::want::rests;
+use crate::lifecycle::want::{Boot, rests, want};
 use crate::store::NewTask;
 use crate::store::machine::Row;
 
@@ -31,6 +33,9 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let facts_of = app.store.facts_boot(&machine).await?;
     // A certificate of the disk names no boot; the hello before this call does.
     let boot_id = if agent.0.home == Home::Ram { &agent.0.boot_id } else { &row.boot_id };
+    if let Some(task) = power_task(app, &row, &life, boot_id).await? {
+        return Ok(Some(task));
+    }
     let session = Session { home: agent.0.home, boot_id, generation: agent.0.generation };
     let wiping = match life.state {
         State::Wiping => app.store.wipe(&machine).await?,
@@ -83,6 +88,22 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
         // It has ended, and what comes of it is still awaited.
         None => cluster_task(app, agent, &row, &life).await,
     }
+}
+
+/// What the agent does with its machine's power in the place of a BMC, once for each time that it was asked.
+async fn power_task(app: &App, row: &Row, life: &Life, boot_id: &str) -> Result<Option<Task>, Failure> {
+    let (machine, now) = (row.id(), clock::now());
+    let asked = app.store.agent_power(&machine).await?;
+    let Some(asked) = asked.filter(|asked| is_due(asked, boot_id, now)) else { return Ok(None) };
+    let work = match (asked.what, want(life).boot) {
+        (ByAgent::PowerOff, _) => Work::PowerOff,
+        (ByAgent::Reboot, Boot::Agent) => Work::Reboot { to: RebootTo::Network, way: None },
+        (ByAgent::Reboot, Boot::OwnDisk) => Work::Reboot { to: RebootTo::Disk, way: None },
+    };
+    let key = format!("{machine}/power/{}/{boot_id}/{}", asked.what, asked.asked_at);
+    let task = Task { id: Uuid::now_v7().to_string(), generation: life.generation, work };
+    let new = NewTask { machine, key, task, deadline: asked.asked_at + FRESH };
+    Ok(app.store.task_offer(new, now).await?)
 }
 
 /// A step for its cluster, of a control plane that serves, or of the first one while its own node is not Ready yet.
