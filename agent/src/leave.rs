@@ -32,7 +32,8 @@ pub async fn prepare(session: &Session, to: RebootTo, way: Option<&Way>, report:
     let root = Path::new("/");
     match (way.rung, &way.ram) {
         (Rung::BootNext, _) => spawn_blocking(move || boot_next(&ports, &log)).await?,
-        (Rung::Reboot, _) => Ok(Ready::Reboot),
+        // Of the first of them the server has seen to.
+        (Rung::Bmc | Rung::Reboot, _) => Ok(Ready::Reboot),
         (Rung::Grub, Some(ram)) => {
             only_from_disk(session)?;
             let arguments = keep(session, root, ram, report).await?;

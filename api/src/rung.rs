@@ -11,6 +11,8 @@ use crate::id::ParseError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rung {
+    /// Its BMC names the network for one boot, and the OS reboots.
+    Bmc,
     /// UEFI's BootNext names the firmware's network entry for one boot (UEFI specification 3.1.2).
     BootNext,
     /// A reboot by the firmware's own order.
@@ -24,11 +26,13 @@ pub enum Rung {
 }
 
 impl Rung {
-    pub const ALL: [Rung; 5] = [Rung::BootNext, Rung::Reboot, Rung::Grub, Rung::Kexec, Rung::Hand];
+    pub const ALL: [Rung; 6] =
+        [Rung::Bmc, Rung::BootNext, Rung::Reboot, Rung::Grub, Rung::Kexec, Rung::Hand];
 
     /// The one spelling, in SQL and JSON alike.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Rung::Bmc => "bmc",
             Rung::BootNext => "bootnext",
             Rung::Reboot => "reboot",
             Rung::Grub => "grub",
@@ -40,6 +44,7 @@ impl Rung {
     /// For sentences.
     pub const fn words(self) -> &'static str {
         match self {
+            Rung::Bmc => "a boot override of its BMC",
             Rung::BootNext => "UEFI BootNext",
             Rung::Reboot => "a plain reboot",
             Rung::Grub => "a GRUB entry for one boot",

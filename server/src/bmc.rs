@@ -9,11 +9,14 @@ pub mod drive;
 pub mod gap;
 pub mod ipmi;
 pub mod lane;
+pub mod lead;
 pub mod order;
 pub mod policy;
 pub mod poll;
 pub mod redfish;
 pub mod schedule;
+pub mod switch;
+pub mod trouble;
 pub mod turn;
 pub mod usual;
 pub mod wake;
@@ -34,9 +37,9 @@ pub trait Driver: Send + Sync {
         target: BootOnce,
         mode: FirmwareMode,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
-    /// Whether an override is still set after the start that it was for. A driver that cannot read it says no.
+    /// Whether an override is still set after the start that it was for.
     fn boot_kept(&self) -> impl Future<Output = Result<bool, Fault>> + Send {
-        async { Ok(false) }
+        async { Err(Fault::Unsupported("it cannot read its boot override".into())) }
     }
     /// Takes an override back that firmware kept.
     fn clear_boot(&self) -> impl Future<Output = Result<(), Fault>> + Send;

@@ -4,36 +4,39 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, Power, PowerAction};
-use api::facts::{BootMode, Facts};
+use api::bmc::{DriverKind, Power};
+use api::facts::Facts;
 use api::id::MachineId;
-use api::power::Trouble;
-use api::state::{Home, Life, State};
+use api::state::{Life, State};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
-use super::gap::{Aim, Doing, Move, Seen, begun, step};
-use super::lane::{Answer, Asker, Request};
-use super::turn::{take_waiting, waits_for, waits_for_place};
+use super::gap::{Aim, Doing, Move, Seen, step};
+use super::lane::Asker;
+use super::lead::take_back;
+use super::switch::act;
+use super::trouble::sentence;
+use super::turn::take_waiting;
 use super::usual::Usual;
 use super::wake::sleeper::heard;
 use crate::app::App;
 use crate::clock;
-use crate::cluster::interrupt::{may_pause, may_restart};
-use crate::lifecycle::want::{self, Boot, hands_off, want};
+use crate::lifecycle::want::{self, hands_off, want};
 use crate::store::bmc::BmcRow;
 use crate::store::machine::Row;
+use crate::store::power::PowerRow;
 use crate::store::{Error, Result};
 
 /// What a pass looks at.
-struct Look {
-    row: Row,
-    bmc: BmcRow,
-    life: Life,
-    doing: Doing,
-    seen: Seen,
+pub(super) struct Look {
+    pub row: Row,
+    pub bmc: BmcRow,
+    pub power: PowerRow,
+    pub life: Life,
+    pub doing: Doing,
+    pub seen: Seen,
 }
 
 /// One look at one machine, and at most one move. Another pass of the same machine that runs right now is enough.
@@ -42,13 +45,7 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
     let Ok(_alone) = lane.pass.try_lock() else { return Ok(()) };
     let Some(look) = look(app, bmcs, id).await? else { return Ok(()) };
     let aim = aim(&look.life, is_fenced(app, &look).await?);
-    // The first rung of the way back: what runs is about to be rebooted, and firmware knows by then where to.
-    if leaves_its_disk(&look) && !lane.is_told(look.row.since) {
-        let told = override_for(app, bmcs, &look.row, BootOnce::Network, Asker::Server).await?;
-        if let Rung::Cannot(why) = told {
-            tracing::info!(machine = look.row.name(), "its BMC does not lead it to the network: {why}");
-        }
-    }
+    take_back(app, bmcs, (&look.row, &look.bmc), &look.power).await?;
     let now = clock::now();
     let (doing, next) = step(aim, look.seen, look.doing, now);
     let doing = match next {
@@ -60,14 +57,14 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
         }
         Move::Act(action) => act(app, bmcs, &look, (doing, action)).await?,
         Move::Came(took) => {
-            came(app, bmcs, &look, took).await?;
+            came(app, &look, took).await?;
             doing
         }
     };
     keep(app, &look, doing).await
 }
 
-async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Look>> {
+pub(super) async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Look>> {
     let Some(bmc) = app.store.bmc(id).await? else { return Ok(None) };
     let row = match app.store.machine(id).await {
         Err(Error::NoMachine(_)) => return Ok(None),
@@ -87,13 +84,7 @@ async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Opti
         _ => row.last_seen,
     };
     let seen = Seen { power: read, read_at, on_wire_at, patience };
-    Ok(Some(Look { life: row.life()?, row, bmc, doing, seen }))
-}
-
-/// The OS on its disk runs, and the agent in RAM is wanted.
-fn leaves_its_disk(look: &Look) -> bool {
-    let runs = look.row.home() == Some(Home::Disk) && look.seen.power != Power::Off;
-    runs && !hands_off(&look.life) && want(&look.life).boot == Boot::Agent
+    Ok(Some(Look { life: row.life()?, row, bmc, power, doing, seen }))
 }
 
 /// What is wanted of a machine's power now.
@@ -114,100 +105,19 @@ async fn is_fenced(app: &App, look: &Look) -> Result<bool> {
     Ok(app.store.node(&look.row.id()).await?.is_some_and(|node| node.fenced))
 }
 
-async fn act<O: Open>(
-    app: &App,
-    bmcs: &Bmcs<O>,
-    look: &Look,
-    (doing, action): (Doing, PowerAction),
-) -> Result<Doing> {
-    if action == PowerAction::On
-        && let Some(wait) = waits_for(app, bmcs, &look.row).await?
-    {
-        note(app, &look.row, format!("off; it waits for {wait}")).await?;
-        return Ok(doing);
-    }
-    // Whoever wanted it asked the guard then; since then others may have fallen.
-    let spared = match action {
-        PowerAction::On => Ok(()),
-        PowerAction::Cycle => may_restart(app, &look.row).await,
-        PowerAction::Shutdown | PowerAction::Off => may_pause(app, &look.row).await,
-    };
-    if let Err(refusal) = spared {
-        note(app, &look.row, refusal.to_string()).await?;
-        return Ok(doing);
-    }
-    Ok(match switch(app, bmcs, look, (doing, action), Asker::Server).await? {
-        Ok(begun) => begun,
-        Err(Fault::Unsupported(_)) => Doing { trouble: Trouble::NeedsAHand, ..doing },
-        Err(_) => doing,
-    })
-}
-
-/// Switches it, with its boot target before that. The fault is kept with the BMC, and the next pass tries again.
-async fn switch<O: Open>(
-    app: &App,
-    bmcs: &Bmcs<O>,
-    look: &Look,
-    (doing, action): (Doing, PowerAction),
-    asker: Asker,
-) -> Result<std::result::Result<Doing, Fault>> {
-    let starts = matches!(action, PowerAction::On | PowerAction::Cycle);
-    if starts && want(&look.life).boot == Boot::Agent {
-        let target = override_for(app, bmcs, &look.row, BootOnce::Network, asker).await?;
-        if let Rung::Cannot(why) = target {
-            tracing::warn!(machine = look.row.name(), "it starts by its own boot order: {why}");
-        }
-    }
-    let now = clock::now();
-    let outcome = match (bmcs.ask(app, &look.bmc, Request::Act(action), asker).await, action) {
-        (Err(Fault::Unsupported(_)), PowerAction::Cycle) => off_and_on(app, bmcs, &look.bmc).await,
-        // Whoever wants it off wants it off; a person may still think of something better.
-        (Err(Fault::Unsupported(_)), PowerAction::Shutdown) if asker == Asker::Server => {
-            bmcs.ask(app, &look.bmc, Request::Act(PowerAction::Off), asker).await
-        }
-        (outcome, _) => outcome,
-    };
-    let said = match &outcome {
-        Ok(_) => action.to_string(),
-        Err(fault) => format!("{action} did not go out: {fault}"),
-    };
-    tracing::info!(machine = look.row.name(), "power: {said}");
-    if outcome.is_ok() || asker == Asker::Person {
-        app.store.remark(&look.row.id(), "power", said, now).await?;
-    }
-    Ok(outcome.map(|_| begun(doing, action, now)))
-}
-
-/// A power cycle by what cannot do one at once, such as a PDU.
-async fn off_and_on<O: Open>(app: &App, bmcs: &Bmcs<O>, bmc: &BmcRow) -> std::result::Result<Answer, Fault> {
-    const LOOKS: usize = 20;
-    const BETWEEN: Duration = Duration::from_secs(3);
-    bmcs.ask(app, bmc, Request::Act(PowerAction::Off), Asker::Person).await?;
-    for _ in 0..LOOKS {
-        if bmcs.read(app, bmc, Asker::Person).await? != Power::On {
-            return bmcs.ask(app, bmc, Request::Act(PowerAction::On), Asker::Person).await;
-        }
-        tokio::time::sleep(BETWEEN).await;
-    }
-    Err(Fault::NotObeyed("it was told off, and still reads on".into()))
-}
-
-/// It is on the wire: how long that took is learned, and what firmware kept of the override is taken back.
-async fn came<O: Open>(app: &App, bmcs: &Bmcs<O>, look: &Look, took: Duration) -> Result<()> {
+/// It is on the wire: how long that took is learned.
+async fn came(app: &App, look: &Look, took: Duration) -> Result<()> {
     let id = look.row.id();
     let (model, usual) = usual(app, &id).await?;
     if !model.is_empty() {
         app.store.usual_put(&model, usual.with(took)).await?;
     }
     let note = format!("on the wire {} after power-on", api::words::span(took.as_secs()));
-    app.store.remark(&id, "power", note, clock::now()).await?;
-    // A firmware that keeps an override for ever would boot the network for ever.
-    let _ = bmcs.ask(app, &look.bmc, Request::ClearBoot, Asker::Server).await;
-    Ok(())
+    app.store.remark(&id, "power", note, clock::now()).await
 }
 
 /// Keeps what was begun, and says beside the machine what went wrong.
-async fn keep(app: &App, look: &Look, doing: Doing) -> Result<()> {
+pub(super) async fn keep(app: &App, look: &Look, doing: Doing) -> Result<()> {
     if doing == look.doing {
         return Ok(());
     }
@@ -216,34 +126,13 @@ async fn keep(app: &App, look: &Look, doing: Doing) -> Result<()> {
     if doing.trouble == look.doing.trouble {
         return Ok(());
     }
-    let Some(sentence) = trouble(doing.trouble, look) else { return Ok(()) };
+    let Some(sentence) = sentence(doing.trouble, look.doing.action, look.seen) else { return Ok(()) };
     tracing::warn!(machine = look.row.name(), "{sentence}");
     app.store.remark(&id, "power", sentence.clone(), clock::now()).await?;
     note(app, &look.row, sentence).await
 }
 
-/// A trouble in words.
-fn trouble(trouble: Trouble, look: &Look) -> Option<String> {
-    let patience = api::words::span(look.seen.patience.as_secs());
-    match trouble {
-        Trouble::None => None,
-        Trouble::NotObeyed => {
-            let asked = look.doing.action.map_or("what was asked", PowerAction::as_str);
-            Some(format!("its BMC took `{asked}`, and the power still reads {}", look.seen.power))
-        }
-        Trouble::NotOnTheWire => {
-            Some(format!("it is on, was power-cycled once, and did not appear on the wire within {patience}"))
-        }
-        Trouble::NeedsAHand if look.seen.patience.is_zero() => {
-            Some("needs a hand: press power; nothing here can do it".into())
-        }
-        Trouble::NeedsAHand => {
-            Some(format!("needs a hand: press power; it was woken and not heard of within {patience}"))
-        }
-    }
-}
-
-async fn note(app: &App, row: &Row, sentence: String) -> Result<()> {
+pub(super) async fn note(app: &App, row: &Row, sentence: String) -> Result<()> {
     match row.evidence == sentence {
         true => Ok(()),
         false => app.store.machine_noted(&row.id(), sentence).await,
@@ -260,76 +149,6 @@ async fn usual(app: &App, id: &MachineId) -> Result<(String, Usual)> {
 fn model(facts: &Facts) -> String {
     let named = [&facts.system, &facts.board].into_iter().find(|product| !product.product.trim().is_empty());
     named.map(|product| format!("{} {}", product.manufacturer, product.product)).unwrap_or_default()
-}
-
-/// Whether a machine's next start will lead where it should.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rung {
-    /// Its BMC took the override; the next start leads there.
-    Set,
-    /// Why not, in words: the next rung is to be tried.
-    Cannot(String),
-}
-
-/// The first rung of the way back to RAM: lets the machine's next start boot `target`, by its BMC. Whoever restarts it
-/// (its agent, or [`restart`]) does so after this.
-pub async fn override_for<O: Open>(
-    app: &App,
-    bmcs: &Bmcs<O>,
-    row: &Row,
-    target: BootOnce,
-    asker: Asker,
-) -> Result<Rung> {
-    let id = row.id();
-    let Some(bmc) = app.store.bmc(&id).await? else {
-        return Ok(Rung::Cannot("it has no BMC that is in use".into()));
-    };
-    let facts = app.store.facts(&id).await?;
-    let mode = match facts.map(|facts| facts.boot_mode) {
-        Some(BootMode::Bios) => FirmwareMode::Bios,
-        Some(BootMode::Uefi) | None => FirmwareMode::Uefi,
-    };
-    match bmcs.ask(app, &bmc, Request::BootOnce(target, mode), asker).await {
-        Ok(_) => Ok(Rung::Set),
-        Err(fault) => Ok(Rung::Cannot(fault.to_string())),
-    }
-}
-
-/// Carries out what a person or another part of the server wants of a machine's power now, in nobody's order.
-pub async fn restart<O: Open>(
-    app: &App,
-    bmcs: &Bmcs<O>,
-    id: &MachineId,
-    (action, asker): (PowerAction, Asker),
-) -> Result<std::result::Result<(), Fault>> {
-    let Some(bmc) = app.store.bmc(id).await? else {
-        return Ok(Err(Fault::Unsupported("it has no BMC that is in use".into())));
-    };
-    let lane = bmcs.lane(&id.0);
-    let _alone = lane.pass.lock().await;
-    let power = match bmcs.read(app, &bmc, asker).await {
-        Ok(power) => power,
-        Err(fault) => return Ok(Err(fault)),
-    };
-    let Some(look) = look(app, bmcs, id).await? else { return Ok(Ok(())) };
-    let action = match (action, power) {
-        (PowerAction::On, Power::On) | (PowerAction::Off | PowerAction::Shutdown, Power::Off) => {
-            return Ok(Ok(()));
-        }
-        // Many BMCs refuse to cycle what is off.
-        (PowerAction::Cycle, Power::Off) => PowerAction::On,
-        (action, _) => action,
-    };
-    // The mains bear no more for somebody who types: it is on its way, and the next pass finds it a place.
-    if action == PowerAction::On && waits_for_place(app, bmcs, &look.row) {
-        note(app, &look.row, "off; it waits for its place among those switched on".into()).await?;
-        return Ok(Ok(()));
-    }
-    let doing = match switch(app, bmcs, &look, (Doing::default(), action), asker).await? {
-        Ok(doing) => doing,
-        Err(fault) => return Ok(Err(fault)),
-    };
-    keep(app, &look, doing).await.map(Ok)
 }
 
 /// Whether its BMC reads the machine as off, asked now. None where nobody can say.

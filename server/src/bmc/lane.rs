@@ -17,6 +17,7 @@ pub enum Request {
     Power,
     Act(PowerAction),
     BootOnce(BootOnce, FirmwareMode),
+    BootKept,
     ClearBoot,
     Identify(bool),
     Sensors,
@@ -27,16 +28,30 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Power(Power),
+    Kept(bool),
     Done,
     Sensors(Vec<Sensor>),
     Log(Vec<LogEntry>),
 }
 
-/// Who asks: a person is not kept waiting by an open circuit.
+/// Who asks, and how long that one waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
+    /// Comes again soon: does not wait while another request runs.
     Server,
+    /// A part of the server that asks once: waits for the requests before its own.
+    Errand,
+    /// Waits likewise, and is not kept away by an open circuit.
     Person,
+}
+
+/// How far the telling of what a machine boots next is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leading {
+    /// By whoever is answered this.
+    Begun,
+    UnderWay,
+    Done,
 }
 
 pub struct Lane<D> {
@@ -52,14 +67,14 @@ struct Memory {
     history: History,
     /// What was read last, and when.
     reading: Option<(Power, i64)>,
-    /// When the state began for which firmware was told what to boot next.
-    told: Option<i64>,
+    /// In which state and boot firmware is told what to boot next, and whether that has ended.
+    led: Option<(i64, String, bool)>,
     /// What was written last, and when.
     kept: Option<((Option<Power>, Health), i64)>,
 }
 
 const CLOSING: Duration = Duration::from_secs(10);
-/// A person waits so long for the request before theirs.
+/// Whoever waits does so no longer for the request before theirs.
 const LINE: Duration = Duration::from_secs(120);
 
 impl Request {
@@ -68,6 +83,7 @@ impl Request {
             Request::Power => Verb::Power,
             Request::Act(_) => Verb::Act,
             Request::BootOnce(..) => Verb::BootOnce,
+            Request::BootKept => Verb::BootKept,
             Request::ClearBoot => Verb::ClearBoot,
             Request::Identify(_) => Verb::Identify,
             Request::Sensors => Verb::Sensors,
@@ -82,6 +98,7 @@ async fn carry_out<D: Driver>(driver: &D, request: Request) -> Result<Answer, Fa
         Request::Power => driver.power().await.map(Answer::Power),
         Request::Act(action) => driver.act(action).await.map(|()| Answer::Done),
         Request::BootOnce(target, mode) => driver.boot_once(target, mode).await.map(|()| Answer::Done),
+        Request::BootKept => driver.boot_kept().await.map(Answer::Kept),
         Request::ClearBoot => driver.clear_boot().await.map(|()| Answer::Done),
         Request::Identify(lit) => driver.identify(lit).await.map(|()| Answer::Done),
         Request::Sensors => driver.sensors().await.map(Answer::Sensors),
@@ -111,13 +128,13 @@ impl<D: Driver> Lane<D> {
         (now, jitter): (i64, f64),
     ) -> (Result<Answer, Fault>, bool) {
         let began = Instant::now();
-        if let (Asker::Server, Gate::Wait { until }) = (asker, self.gate(now)) {
+        if let (Asker::Server | Asker::Errand, Gate::Wait { until }) = (asker, self.gate(now)) {
             let pause = format!("it is left alone until {}", api::words::iso(until));
             return (Err(Fault::Busy(pause)), false);
         }
         let turn = match asker {
             Asker::Server => self.turn.try_lock().ok(),
-            Asker::Person => timeout(LINE, self.turn.lock()).await.ok(),
+            Asker::Errand | Asker::Person => timeout(LINE, self.turn.lock()).await.ok(),
         };
         let Some(mut turn) = turn else {
             return (Err(Fault::Busy("another request runs".into())), false);
@@ -175,10 +192,24 @@ impl<D: Driver> Lane<D> {
         (memory.reading, memory.kept) = (None, None);
     }
 
-    /// Whether firmware was told already what to boot next in the state that began at `since`; where not, it counts as
-    /// told now.
-    pub fn is_told(&self, since: i64) -> bool {
-        self.memory().told.replace(since) == Some(since)
+    /// Whether firmware is told what comes after this boot, in the state that began then.
+    pub fn leads(&self, (since, boot_id): (i64, &str)) -> Leading {
+        let mut memory = self.memory();
+        match &memory.led {
+            Some((at, boot, done)) if *at == since && boot == boot_id => match done {
+                true => Leading::Done,
+                false => Leading::UnderWay,
+            },
+            _ => {
+                memory.led = Some((since, boot_id.into(), false));
+                Leading::Begun
+            }
+        }
+    }
+
+    /// It was told, or could not be.
+    pub fn has_led(&self, (since, boot_id): (i64, &str), led: bool) {
+        self.memory().led = led.then(|| (since, boot_id.into(), true));
     }
 
     /// Whether this was written already, less than `every` microseconds ago; where not, it counts as written now.

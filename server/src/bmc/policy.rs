@@ -17,6 +17,7 @@ pub enum Verb {
     Power,
     Act,
     BootOnce,
+    BootKept,
     ClearBoot,
     Identify,
     Sensors,
@@ -30,7 +31,7 @@ impl Verb {
         Duration::from_secs(match self {
             // The first one logs in and finds its way.
             Verb::Power => 20,
-            Verb::BootOnce | Verb::ClearBoot | Verb::Identify | Verb::Reset => 60,
+            Verb::BootOnce | Verb::BootKept | Verb::ClearBoot | Verb::Identify | Verb::Reset => 60,
             // A BMC that cannot cycle is told off, looked at, and told on.
             Verb::Act | Verb::Sensors | Verb::Log => 120,
         })

@@ -73,6 +73,8 @@ pub struct Ground {
     pub since: i64,
     pub bios: bool,
     pub secure_boot: bool,
+    /// It has a BMC in use, or a command of the site's own, that may know of boot overrides.
+    pub bmc: bool,
     /// The server has a RAM image to put on the disk.
     pub ram_image: bool,
     /// What its firmware tries first, as its boots tell.
@@ -127,6 +129,12 @@ pub fn refuse(ladder: &Ladder, why: &str, now: i64) -> Ladder {
         new.fail(why.into(), now);
     }
     new
+}
+
+/// The server's own part of a way came to nothing, in the state that began at `since`.
+pub fn refuse_way(ladder: &Ladder, (since, rung): (i64, Rung), why: &str, now: i64) -> Ladder {
+    let is_open = ladder.since == since && ladder.open().is_some_and(|step| step.rung == rung);
+    if is_open { refuse(ladder, why, now) } else { ladder.clone() }
 }
 
 /// Nothing was heard in time. The next way needs somebody who goes it: it begins when the OS answers again.
@@ -248,9 +256,8 @@ fn judged(stand: &Stand, answers: &str, now: i64) -> Option<String> {
     }
 }
 
-/// A BMC that can be told what to boot will stand before all of these.
 fn plan(ground: &Ground, learned: Option<Rung>) -> Vec<Step> {
-    use Rung::{BootNext, Grub, Kexec, Reboot};
+    use Rung::{Bmc, BootNext, Grub, Kexec, Reboot};
     let mut order = match (ground.goal, ground.netboots_first) {
         (Goal::Ram, Some(true)) => vec![Reboot, BootNext, Grub, Kexec],
         // The disk was first when it was last seen; orders are changed, so a reboot is still better than a person.
@@ -259,6 +266,10 @@ fn plan(ground: &Ground, learned: Option<Rung>) -> Vec<Step> {
         (Goal::Network, Some(true)) => vec![Reboot, BootNext],
         (Goal::Network, _) => vec![BootNext, Reboot],
     };
+    // It works without a word of the OS, and firmware obeys it where it forgets BootNext.
+    if ground.bmc {
+        order.insert(0, Bmc);
+    }
     // Stable: all others keep their order behind it.
     order.sort_by_key(|rung| Some(*rung) != learned);
     order.push(Rung::Hand);
@@ -273,7 +284,7 @@ fn plan(ground: &Ground, learned: Option<Rung>) -> Vec<Step> {
 fn obstacle(rung: Rung, ground: &Ground) -> Option<&'static str> {
     match rung {
         Rung::BootNext if ground.bios => Some("it boots by BIOS, which knows no BootNext"),
-        Rung::BootNext | Rung::Reboot if ground.secure_boot && ground.netboots_first != Some(true) => {
+        Rung::Bmc | Rung::BootNext | Rung::Reboot if ground.secure_boot && ground.netboots_first != Some(true) => {
             Some("Secure Boot is on, and our loaders for the network are not signed")
         }
         Rung::Grub | Rung::Kexec if !ground.ram_image => Some("the server has no RAM image"),

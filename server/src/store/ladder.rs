@@ -1,9 +1,10 @@
 //! The table `ladder`: by which ways a machine is on its way back to RAM, and which one worked.
 
 use api::id::MachineId;
+use api::rung::Rung;
 
 use super::{Conn, Error, Result, Store, lock, of_ids, on, stored};
-use crate::lifecycle::ladder::{Ground, Ladder, arrive, climb, fall_silent, news, refuse};
+use crate::lifecycle::ladder::{Ground, Ladder, arrive, climb, fall_silent, news, refuse, refuse_way};
 
 type Columns = (String, i64, String, Option<i64>, Option<String>);
 
@@ -41,6 +42,26 @@ impl Store {
             })
             .await?;
         self.told(machine, turned)
+    }
+
+    /// Ends a step that needed more than the OS, where it still is the open one of the state that began at `since`.
+    pub async fn ladder_refused(
+        &self,
+        machine: &MachineId,
+        (since, rung): (i64, Rung),
+        why: &str,
+        now: i64,
+    ) -> Result<()> {
+        let (id, why) = (machine.clone(), why.to_string());
+        let turned = self
+            .write(move |conn| {
+                Box::pin(async move {
+                    lock(conn, &id).await?;
+                    turn(conn, &id, now, |ladder| refuse_way(ladder, (since, rung), &why, now)).await.map(Some)
+                })
+            })
+            .await?;
+        self.told(machine, turned).map(drop)
     }
 
     /// Ends the step whose time is over.

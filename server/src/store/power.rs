@@ -26,6 +26,8 @@ pub struct PowerRow {
     pub trouble: String,
     pub reset_at: i64,
     pub pending: bool,
+    /// The boot that ran when firmware was told what to boot next, until it was looked at what became of it.
+    pub led: Option<String>,
 }
 
 /// What a poll made of a BMC.
@@ -126,6 +128,19 @@ impl Store {
         .await?;
         self.changed(machine);
         Ok(())
+    }
+
+    /// Firmware was told what to boot after this boot; `None`: nothing is left of that.
+    pub async fn power_led(&self, machine: &MachineId, boot_id: Option<String>) -> Result<()> {
+        let sql = "UPDATE power SET led = $2 WHERE machine = $1";
+        let id = machine.0.clone();
+        self.write(move |conn| {
+            Box::pin(async move {
+                on!(conn, c => sqlx::query(sql).bind(id).bind(boot_id).execute(&mut **c).await.map(drop))?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     pub async fn bmc_was_reset(&self, machine: &MachineId, now: i64) -> Result<()> {

@@ -2,6 +2,8 @@
 //! is tried first the next time.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use api::event::Event;
 use api::rung::Rung;
@@ -11,10 +13,12 @@ use api::trace::{Hop, HopName};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::ca::AgentName;
+use server::config::Site;
 use server::lifecycle::circle;
+use server::store::bmc::BmcRow;
 use sha2::{Digest, Sha256};
 
-use crate::bench::{Bench, facts};
+use crate::bench::{Bench, SITE, facts};
 
 /// An active machine with a disk-first BIOS, and a server that has a RAM image.
 async fn active() -> Bench {
@@ -77,7 +81,12 @@ impl Bench {
 
     /// The way that the OS is told to go now, with its task.
     async fn way(&self, boot: &str) -> Option<(Way, String)> {
-        let path = format!("/agent/v1/task?wait=0&boot_id={boot}");
+        self.way_within(boot, 0).await
+    }
+
+    /// The same, `wait` seconds at most after it is asked for.
+    async fn way_within(&self, boot: &str, wait: u64) -> Option<(Way, String)> {
+        let path = format!("/agent/v1/task?wait={wait}&boot_id={boot}");
         let (status, task) = self.disk(Method::GET, &path, Value::Null).await;
         if status == StatusCode::NO_CONTENT {
             return None;
@@ -92,6 +101,28 @@ impl Bench {
     async fn ends(&self, task: &str, outcome: Value) {
         let path = format!("/agent/v1/task/{task}/outcome");
         assert_eq!(self.disk(Method::POST, &path, outcome).await.0, StatusCode::NO_CONTENT);
+    }
+
+    /// Gives the machine a command in the place of a BMC, which ends so when it is told of the network.
+    async fn bmc(&mut self, exit: u8) {
+        let script = format!("#!/bin/sh\ncase $METAL_ACTION in status) echo on;; boot-network) exit {exit};; esac\n");
+        let path = self.folder.path().join("bmc");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let set = format!("{SITE}\n[bmc.own]\ndriver = \"command\"\ncommand = [\"{}\"]\n", path.display());
+        self.app.site = Arc::new(Site::parse(&set).unwrap_or_else(|finding| panic!("{}", finding.message)));
+        let row = BmcRow {
+            machine: self.id.0.clone(),
+            driver: "command".into(),
+            address: String::new(),
+            port: None,
+            credentials: Some("own".into()),
+            username: String::new(),
+            password: None,
+            certificate: None,
+            origin: "operator".into(),
+        };
+        self.app.store.bmc_put(row).await.unwrap();
     }
 
     async fn wait(&self) -> api::wait::Wait {
@@ -168,6 +199,44 @@ async fn when_no_way_is_left_a_hand_is_asked_for_and_nothing_reboots_any_more() 
     // A person boots it from the network.
     bench.hello("r1").await;
     assert_eq!(bench.task("r1").await.0, "inspect");
+}
+
+#[tokio::test]
+async fn a_bmc_leads_first_and_the_os_only_reboots() {
+    let mut bench = active().await;
+    bench.bmc(0).await;
+    bench.reprovision().await;
+    assert_eq!(bench.way("d0").await, None, "its BMC is told");
+    let (way, task) = bench.way_within("d0", 50).await.unwrap();
+    assert_eq!(way, Way { rung: Rung::Reboot, ram: None });
+    assert_eq!(bench.way("d0").await.unwrap().1, task, "asked again, it is the same task");
+    bench.ends(&task, json!({ "outcome": "done" })).await;
+    let wait = bench.wait().await;
+    assert_eq!(wait.waiting_for, "the agent's hello from RAM, by a boot override of its BMC");
+    // A server that was killed asks the BMC again: it forgets nothing by that.
+    bench.restart().await;
+    bench.hello("r1").await;
+    assert_eq!(bench.app.store.ladder(&bench.id).await.unwrap().learned, Some(Rung::Bmc));
+}
+
+#[tokio::test]
+async fn a_bmc_that_leads_back_to_the_os_or_says_no_is_not_the_last_way() {
+    let mut bench = active().await;
+    bench.bmc(0).await;
+    bench.reprovision().await;
+    bench.way("d0").await;
+    let (_, task) = bench.way_within("d0", 50).await.unwrap();
+    bench.ends(&task, json!({ "outcome": "done" })).await;
+    bench.disk_hello("d1").await;
+    assert_eq!(bench.way("d1").await.unwrap().0.rung, Rung::Grub);
+    assert!(bench.wait().await.evidence.contains("a boot override of its BMC: its own OS answered instead"));
+
+    let mut bench = active().await;
+    bench.bmc(2).await;
+    bench.reprovision().await;
+    assert_eq!(bench.way("d0").await, None, "its BMC is told");
+    assert_eq!(bench.way_within("d0", 50).await.unwrap().0.rung, Rung::Grub, "in the same boot");
+    assert!(bench.wait().await.evidence.contains("a boot override of its BMC: not supported"));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ use crate::sample;
 pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
 pub const GIB: u64 = 1 << 30;
 
-const SITE: &str = r#"
+pub const SITE: &str = r#"
 name = "lab"
 
 [[network]]

@@ -69,6 +69,7 @@ fn on_the_way_back_to_ram_each_step_is_told_with_its_end_and_what_comes_then() {
         since: 1_000_000,
         bios: true,
         secure_boot: false,
+        bmc: false,
         ram_image: true,
         netboots_first: None,
         patience: Duration::from_secs(600),

@@ -40,6 +40,8 @@ pub struct Fake {
     pub way: Way,
     pub takes: Duration,
     pub certificate: Option<String>,
+    /// Whether its firmware keeps boot overrides; None where that cannot be read.
+    pub kept: Option<bool>,
     /// All that was asked, in order.
     pub asked: Vec<String>,
     pub user: String,
@@ -62,6 +64,7 @@ impl Fakes {
             way,
             takes: Duration::ZERO,
             certificate: None,
+            kept: None,
             asked: Vec::new(),
             user: String::new(),
             password: String::new(),
@@ -130,6 +133,11 @@ impl Driver for FakeDriver {
 
     async fn boot_once(&self, target: BootOnce, mode: FirmwareMode) -> Result<(), Fault> {
         self.asked(format!("boot {target:?} {mode:?}").to_lowercase()).await.map(drop)
+    }
+
+    async fn boot_kept(&self) -> Result<bool, Fault> {
+        let fake = self.asked("kept?".into()).await?;
+        fake.kept.ok_or_else(|| Fault::Unsupported("it cannot say".into()))
     }
 
     async fn clear_boot(&self) -> Result<(), Fault> {

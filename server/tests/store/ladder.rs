@@ -31,6 +31,7 @@ async fn ground(database: &Database, id: &MachineId) -> Ground {
         since: database.store.machine(id).await.unwrap().since,
         bios: true,
         secure_boot: false,
+        bmc: false,
         ram_image: true,
         netboots_first: Some(false),
         patience: Duration::from_secs(600),

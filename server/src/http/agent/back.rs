@@ -1,5 +1,6 @@
 //! By which way an OS that runs is told to go, where its machine is wanted in RAM or at the network's boot script.
 
+use api::bmc::DriverKind;
 use api::facts::BootMode;
 use api::image::{FileRole, Manifest};
 use api::routes::boot;
@@ -8,6 +9,7 @@ use api::state::{Home, Life};
 use api::task::Way;
 
 use crate::app::App;
+use crate::bmc::lead::is_led;
 use crate::clock;
 use crate::config::Profile;
 use crate::http::error::Failure;
@@ -16,14 +18,27 @@ use crate::lifecycle::ladder::{Goal, Ground, PATIENCE};
 use crate::lifecycle::want::want;
 use crate::store::machine::Row;
 
-/// None while only a person can help, or when the machine has moved on in between.
-pub async fn way(app: &App, row: &Row, life: &Life, boot_id: &str) -> Result<Option<Way>, Failure> {
+/// The rung and what of it the agent does. None while only a person can help, while its BMC is told, or when the machine
+/// has moved on in between.
+pub async fn way(
+    app: &App,
+    row: &Row,
+    life: &Life,
+    boot_id: &str,
+) -> Result<Option<(Rung, Way)>, Failure> {
     let ground = ground(app, row, life).await?;
     let ladder = app.store.ladder_climb(&row.id(), ground, boot_id, clock::now()).await?;
     let open = ladder.as_ref().and_then(|ladder| ladder.open()).map(|step| step.rung);
-    let Some(rung) = open.filter(|rung| *rung != Rung::Hand) else { return Ok(None) };
-    let ram = if rung.from_disk() { ram_image(app, app.profile(row)) } else { None };
-    Ok(Some(Way { rung, ram }))
+    Ok(match open {
+        None | Some(Rung::Hand) => None,
+        // What is left for the agent is to reboot, which one that has never heard of this way can, too.
+        Some(Rung::Bmc) => is_led(app, &app.bmcs, row, boot_id)
+            .then_some((Rung::Bmc, Way { rung: Rung::Reboot, ram: None })),
+        Some(rung) => {
+            let ram = if rung.from_disk() { ram_image(app, app.profile(row)) } else { None };
+            Some((rung, Way { rung, ram }))
+        }
+    })
 }
 
 async fn ground(app: &App, row: &Row, life: &Life) -> Result<Ground, Failure> {
@@ -34,10 +49,18 @@ async fn ground(app: &App, row: &Row, life: &Life) -> Result<Ground, Failure> {
         since: row.since,
         bios: facts.as_ref().is_some_and(|facts| facts.boot_mode == BootMode::Bios),
         secure_boot: facts.is_some_and(|facts| facts.secure_boot == Some(true)),
+        bmc: has_bmc(app, row).await?,
         ram_image: app.images.current().ram().is_some(),
         netboots_first: netboots_first(&attempts),
         patience: PATIENCE,
     })
+}
+
+/// Without one, firmware's own order decides.
+async fn has_bmc(app: &App, row: &Row) -> Result<bool, Failure> {
+    let bmc = app.store.bmc(&row.id()).await?;
+    let driver = bmc.map(|bmc| bmc.driver()).transpose()?;
+    Ok(driver.is_some_and(|driver| driver != DriverKind::WakeOnLan))
 }
 
 /// What an installed system keeps of the RAM image. None where the server has none.

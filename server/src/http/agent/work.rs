@@ -46,11 +46,15 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
         _ => plan.is_some(),
     };
     let stored = Stored { planned, facts_of: facts_of.as_deref() };
+    let mut rung = None;
     let work = match offer(&life, session, stored) {
         Offer::Nothing => return cluster_task(app, agent, &row, &life).await,
         Offer::Reboot(RebootTo::Network) if session.home == Home::Disk => {
             match back::way(app, &row, &life, boot_id).await? {
-                Some(way) => Work::Reboot { to: RebootTo::Network, way: Some(Box::new(way)) },
+                Some((open, way)) => {
+                    rung = Some(open);
+                    Work::Reboot { to: RebootTo::Network, way: Some(Box::new(way)) }
+                }
                 None => return Ok(None),
             }
         }
@@ -76,9 +80,9 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     let id = Uuid::now_v7().to_string();
     let task = Task { id, generation: life.generation, work };
     // An agent that begins a wipe again in the same boot is told what it has put on record in between.
-    let told = match &task.work {
-        Work::Reboot { way: Some(way), .. } => format!("/{}", way.rung),
-        _ => wiping.map_or(String::new(), |wipe| format!("/{}.{}", wipe.number, wipe.record.len())),
+    let told = match rung {
+        Some(rung) => format!("/{rung}"),
+        None => wiping.map_or(String::new(), |wipe| format!("/{}.{}", wipe.number, wipe.record.len())),
     };
     let key = format!("{machine}/{}/{}/{}/{boot_id}{told}", life.generation, kind.as_str(), row.since);
     let patience = app.profile(&row).and_then(|profile| profile.deadlines.get(&life.state)).copied();

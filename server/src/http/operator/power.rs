@@ -12,8 +12,9 @@ use axum::{Json, Router};
 
 use super::Operator;
 use crate::app::App;
-use crate::bmc::drive::{pass, restart};
+use crate::bmc::drive::pass;
 use crate::bmc::lane::{Answer, Asker, Request};
+use crate::bmc::switch::restart;
 use crate::bmc::turn;
 use crate::clock;
 use crate::cluster::interrupt::may_pause;

@@ -7,7 +7,7 @@ const MINUTE: i64 = 60_000_000;
 fn ground() -> Ground {
     let patience = Duration::from_secs(600);
     let (goal, netboots_first) = (Goal::Ram, None);
-    Ground { goal, since: 7, bios: false, secure_boot: false, ram_image: true, netboots_first, patience }
+    Ground { goal, since: 7, bios: false, secure_boot: false, bmc: false, ram_image: true, netboots_first, patience }
 }
 
 /// Ways in their order; those in parentheses are not tried.
@@ -46,6 +46,13 @@ fn which_ways_there_are_and_in_which_order() {
         (base, Some(Rung::Kexec), "kexec bootnext reboot grub hand"),
         (Ground { netboots_first: Some(true), ..base }, Some(Rung::Grub), "grub reboot bootnext kexec hand"),
         (Ground { secure_boot: true, ..base }, Some(Rung::Reboot), "reboot (bootnext) grub kexec hand"),
+        (Ground { bmc: true, ..base }, None, "bmc bootnext reboot grub kexec hand"),
+        (Ground { bmc: true, bios: true, ..base }, None, "bmc (bootnext) reboot grub kexec hand"),
+        (Ground { bmc: true, netboots_first: Some(true), ..base }, None, "bmc reboot bootnext grub kexec hand"),
+        (Ground { bmc: true, secure_boot: true, ..base }, None, "(bmc) (bootnext) (reboot) grub kexec hand"),
+        (Ground { bmc: true, goal: Goal::Network, ..base }, None, "bmc bootnext reboot hand"),
+        (Ground { bmc: true, ..base }, Some(Rung::Kexec), "kexec bmc bootnext reboot grub hand"),
+        (base, Some(Rung::Bmc), "bootnext reboot grub kexec hand"),
     ];
     for (ground, learned, expected) in table {
         assert_eq!(order(ground, learned), expected, "{ground:?} {learned:?}");
@@ -152,6 +159,19 @@ fn the_states_patience_rests_on_the_way_and_runs_from_the_first_arrival() {
     let led = arrive(&told, 7, 2 * MINUTE);
     let again = arrive(&climb(&led, &ground(), "b2", 3 * MINUTE), 7, 4 * MINUTE);
     assert_eq!((led.patience_from(7), again.patience_from(7)), (Some(2 * MINUTE), Some(2 * MINUTE)));
+}
+
+#[test]
+fn what_the_server_cannot_do_ends_that_way_only() {
+    let ground = Ground { bmc: true, ..ground() };
+    let begun = climb(&Ladder::default(), &ground, "b0", 0);
+    assert_eq!(open(&begun), Some(Rung::Bmc));
+    for other in [(ground.since + 1, Rung::Bmc), (ground.since, Rung::BootNext)] {
+        assert_eq!(refuse_way(&begun, other, "no", 1), begun, "{other:?}");
+    }
+    let refused = refuse_way(&begun, (ground.since, Rung::Bmc), "it is left alone until noon", 1);
+    assert_eq!(why(&refused, Rung::Bmc), "it is left alone until noon");
+    assert_eq!(open(&climb(&refused, &ground, "b0", 2)), Some(Rung::BootNext), "in the same boot");
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! Carries out what is wanted of a machine's power: with its boot target before it, the mains and etcd's guard asked, and a
+//! word in its history after it.
+
+use std::time::Duration;
+
+use api::bmc::{BootOnce, Fault, Power, PowerAction};
+use api::id::MachineId;
+use api::power::Trouble;
+
+use super::access::Open;
+use super::bmcs::Bmcs;
+use super::drive::{Look, keep, look, note};
+use super::gap::{Doing, begun};
+use super::lane::{Answer, Asker, Request};
+use super::lead::{Lead, lead};
+use super::turn::{waits_for, waits_for_place};
+use crate::app::App;
+use crate::clock;
+use crate::cluster::interrupt::{may_pause, may_restart};
+use crate::lifecycle::want::{Boot, want};
+use crate::store::Result;
+use crate::store::bmc::BmcRow;
+
+/// Carries out what a person or another part of the server wants of a machine's power now, in nobody's order.
+pub async fn restart<O: Open>(
+    app: &App,
+    bmcs: &Bmcs<O>,
+    id: &MachineId,
+    (action, asker): (PowerAction, Asker),
+) -> Result<std::result::Result<(), Fault>> {
+    let Some(bmc) = app.store.bmc(id).await? else {
+        return Ok(Err(Fault::Unsupported("it has no BMC that is in use".into())));
+    };
+    let lane = bmcs.lane(&id.0);
+    let _alone = lane.pass.lock().await;
+    let power = match bmcs.read(app, &bmc, asker).await {
+        Ok(power) => power,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let Some(look) = look(app, bmcs, id).await? else { return Ok(Ok(())) };
+    let action = match (action, power) {
+        (PowerAction::On, Power::On) | (PowerAction::Off | PowerAction::Shutdown, Power::Off) => {
+            return Ok(Ok(()));
+        }
+        // Many BMCs refuse to cycle what is off.
+        (PowerAction::Cycle, Power::Off) => PowerAction::On,
+        (action, _) => action,
+    };
+    // The mains bear no more for somebody who types: it is on its way, and the next pass finds it a place.
+    if action == PowerAction::On && waits_for_place(app, bmcs, &look.row) {
+        note(app, &look.row, "off; it waits for its place among those switched on".into()).await?;
+        return Ok(Ok(()));
+    }
+    let doing = match switch(app, bmcs, &look, (Doing::default(), action), asker).await? {
+        Ok(doing) => doing,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    keep(app, &look, doing).await.map(Ok)
+}
+
+/// What the reconciler does. What it may not do now, and what nothing here can do, is said beside the machine and waits.
+pub(super) async fn act<O: Open>(
+    app: &App,
+    bmcs: &Bmcs<O>,
+    look: &Look,
+    (doing, action): (Doing, PowerAction),
+) -> Result<Doing> {
+    if action == PowerAction::On
+        && let Some(wait) = waits_for(app, bmcs, &look.row).await?
+    {
+        note(app, &look.row, format!("off; it waits for {wait}")).await?;
+        return Ok(doing);
+    }
+    // Whoever wanted it asked the guard then; since then others may have fallen.
+    let spared = match action {
+        PowerAction::On => Ok(()),
+        PowerAction::Cycle => may_restart(app, &look.row).await,
+        PowerAction::Shutdown | PowerAction::Off => may_pause(app, &look.row).await,
+    };
+    if let Err(refusal) = spared {
+        note(app, &look.row, refusal.to_string()).await?;
+        return Ok(doing);
+    }
+    Ok(match switch(app, bmcs, look, (doing, action), Asker::Server).await? {
+        Ok(begun) => begun,
+        Err(Fault::Unsupported(_)) => Doing { trouble: Trouble::NeedsAHand, ..doing },
+        Err(_) => doing,
+    })
+}
+
+/// Switches it, with its boot target before that. The fault is kept with the BMC, and the next pass tries again.
+async fn switch<O: Open>(
+    app: &App,
+    bmcs: &Bmcs<O>,
+    look: &Look,
+    (doing, action): (Doing, PowerAction),
+    asker: Asker,
+) -> Result<std::result::Result<Doing, Fault>> {
+    let starts = matches!(action, PowerAction::On | PowerAction::Cycle);
+    if starts && want(&look.life).boot == Boot::Agent {
+        let target = lead(app, bmcs, &look.row, BootOnce::Network, asker).await?;
+        if let Lead::Cannot(why) = target {
+            tracing::warn!(machine = look.row.name(), "it starts by its own boot order: {why}");
+        }
+    }
+    let now = clock::now();
+    let outcome = match (bmcs.ask(app, &look.bmc, Request::Act(action), asker).await, action) {
+        (Err(Fault::Unsupported(_)), PowerAction::Cycle) => {
+            off_and_on(app, bmcs, &look.bmc, asker).await
+        }
+        // Whoever wants it off wants it off; a person may still think of something better.
+        (Err(Fault::Unsupported(_)), PowerAction::Shutdown) if asker == Asker::Server => {
+            bmcs.ask(app, &look.bmc, Request::Act(PowerAction::Off), asker).await
+        }
+        (outcome, _) => outcome,
+    };
+    let said = match &outcome {
+        Ok(_) => action.to_string(),
+        Err(fault) => format!("{action} did not go out: {fault}"),
+    };
+    tracing::info!(machine = look.row.name(), "power: {said}");
+    if outcome.is_ok() || asker == Asker::Person {
+        app.store.remark(&look.row.id(), "power", said, now).await?;
+    }
+    Ok(outcome.map(|_| begun(doing, action, now)))
+}
+
+/// A power cycle by what cannot do one at once, such as a PDU. Once it is off, nothing may keep it so: the requests wait for
+/// those before them.
+async fn off_and_on<O: Open>(
+    app: &App,
+    bmcs: &Bmcs<O>,
+    bmc: &BmcRow,
+    asker: Asker,
+) -> std::result::Result<Answer, Fault> {
+    const LOOKS: usize = 20;
+    const BETWEEN: Duration = Duration::from_secs(3);
+    let asker = if asker == Asker::Server { Asker::Errand } else { asker };
+    bmcs.ask(app, bmc, Request::Act(PowerAction::Off), asker).await?;
+    for _ in 0..LOOKS {
+        if bmcs.read(app, bmc, asker).await? != Power::On {
+            return bmcs.ask(app, bmc, Request::Act(PowerAction::On), asker).await;
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    Err(Fault::NotObeyed("it was told off, and still reads on".into()))
+}
