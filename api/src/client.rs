@@ -2,6 +2,7 @@
 //! called is in the files beside it, by noun.
 
 mod cluster;
+pub mod console;
 mod machine;
 mod rack;
 

@@ -6,6 +6,7 @@ pub mod bmc;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod cluster;
+pub mod console;
 pub mod event;
 pub mod facts;
 pub mod id;

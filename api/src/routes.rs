@@ -135,6 +135,11 @@ pub mod operator {
         format!("{MACHINES}/{reference}/identify")
     }
 
+    /// POST with an upgrade to the console's protocol.
+    pub fn console(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/console")
+    }
+
     /// GET: Sensors.
     pub fn sensors(reference: &str) -> String {
         format!("{MACHINES}/{reference}/sensors")

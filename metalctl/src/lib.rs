@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cluster;
 pub mod confirm;
 pub mod connect;
+pub mod console;
 pub mod event;
 pub mod exit;
 pub mod follow;

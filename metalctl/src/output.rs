@@ -51,6 +51,12 @@ impl<'a> Io<'a> {
         self.out.flush()
     }
 
+    /// A terminal's own bytes, as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.flush()
+    }
+
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         Ok(self.data(&serde_json::to_string_pretty(value)?)?)
     }

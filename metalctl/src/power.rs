@@ -16,7 +16,7 @@ use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render::power as screen;
 use crate::several::Chosen;
-use crate::{render, several};
+use crate::{console, render, several};
 
 pub async fn run(verb: SwitchVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match verb {
@@ -24,6 +24,7 @@ pub async fn run(verb: SwitchVerb, client: &Client, io: &mut Io<'_>) -> Result<E
         SwitchVerb::Identify { lit, selection } => {
             identify(client, io, &selection, matches!(lit, Light::On)).await
         }
+        SwitchVerb::Console { machine, take } => console::run(client, io, &machine, take).await,
         SwitchVerb::Sensors { machine } => {
             let sensors = client.sensors(&path_segment(&machine)?).await?;
             match io.json {

@@ -4,6 +4,7 @@ pub mod access;
 pub mod any;
 pub mod bmcs;
 pub mod command;
+pub mod console;
 pub mod declared;
 pub mod drive;
 pub mod gap;
@@ -24,6 +25,8 @@ pub mod wake;
 use std::future::Future;
 
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+
+use self::console::Console;
 
 /// What carries the server's wishes to one machine. A driver does what it is told once and says what came of it;
 /// patience, queues and verification are the caller's, the same for all.
@@ -46,6 +49,10 @@ pub trait Driver: Send + Sync {
     fn identify(&self, lit: bool) -> impl Future<Output = Result<(), Fault>> + Send;
     fn sensors(&self) -> impl Future<Output = Result<Vec<Sensor>, Fault>> + Send;
     fn log(&self) -> impl Future<Output = Result<Vec<LogEntry>, Fault>> + Send;
+    /// The machine's serial console. `take`: whoever else has it at the BMC loses it.
+    fn console(&self, _take: bool) -> impl Future<Output = Result<Console, Fault>> + Send {
+        async { Err(Fault::Unsupported("what switches it has no serial console".into())) }
+    }
     /// Restarts the BMC itself, never the machine.
     fn reset_bmc(&self) -> impl Future<Output = Result<(), Fault>> + Send;
     /// SHA-256 in hex of the certificate that it presented last; None for a driver that sees none.

@@ -23,6 +23,14 @@ pub enum SwitchVerb {
         #[command(flatten)]
         selection: Selection,
     },
+    /// The serial console, by the BMC; `~.` at the beginning of a line leaves it, `~?` says what else there is
+    Console {
+        #[arg(help = MACHINE)]
+        machine: String,
+        /// Whoever else has it loses it
+        #[arg(long)]
+        take: bool,
+    },
     /// What the BMC's sensors read
     Sensors {
         #[arg(help = MACHINE)]

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use super::Driver;
 use super::access::{Access, Open};
 use super::command::Command;
+use super::console::Console;
 use super::ipmi::{self, Ipmi};
 use super::redfish::{self, Redfish};
 use super::wake::sleeper::Sleeper;
@@ -123,6 +124,10 @@ impl Driver for AnyDriver {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         whichever!(self, one => one.log())
+    }
+
+    async fn console(&self, take: bool) -> Result<Console, Fault> {
+        whichever!(self, one => one.console(take))
     }
 
     async fn reset_bmc(&self) -> Result<(), Fault> {

@@ -13,6 +13,8 @@ use uuid::Uuid;
 use super::Driver;
 use super::access::{Open, access, set_of};
 use super::any::Drivers;
+use super::console::Console;
+use super::console::desk::Desk;
 use super::lane::{Answer, Asker, Lane, Request};
 use super::order::Waits;
 use super::policy::may_reset;
@@ -29,6 +31,7 @@ struct Inner<O: Open> {
     open: O,
     lanes: Mutex<HashMap<String, Arc<Lane<O::Driver>>>>,
     mains: Mutex<Mains>,
+    desk: Desk,
     /// A BMC came, went or was changed.
     changed: Notify,
     /// Microseconds by which the latest reading of the last minute began too late.
@@ -70,6 +73,7 @@ impl<O: Open> Bmcs<O> {
             open,
             lanes: Mutex::default(),
             mains: Mutex::default(),
+            desk: Desk::default(),
             changed: Notify::new(),
             late: AtomicU64::new(0),
         }))
@@ -135,6 +139,25 @@ impl<O: Open> Bmcs<O> {
             Answer::Power(power) => Ok(power),
             _ => Err(Fault::Garbled("the driver did not answer what it was asked".into())),
         }
+    }
+
+    /// Who sits at which console.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
+    }
+
+    /// A machine's console, beside the line of all other requests: it may be open for hours.
+    pub async fn console(
+        &self,
+        app: &App,
+        row: &BmcRow,
+        take: bool,
+    ) -> std::result::Result<Console, Fault> {
+        let driver = self.0.open.open(app, &access(app, row).await?)?;
+        let console = driver.console(take).await;
+        // What it asked on the way; the console has a session of its own.
+        let _ = driver.close().await;
+        console
     }
 
     async fn keep(

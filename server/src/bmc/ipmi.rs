@@ -25,7 +25,7 @@ mod session;
 mod sol;
 mod suite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod window;
 mod wire;
@@ -50,9 +50,9 @@ use self::sensors::Readings;
 use self::suite::Suite;
 use self::wire::Connection;
 use crate::bmc::Driver;
+use crate::bmc::console::Console;
 
 pub use self::chassis::Device;
-pub use self::console::{Console, Input};
 pub use self::fru::{Fru, Part};
 pub use self::login::{Login, TooLong};
 pub use self::patience::Patience;
@@ -146,13 +146,6 @@ impl Ipmi {
             Err(_) => Arc::new([]),
         };
         self.run(|| Log::new(records.clone(), id)).await
-    }
-
-    /// The machine's serial console, in a session of its own. `take` ends whoever else has it.
-    pub async fn console(&self, take: bool) -> Result<Console, Fault> {
-        let known = self.state.lock().await.suite;
-        let connection = self.connect(known).await.map_err(|fault| self.at(fault))?;
-        console::open(connection, take).await.map_err(|fault| self.at(fault))
     }
 
     async fn control(&self, control: Control) -> Result<(), Fault> {
@@ -308,6 +301,13 @@ impl Driver for Ipmi {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         self.log_after(None).await
+    }
+
+    /// In a session of its own: the others go on.
+    async fn console(&self, take: bool) -> Result<Console, Fault> {
+        let known = self.state.lock().await.suite;
+        let connection = self.connect(known).await.map_err(|fault| self.at(fault))?;
+        console::open(connection, take).await.map_err(|fault| self.at(fault))
     }
 
     /// It takes its sessions along.

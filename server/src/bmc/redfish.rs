@@ -5,6 +5,7 @@ mod action;
 mod address;
 mod answer;
 mod boot;
+mod console;
 mod doc;
 mod http;
 mod inventory;
@@ -30,6 +31,7 @@ use self::boot::Wish;
 use self::http::Http;
 use self::quirks::Bend;
 use super::Driver;
+use super::console::Console;
 
 pub use self::address::url;
 pub use self::answer::Progress;
@@ -359,6 +361,12 @@ impl Driver for Redfish {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         self.ask(|tree, places| Ok(log::log(tree, places))).await
+    }
+
+    async fn console(&self, _take: bool) -> Result<Console, Fault> {
+        let (host, user) = (self.http.host(), self.http.user());
+        let words = self.ask(|tree, places| Ok(console::elsewhere(tree, places, (host, user)))).await?;
+        Err(Fault::Unsupported(words))
     }
 
     async fn reset_bmc(&self) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 mod bmc;
 pub mod catalogue;
 pub mod cluster;
+mod console;
 pub mod identity;
 pub mod inventory;
 mod order;
@@ -66,6 +67,7 @@ pub fn routes() -> Router<App> {
         .merge(users::routes())
         .merge(power::routes())
         .merge(bmc::routes())
+        .merge(console::routes())
 }
 
 /// Whoever holds the token.

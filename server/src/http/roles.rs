@@ -27,6 +27,8 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("GET", "/api/v1/machines/{reference}/power", With(Viewer)),
     ("POST", "/api/v1/machines/{reference}/power", With(Operator)),
     ("POST", "/api/v1/machines/{reference}/identify", With(Operator)),
+    // Whoever types there may do what the machine's own users may.
+    ("POST", "/api/v1/machines/{reference}/console", With(Operator)),
     ("GET", "/api/v1/machines/{reference}/sensors", With(Viewer)),
     ("GET", "/api/v1/machines/{reference}/bmc-log", With(Viewer)),
     ("POST", "/api/v1/machines/{reference}/bmc-reset", With(Operator)),

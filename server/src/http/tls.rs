@@ -73,7 +73,7 @@ async fn connection(stream: TcpStream, address: SocketAddr, acceptor: TlsAccepto
     let router = router.layer(axum::Extension(Peer { address, agent }));
     let service = TowerToHyperService::new(router);
     let http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) = http.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
         tracing::debug!(%address, %error, "connection ended");
     }
 }

@@ -32,6 +32,9 @@ not know.
 **Not here**: `/metrics` for Prometheus with the same tokens, `/healthz` and `/readyz` for anyone, and what machines and their \
 agents call (`/boot`, `/images`, `/agent/v1`), which is between programs of one version.";
 
+/// The frames are those of `api/src/console.rs`.
+const UPGRADE: &str = "With `Upgrade: metal-console/1`. In both directions follow frames: a byte for their kind (0 bytes, 1 a break, \
+                       2 the end, with a reason), the length of what follows in two bytes, the higher one first, and that.";
 const EVENTS: &str = "\
 Server-sent events (`text/event-stream`). `event: machine` comes with each change of a machine, and its `data` is a `Machine`. \
 `event: resync` says that the list has to be read again: this reader was too slow, or a machine was deleted. Lines that begin \
@@ -127,6 +130,7 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
             let content = json!({"text/event-stream": {"schema": {"type": "string"}}});
             ("200", json!({"description": EVENTS, "content": content}))
         }
+        Answer::Upgrade => ("101", json!({"description": UPGRADE})),
         Answer::Description => {
             let content = json!({"application/json": {"schema": {"type": "object"}}});
             ("200", json!({"description": "OpenAPI 3.1", "content": content}))

@@ -5,6 +5,7 @@ use api::cluster::{
     Cluster, ClusterAccess, ClusterDetail, ClusterTaskView, Grant, Identity, KubeconfigAnswer,
     KubeconfigRequest, Retyped,
 };
+use api::console::ConsoleQuery;
 use api::image::{FileCheck, Manifest};
 use api::import::{ImportQuery, ImportRow, Imported};
 use api::label::LabelChange;
@@ -55,6 +56,8 @@ pub enum Answer {
     /// 204.
     Nothing,
     Events,
+    /// 101: the connection is something else from then on.
+    Upgrade,
     /// This description.
     Description,
 }
@@ -156,6 +159,11 @@ fn of_power() -> Vec<Operation> {
             .answers::<Machine>(),
         of("POST", "identify", "identifyMachine", "Light a machine's identify light, or put it out")
             .takes::<Identify>(),
+        Operation {
+            answer: Answer::Upgrade,
+            ..of("POST", "console", "openConsole", "Have a machine's serial console; asks for an upgrade")
+                .with::<ConsoleQuery>()
+        },
         of("GET", "sensors", "readSensors", "What a machine's BMC measures").answers::<Vec<Sensor>>(),
         of("GET", "bmc-log", "readBmcLog", "What a machine's BMC has logged").answers::<Vec<BmcLogEntry>>(),
         of("POST", "bmc-reset", "resetBmc", "Restart a BMC, not its machine"),

@@ -1,4 +1,4 @@
-//! A machine's serial console over its BMC: bytes out, bytes and breaks in, until somebody has enough of it.
+//! Serial-over-LAN of one BMC as a console, in a session of its own.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::chassis::get_device_id;
 use super::session::Event;
 use super::sol::{Activated, Heard, Sol, TYPED, activate, activated, deactivate};
 use super::wire::{Connection, until};
+use crate::bmc::console::{Console, Input};
 
 /// Chunks of output that wait for their reader. A reader that does not read makes the BMC wait, and nobody else.
 const WAITING: usize = 64;
@@ -18,20 +19,6 @@ const WAITING: usize = 64;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// Packets and answers of a slow BMC between "end it" and "it is ended".
 const FAREWELL: Duration = Duration::from_secs(3);
-
-/// Dropped, it ends the console and its session.
-#[derive(Debug)]
-pub struct Console {
-    /// What the machine says; an error is the last thing to come.
-    pub output: mpsc::Receiver<Result<Bytes, Fault>>,
-    pub input: mpsc::Sender<Input>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    Bytes(Bytes),
-    Break,
-}
 
 /// `take`: whoever else has the console loses it.
 pub async fn open(mut connection: Connection, take: bool) -> Result<Console, Fault> {

@@ -1,10 +1,10 @@
 //! The client against a BMC of our own making: over a wire that loses, doubles and reorders, over UDP, and with
 //! `ipmitool` as the judge of both.
 
-mod driver;
+pub mod driver;
 mod fuzz;
 mod independent;
-mod model;
+pub mod model;
 mod simulation;
 mod vectors;
 

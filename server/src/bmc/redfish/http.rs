@@ -98,6 +98,14 @@ impl Http {
         Ok(Http { client, base, login, pin, pace, session: Mutex::new(None) })
     }
 
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    pub fn user(&self) -> &str {
+        &self.login.user
+    }
+
     pub fn pinned(&self) -> Option<String> {
         self.pin.pinned()
     }

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 
 use super::super::suite::Suite;
-use super::super::{Console, Input, Ipmi, Login, Patience};
+use super::super::{Ipmi, Login, Patience};
 use super::model::Model;
 use crate::bmc::Driver;
+use crate::bmc::console::{Console, Input};
 
 pub struct Bench {
     pub address: SocketAddr,
@@ -47,6 +48,11 @@ impl Bench {
             }
         });
         Bench { address, model, said, task }
+    }
+
+    /// With sensors, a log and a console.
+    pub async fn equipped() -> Bench {
+        Bench::start(equipped()).await
     }
 
     pub fn driver(&self) -> Ipmi {

@@ -17,6 +17,7 @@ use super::super::{Input, Ipmi, Login};
 use super::driver::{Bench, driver, read_until};
 use super::model::Model;
 use crate::bmc::Driver;
+use crate::bmc::console::{Console, Input};
 
 /// A server of others, ended with its test.
 struct Server(Child);
