@@ -291,6 +291,12 @@ pub struct BmcSettings {
     /// Sealed before it is kept, and never shown again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// IPMI's key of the BMC (Kg), as text or as 0x and hexadecimal digits. Sealed likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bmc_key: Option<String>,
+    /// The six bytes that some network cards want behind a magic packet, in hexadecimal. Sealed likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secure_on: Option<String>,
     /// Use what the agent in RAM found.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopt: bool,
@@ -298,14 +304,16 @@ pub struct BmcSettings {
 
 impl fmt::Debug for BmcSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let password = self.password.as_ref().map(|_| "…");
+        let hidden = |secret: &Option<String>| secret.as_ref().map(|_| "…");
         f.debug_struct("BmcSettings")
             .field("driver", &self.driver)
             .field("address", &self.address)
             .field("port", &self.port)
             .field("credentials", &self.credentials)
             .field("user", &self.user)
-            .field("password", &password)
+            .field("password", &hidden(&self.password))
+            .field("bmc_key", &hidden(&self.bmc_key))
+            .field("secure_on", &hidden(&self.secure_on))
             .field("adopt", &self.adopt)
             .finish()
     }
@@ -362,8 +370,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_in_no_debug_output() {
-        let settings = BmcSettings { password: Some("calvin".into()), ..BmcSettings::default() };
+    fn a_secret_is_in_no_debug_output() {
+        let secret = || Some("calvin".to_string());
+        let settings = BmcSettings {
+            password: secret(),
+            bmc_key: secret(),
+            secure_on: secret(),
+            ..BmcSettings::default()
+        };
         assert!(!format!("{settings:?}").contains("calvin"));
     }
 }

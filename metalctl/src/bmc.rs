@@ -1,6 +1,6 @@
 //! The verbs of `metalctl bmc`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use api::client::Client;
 use api::power::{BmcSettings, BmcView};
@@ -21,9 +21,15 @@ pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
             tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)
         }
         BmcVerb::Set(set) => {
-            let Set { machine, driver, address, port, credentials, user, password_file } = set;
-            let password = password_file.map(|file| password(io, &file)).transpose()?;
-            let settings = BmcSettings { driver, address, port, credentials, user, password, adopt: false };
+            let Set { machine, driver, address, port, credentials, user, .. } = set;
+            // Standard input gives them in this order, a line each.
+            let mut secret = |file: Option<PathBuf>| file.map(|file| secret(io, &file)).transpose();
+            let settings = BmcSettings {
+                password: secret(set.password_file)?,
+                bmc_key: secret(set.bmc_key_file)?,
+                secure_on: secret(set.secure_on_file)?,
+                ..BmcSettings { driver, address, port, credentials, user, ..BmcSettings::default() }
+            };
             tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)
         }
         BmcVerb::Forget { machine } => {
@@ -64,13 +70,13 @@ fn tell(io: &mut Io<'_>, view: &BmcView) -> Result<Exit, Failure> {
 }
 
 /// Never an argument: others would read it in the list of processes.
-fn password(io: &mut Io<'_>, file: &Path) -> Result<String, Failure> {
+fn secret(io: &mut Io<'_>, file: &Path) -> Result<String, Failure> {
     let unreadable = |error: std::io::Error| {
         let message = format!("cannot read {}: {error}", file.display());
         Failure::new(
             Exit::Usage,
             message,
-            "name a file whose only line is the password, or - for standard input",
+            "name a file whose only line is the secret, or - for standard input",
         )
     };
     let mut text = String::new();
@@ -79,10 +85,10 @@ fn password(io: &mut Io<'_>, file: &Path) -> Result<String, Failure> {
     } else {
         text = std::fs::read_to_string(file).map_err(unreadable)?;
     }
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() || password.contains(['\r', '\n']) {
-        let message = format!("{} is not one line with a password", file.display());
-        return Err(Failure::new(Exit::Usage, message, "its only line is the password"));
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() || secret.contains(['\r', '\n']) {
+        let message = format!("{} is not one line with a secret", file.display());
+        return Err(Failure::new(Exit::Usage, message, "its only line is the secret"));
     }
-    Ok(password.into())
+    Ok(secret.into())
 }

@@ -162,4 +162,10 @@ pub struct Set {
     /// A file whose only line is the password; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// Of IPMI: a file whose only line is the BMC key (Kg), as text or as 0x and hexadecimal digits; `-` as above
+    #[arg(long, value_name = "FILE")]
+    pub bmc_key_file: Option<PathBuf>,
+    /// Of Wake-on-LAN: a file whose only line is the SecureOn password, such as 00:11:22:aa:bb:cc; `-` as above
+    #[arg(long, value_name = "FILE")]
+    pub secure_on_file: Option<PathBuf>,
 }

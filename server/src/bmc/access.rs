@@ -2,14 +2,14 @@
 //! that is opened with that.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use api::bmc::{DriverKind, Fault};
 use api::id::{Mac, MachineId};
 
 use super::Driver;
 use crate::app::App;
-use crate::config::power::BmcSet;
+use crate::config::power::{BmcSet, Kept};
 use crate::store::bmc::BmcRow;
 
 /// What a driver needs to know.
@@ -23,6 +23,10 @@ pub struct Access {
     pub port: Option<u16>,
     pub user: String,
     pub password: Password,
+    /// IPMI's key of the BMC itself.
+    pub bmc_key: Option<Password>,
+    /// What its network cards want behind a magic packet.
+    pub secure_on: Option<Password>,
     /// SHA-256 in hex of the certificate that it must present; None pins what it presents first.
     pub certificate: Option<String>,
     pub cipher_suites: Vec<u8>,
@@ -67,7 +71,12 @@ pub trait Open: Send + Sync + 'static {
 
 /// Where a sealed password of a machine belongs: it opens there only.
 pub fn seal_place(machine: &str) -> String {
-    format!("bmc.password/{machine}")
+    place("password", machine)
+}
+
+/// The same of any secret of its BMC, by the name that settings have for it.
+pub fn place(what: &str, machine: &str) -> String {
+    format!("bmc.{what}/{machine}")
 }
 
 /// Puts together what the driver is opened with. What is missing reads like a refused login, because that is what it
@@ -79,15 +88,18 @@ pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
     let macs = app.store.macs_of(&id).await.map_err(|error| failed(&error))?;
     let set = set_of(app, row).await?;
     let driver = row.driver().map_err(|error| failed(&error))?;
-    let own = row.password.as_deref().map(|sealed| app.seal.unseal(&seal_place(&row.machine), sealed));
-    let password = match (own, set) {
-        (Some(own), _) => {
-            let plain = own.map_err(|error| failed(&format!("{error:#}")))?;
-            Password(String::from_utf8_lossy(&plain).into_owned())
-        }
-        (None, Some(set)) => password(set).await?,
-        (None, None) => Password::default(),
+    // Nobody sends the password of a BMC to what has none.
+    let fitting = set.filter(|set| driver.has_address() || !set.driver.has_address());
+    let secret = async |what: &'static str, own: &Option<String>, kept: Option<Kept<'_>>| match own {
+        Some(sealed) => unsealed(app, &place(what, &row.machine), sealed).map(Some),
+        None => read(fitting, kept).await,
     };
+    let password = secret("password", &row.password, fitting.map(BmcSet::password)).await?;
+    let bmc_key = secret("bmc_key", &row.bmc_key, fitting.map(BmcSet::bmc_key)).await?;
+    let secure_on = secret("secure_on", &row.secure_on, fitting.map(BmcSet::secure_on)).await?;
+    if let (None, Some(set)) = (&password, fitting.filter(|set| set.driver.has_address())) {
+        return Err(Fault::Refused(format!("`[bmc.{}]` has no password that can be read", set.name)));
+    }
     let user = if row.username.is_empty() { set.map_or("", |set| &set.user) } else { &row.username };
     let facts = app.store.facts(&id).await.map_err(|error| failed(&error))?;
     let address =
@@ -103,7 +115,9 @@ pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
         address: row.address.clone(),
         port: row.port().or(set.and_then(|set| set.port)),
         user: user.into(),
-        password,
+        password: password.unwrap_or_default(),
+        bmc_key,
+        secure_on,
         certificate: row.certificate.clone(),
         cipher_suites: set.map_or_else(|| vec![17, 3], |set| set.cipher_suites.clone()),
         command: set.map(|set| set.command.clone()).unwrap_or_default(),
@@ -125,22 +139,19 @@ pub async fn set_of<'a>(app: &'a App, row: &BmcRow) -> Result<Option<&'a BmcSet>
     Ok(app.site.bmc_set_for(&manufacturer))
 }
 
-async fn password(set: &BmcSet) -> Result<Password, Fault> {
-    let Some(path) = password_path(set, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref().map(Path::new))
-    else {
-        return match set.driver.has_address() {
-            true => Err(Fault::Refused(format!("`[bmc.{}]` has no password that can be read", set.name))),
-            false => Ok(Password::default()),
-        };
-    };
-    let text = tokio::fs::read_to_string(&path).await.map_err(|error| {
-        Fault::Refused(format!("cannot read its password from {}: {error}", path.display()))
-    })?;
-    Ok(Password(text.trim_end_matches(['\r', '\n']).into()))
+fn unsealed(app: &App, place: &str, sealed: &str) -> Result<Password, Fault> {
+    let plain = app.seal.unseal(place, sealed).map_err(|error| Fault::Refused(format!("{error:#}")))?;
+    Ok(Password(String::from_utf8_lossy(&plain).into_owned()))
 }
 
-fn password_path(set: &BmcSet, credentials: Option<&Path>) -> Option<PathBuf> {
-    let credential =
-        set.password_credential.as_ref().zip(credentials).map(|(name, folder)| folder.join(name));
-    set.password_file.clone().or(credential)
+/// None where its set names no such secret.
+async fn read(set: Option<&BmcSet>, kept: Option<Kept<'_>>) -> Result<Option<Password>, Fault> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let Some((set, kept)) = set.zip(kept) else { return Ok(None) };
+    let Some(path) = kept.path(folder.as_deref().map(Path::new)) else { return Ok(None) };
+    let text = tokio::fs::read_to_string(&path).await.map_err(|error| {
+        let (name, what) = (&set.name, kept.what);
+        Fault::Refused(format!("cannot read {what} of `[bmc.{name}]` from {}: {error}", path.display()))
+    })?;
+    Ok(Some(Password(text.trim_end_matches(['\r', '\n']).into())))
 }

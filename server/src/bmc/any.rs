@@ -1,5 +1,6 @@
 //! One of the drivers there are, by what a machine's row says.
 
+use api::bmc::secret::{bmc_key, secure_on};
 use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use secrecy::SecretString;
 
@@ -49,8 +50,11 @@ fn redfish(access: &Access) -> Result<AnyDriver, Fault> {
 }
 
 fn ipmi(access: &Access) -> Result<AnyDriver, Fault> {
-    let login = ipmi::Login::new(&access.user, access.password.expose(), None)
-        .map_err(|error| Fault::Refused(error.to_string()))?;
+    let refused = |error: &dyn std::fmt::Display| Fault::Refused(error.to_string());
+    let key = access.bmc_key.as_ref().map(|key| bmc_key(key.expose())).transpose();
+    let key = key.map_err(|error| refused(&error))?;
+    let login = ipmi::Login::new(&access.user, access.password.expose(), key.as_deref())
+        .map_err(|error| refused(&error))?;
     let driver = Ipmi::new(&access.address, access.port.unwrap_or(ipmi::PORT), login);
     Ok(AnyDriver::Ipmi(Box::new(driver.with_suites(&access.cipher_suites)?)))
 }
@@ -62,7 +66,9 @@ fn wake(app: &App, access: &Access) -> Result<AnyDriver, Fault> {
         ));
     };
     let via = Via::Interface(interface);
-    let wake = Wake { macs: access.macs.clone(), via, secure_on: None, agent: None, seen: Power::Unknown };
+    let secure_on = access.secure_on.as_ref().map(|password| secure_on(password.expose())).transpose();
+    let secure_on = secure_on.map_err(|error| Fault::Unsupported(error.to_string()))?;
+    let wake = Wake { macs: access.macs.clone(), via, secure_on, agent: None, seen: Power::Unknown };
     let sleeper = Sleeper { store: app.store.clone(), machine: access.id.clone(), wake };
     Ok(AnyDriver::Wake(Box::new(sleeper)))
 }

@@ -84,6 +84,8 @@ fn declared(
         password: None,
         certificate: pinned,
         origin: Origin::Site.to_string(),
+        bmc_key: None,
+        secure_on: None,
     };
     (before != Some(&wanted)).then_some(wanted)
 }

@@ -1,7 +1,7 @@
 //! Power as the site declares it: how BMCs are logged in to, and in which order machines are switched on.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::bmc::DriverKind;
@@ -31,6 +31,14 @@ pub struct BmcSet {
     pub password_file: Option<PathBuf>,
     /// Instead of a file: the name of a systemd credential.
     pub password_credential: Option<String>,
+    /// Of IPMI: a file whose only line is the BMC key (Kg), where BMCs have one.
+    pub bmc_key_file: Option<PathBuf>,
+    /// Instead of that file: the name of a systemd credential.
+    pub bmc_key_credential: Option<String>,
+    /// Of Wake-on-LAN: a file whose only line is the SecureOn password, where cards want one.
+    pub secure_on_file: Option<PathBuf>,
+    /// Instead of that file: the name of a systemd credential.
+    pub secure_on_credential: Option<String>,
     pub port: Option<u16>,
     /// Of IPMI, in the order in which they are tried.
     #[serde(default = "suites")]
@@ -41,6 +49,50 @@ pub struct BmcSet {
     /// For the driver `command`: the program and its first arguments.
     #[serde(default)]
     pub command: Vec<String>,
+}
+
+/// Where a secret of a set lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept<'a> {
+    /// As settings begin that name it.
+    pub what: &'static str,
+    pub file: Option<&'a Path>,
+    pub credential: Option<&'a str>,
+}
+
+impl BmcSet {
+    /// All secrets that it can name.
+    pub fn secrets(&self) -> [Kept<'_>; 3] {
+        [self.password(), self.bmc_key(), self.secure_on()]
+    }
+
+    pub fn password(&self) -> Kept<'_> {
+        kept("password", &self.password_file, &self.password_credential)
+    }
+
+    pub fn bmc_key(&self) -> Kept<'_> {
+        kept("bmc_key", &self.bmc_key_file, &self.bmc_key_credential)
+    }
+
+    pub fn secure_on(&self) -> Kept<'_> {
+        kept("secure_on", &self.secure_on_file, &self.secure_on_credential)
+    }
+}
+
+fn kept<'a>(what: &'static str, file: &'a Option<PathBuf>, credential: &'a Option<String>) -> Kept<'a> {
+    Kept { what, file: file.as_deref(), credential: credential.as_deref() }
+}
+
+impl Kept<'_> {
+    pub fn is_named(&self) -> bool {
+        self.file.is_some() || self.credential.is_some()
+    }
+
+    /// `folder`: of systemd's credentials.
+    pub fn path(&self, folder: Option<&Path>) -> Option<PathBuf> {
+        let credential = self.credential.zip(folder).map(|(name, folder)| folder.join(name));
+        self.file.map(Path::to_path_buf).or(credential)
+    }
 }
 
 /// `[power]`

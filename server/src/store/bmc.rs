@@ -18,6 +18,9 @@ pub struct BmcRow {
     pub password: Option<String>,
     pub certificate: Option<String>,
     pub origin: String,
+    /// Sealed, as the password is.
+    pub bmc_key: Option<String>,
+    pub secure_on: Option<String>,
 }
 
 impl std::fmt::Debug for BmcRow {
@@ -69,17 +72,18 @@ impl Store {
 
     /// In the place of what was there.
     pub async fn bmc_put(&self, row: BmcRow) -> Result<()> {
-        let sql = "INSERT INTO bmc (machine, driver, address, port, credentials, username, password, certificate, origin) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (machine) DO UPDATE SET \
+        let sql = "INSERT INTO bmc (machine, driver, address, port, credentials, username, password, certificate, origin, \
+                   bmc_key, secure_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (machine) DO UPDATE SET \
                    driver = excluded.driver, address = excluded.address, port = excluded.port, \
                    credentials = excluded.credentials, username = excluded.username, password = excluded.password, \
-                   certificate = excluded.certificate, origin = excluded.origin";
+                   certificate = excluded.certificate, origin = excluded.origin, bmc_key = excluded.bmc_key, \
+                   secure_on = excluded.secure_on";
         let id = row.id();
         self.write(move |conn| {
             Box::pin(async move {
                 on!(conn, c => sqlx::query(sql).bind(row.machine).bind(row.driver).bind(row.address).bind(row.port)
                     .bind(row.credentials).bind(row.username).bind(row.password).bind(row.certificate)
-                    .bind(row.origin).execute(&mut **c).await.map(drop))?;
+                    .bind(row.origin).bind(row.bmc_key).bind(row.secure_on).execute(&mut **c).await.map(drop))?;
                 Ok(())
             })
         })

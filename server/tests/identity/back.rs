@@ -121,6 +121,8 @@ impl Bench {
             password: None,
             certificate: None,
             origin: "operator".into(),
+            bmc_key: None,
+            secure_on: None,
         };
         self.app.store.bmc_put(row).await.unwrap();
     }

@@ -5,12 +5,13 @@ use api::event::Event;
 use api::power::{Health, Trouble};
 use api::rung::Rung;
 use api::state::Home;
-use server::bmc::access::seal_place;
+use server::bmc::access::{Password, access, place, seal_place};
 use server::bmc::gap::Doing;
 use server::bmc::lane::Asker;
 use server::bmc::lead::{Lead, is_led, lead};
 use server::bmc::switch::restart;
 use server::lifecycle::ladder::{Goal, Ground, PATIENCE};
+use server::store::bmc::BmcRow;
 
 use crate::rack::{Rack, Way, address, bmc};
 
@@ -210,19 +211,59 @@ async fn a_login_is_its_own_or_that_of_the_site() {
     let id = rack.machine(1, Power::On, Way::Obeys).await;
     rack.app
         .store
-        .bmc_put(server::store::bmc::BmcRow { username: String::new(), ..bmc(&id, "bmc-1") })
+        .bmc_put(BmcRow { username: String::new(), ..bmc(&id, "bmc-1") })
         .await
         .unwrap();
     rack.poll(&id).await;
     let fake = rack.fakes.get("bmc-1");
     assert_eq!((fake.user.as_str(), fake.password.as_str()), ("u", "of the site"));
     let sealed = rack.app.seal.seal(&seal_place(&id.0), b"its own");
-    let own = server::store::bmc::BmcRow { password: Some(sealed), ..bmc(&id, "bmc-1") };
+    let own = BmcRow { password: Some(sealed), ..bmc(&id, "bmc-1") };
     rack.app.store.bmc_put(own).await.unwrap();
     rack.bmcs.forget(&id.0).await;
     rack.poll(&id).await;
     let fake = rack.fakes.get("bmc-1");
     assert_eq!((fake.user.as_str(), fake.password.as_str()), ("root", "its own"));
+}
+
+#[tokio::test]
+async fn a_key_and_a_packets_password_are_its_own_or_those_of_its_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let (password, key) = (file("password", "p\n"), file("key", "0x00ff\n"));
+    let wol = file("wol", "00:11:22:33:44:55\n");
+    let rack = Rack::new(&format!(
+        "[bmc.any]\ndefault = true\ndriver = \"ipmi\"\nuser = \"u\"\npassword_file = \"{password}\"\n\
+         bmc_key_file = \"{key}\"\n[bmc.wol]\ndriver = \"wake-on-lan\"\nsecure_on_file = \"{wol}\"\n"
+    ))
+    .await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    let plain = bmc(&id, "bmc-1");
+    let secrets = async |row: BmcRow| {
+        let access = access(&rack.app, &row).await.unwrap();
+        let shown = |secret: Option<Password>| secret.map(|secret| secret.expose().to_string());
+        (access.password.expose().to_string(), shown(access.bmc_key), shown(access.secure_on))
+    };
+    let some = |text: &str| Some(text.to_string());
+    let of_set = secrets(BmcRow { driver: "ipmi".into(), ..plain.clone() }).await;
+    assert_eq!(of_set, ("p".into(), some("0x00ff"), None));
+    let seal = |what, text: &str| Some(rack.app.seal.seal(&place(what, &id.0), text.as_bytes()));
+    let own = BmcRow {
+        driver: "ipmi".into(),
+        password: seal("password", "q"),
+        bmc_key: seal("bmc_key", "own"),
+        ..plain.clone()
+    };
+    assert_eq!(secrets(own).await, ("q".into(), some("own"), None));
+    let sleeper = BmcRow { driver: "wake-on-lan".into(), ..plain };
+    assert_eq!(secrets(sleeper.clone()).await, (String::new(), None, None), "no BMC's password for a packet");
+    let named = BmcRow { credentials: some("wol"), ..sleeper.clone() };
+    assert_eq!(secrets(named).await, (String::new(), None, some("00:11:22:33:44:55")));
+    let own = BmcRow { secure_on: seal("secure_on", "aa:bb:cc:dd:ee:ff"), ..sleeper };
+    assert_eq!(secrets(own).await.2, some("aa:bb:cc:dd:ee:ff"));
 }
 
 fn hello(home: Home, boot_id: &str) -> Event {

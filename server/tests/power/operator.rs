@@ -215,6 +215,17 @@ async fn a_bmc_is_named_shown_and_forgotten_and_its_password_never_told() {
         (&answer["in_use"]["address"], &answer["in_use"]["origin"]),
         (&json!("10.0.0.7"), &json!("found"))
     );
+    for (body, part) in [
+        (json!({"bmc_key": "kg"}), "a BMC key (Kg) is IPMI's"),
+        (json!({"secure_on": "00:11:22:aa:bb:cc"}), "SecureOn is Wake-on-LAN's"),
+        (json!({"driver": "ipmi", "bmc_key": "0xdud"}), "1 to 20 bytes"),
+        (json!({"driver": "wake-on-lan", "secure_on": "dud"}), "six bytes"),
+    ] {
+        let (status, answer) = put(body).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        let error = answer["error"].as_str().unwrap();
+        assert!(error.contains(part) && !error.contains("dud"), "{answer}");
+    }
     let row = desk.app.store.bmc(&desk.id).await.unwrap().unwrap();
     assert!(!row.password.clone().unwrap().contains("calvin"), "it is sealed");
     let (_, list) = desk.call(Role::Viewer, "GET", "bmcs", Value::Null).await;

@@ -247,5 +247,7 @@ pub fn bmc(id: &MachineId, address: &str) -> BmcRow {
         password: None,
         certificate: None,
         origin: "operator".into(),
+        bmc_key: None,
+        secure_on: None,
     }
 }

@@ -28,6 +28,8 @@ fn bmc(machine: &MachineId, address: &str) -> BmcRow {
         password: Some("sealed".into()),
         certificate: None,
         origin: "operator".into(),
+        bmc_key: Some("sealed, too".into()),
+        secure_on: Some("and this".into()),
     }
 }
 

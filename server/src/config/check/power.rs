@@ -5,7 +5,7 @@ use api::bmc::DriverKind;
 
 use super::{Findings, LABEL_HINT, is_label, one_of};
 use crate::config::Site;
-use crate::config::power::{BmcSet, PowerGroup};
+use crate::config::power::{BmcSet, Kept, PowerGroup};
 
 pub fn bmcs(site: &Site, found: &mut Findings) {
     let mut default: Option<&str> = None;
@@ -14,7 +14,7 @@ pub fn bmcs(site: &Site, found: &mut Findings) {
         if !is_label(&set.name) {
             found.error(&format!("bmc.{}", set.name), format!("`{}` is not a name", set.name), LABEL_HINT);
         }
-        password(set, &path, found);
+        secrets(set, &path, found);
         if set.default
             && let Some(first) = default.replace(&set.name)
         {
@@ -44,13 +44,25 @@ pub fn bmcs(site: &Site, found: &mut Findings) {
     }
 }
 
-fn password(set: &BmcSet, path: &impl Fn(&str) -> String, found: &mut Findings) {
-    let given = usize::from(set.password_file.is_some()) + usize::from(set.password_credential.is_some());
-    if given == 2 {
-        let message = format!("`{}` has its password in a file and in a credential", set.name);
-        found.error(&path("password_credential"), message, "one of them is enough");
+/// What it is logged in with: each secret in one place, and of the driver that wants it.
+fn secrets(set: &BmcSet, path: &impl Fn(&str) -> String, found: &mut Findings) {
+    for kept in set.secrets() {
+        let words = kept.what.replace('_', " ");
+        let (in_file, in_credential) = (format!("{}_file", kept.what), format!("{}_credential", kept.what));
+        if kept.file.is_some() && kept.credential.is_some() {
+            let message = format!("`{}` has its {words} in a file and in a credential", set.name);
+            found.error(&path(&in_credential), message, "one of them is enough");
+        }
+        if let Some(file) = kept.file.filter(|file| !file.is_absolute()) {
+            let message = format!("`{}` depends on where the server starts", file.display());
+            found.error(&path(&in_file), message, "write it from the root, such as /etc/metald/bmc.key");
+        }
+        if let Some(name) = kept.credential.filter(|name| name.is_empty() || name.contains('/')) {
+            let message = format!("`{name}` is not the name of a credential");
+            found.error(&path(&in_credential), message, "the name in LoadCredentialEncrypted= of the unit");
+        }
     }
-    if set.driver.has_address() && (given == 0 || set.user.is_empty()) {
+    if set.driver.has_address() && (!set.password().is_named() || set.user.is_empty()) {
         let message = format!("nobody can log in with `{}`", set.name);
         found.error(
             &format!("bmc.{}", set.name),
@@ -58,18 +70,14 @@ fn password(set: &BmcSet, path: &impl Fn(&str) -> String, found: &mut Findings) 
             "give it user, and password_file or password_credential; a password itself does not belong here",
         );
     }
-    if let Some(file) = set.password_file.as_ref().filter(|file| !file.is_absolute()) {
-        let message = format!("`{}` depends on where the server starts", file.display());
-        found.error(&path("password_file"), message, "write it from the root, such as /etc/metald/bmc.key");
+    let wrong = |kept: Kept<'_>, driver| kept.is_named() && set.driver != driver;
+    if wrong(set.bmc_key(), DriverKind::Ipmi) {
+        let message = format!("`{}` has a BMC key, and does not speak IPMI", set.name);
+        found.error(&path("driver"), message, "driver = \"ipmi\", or leave the key out");
     }
-    if let Some(name) = set.password_credential.as_ref().filter(|name| name.is_empty() || name.contains('/'))
-    {
-        let message = format!("`{name}` is not the name of a credential");
-        found.error(
-            &path("password_credential"),
-            message,
-            "the name in LoadCredentialEncrypted= of the unit",
-        );
+    if wrong(set.secure_on(), DriverKind::WakeOnLan) {
+        let message = format!("`{}` has a SecureOn password, and wakes nobody", set.name);
+        found.error(&path("driver"), message, "driver = \"wake-on-lan\", or leave the password out");
     }
 }
 

@@ -44,6 +44,13 @@ fn each_mistake_is_named_with_its_line() {
     for (text, line, part) in [
         ("[bmc.x]\nuser = \"root\"\n", 1, "nobody can log in with `x`"),
         ("[bmc.x]\nuser = \"root\"\npassword_file = \"x.key\"\n", 3, "where the server starts"),
+        ("[bmc.x]\ndriver = \"wake-on-lan\"\nsecure_on_file = \"x.key\"\n", 3, "where the server starts"),
+        ("[bmc.x]\ndriver = \"wake-on-lan\"\nbmc_key_file = \"/k\"\n", 2, "does not speak IPMI"),
+        (
+            "[bmc.x]\ndriver = \"ipmi\"\nuser = \"r\"\npassword_file = \"/k\"\nsecure_on_credential = \"k\"\n",
+            2,
+            "wakes nobody",
+        ),
         (
             "[bmc.x]\nuser = \"r\"\npassword_file = \"/k\"\npassword_credential = \"k\"\n",
             4,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use api::bmc::DriverKind;
+use api::bmc::{DriverKind, secret};
 use api::machine::Page;
 use api::power::{BmcInUse, BmcSettings, BmcView, FoundBmc, Origin};
 use api::routes::operator as routes;
@@ -13,7 +13,7 @@ use axum::{Json, Router};
 
 use super::{Operator, PAGE, Paging};
 use crate::app::App;
-use crate::bmc::access::{seal_place, set_of};
+use crate::bmc::access::{place, set_of};
 use crate::bmc::lane::Asker;
 use crate::http::error::Failure;
 use crate::store::bmc::BmcRow;
@@ -111,7 +111,7 @@ fn settled(
     (known, found): (Option<BmcRow>, Option<FoundBmc>),
     settings: BmcSettings,
 ) -> Result<BmcRow, Failure> {
-    let BmcSettings { driver, address, port, credentials, user, password, adopt } = settings;
+    let BmcSettings { driver, address, port, credentials, user, password, bmc_key, secure_on, adopt } = settings;
     let refuse =
         |error: String, hint: String| Err(Failure::with_hint(StatusCode::UNPROCESSABLE_ENTITY, error, hint));
     let name = row.name();
@@ -139,7 +139,11 @@ fn settled(
     let pinned = known.as_ref().filter(|_| !moved).and_then(|known| known.certificate.clone());
     let own = user.is_some() || password.is_some();
     let before = known.filter(|_| credentials.is_none());
-    let sealed = password.map(|password| app.seal.seal(&seal_place(&row.id), password.as_bytes()));
+    usable(driver, bmc_key.as_deref(), secure_on.as_deref())?;
+    let seal = |what, secret: Option<String>| {
+        secret.map(|secret| app.seal.seal(&place(what, &row.id), secret.as_bytes()))
+    };
+    let sealed = seal("password", password);
     Ok(BmcRow {
         machine: row.id.clone(),
         driver: driver.to_string(),
@@ -151,7 +155,25 @@ fn settled(
         password: sealed.or(before.as_ref().and_then(|known| known.password.clone())),
         certificate: pinned,
         origin: if adopt { Origin::Found } else { Origin::Operator }.to_string(),
+        bmc_key: seal("bmc_key", bmc_key).or(before.as_ref().and_then(|known| known.bmc_key.clone())),
+        secure_on: seal("secure_on", secure_on).or(before.and_then(|known| known.secure_on)),
     })
+}
+
+/// A secret that its driver never sends, or could not, is told before it is kept.
+fn usable(driver: DriverKind, key: Option<&str>, password: Option<&str>) -> Result<(), Failure> {
+    let refuse = |error: &str, hint: &str| Failure::with_hint(StatusCode::UNPROCESSABLE_ENTITY, error, hint);
+    if key.is_some() && driver != DriverKind::Ipmi {
+        return Err(refuse("a BMC key (Kg) is IPMI's, and this is another driver", "`--driver ipmi`"));
+    }
+    if password.is_some() && driver != DriverKind::WakeOnLan {
+        return Err(refuse("SecureOn is Wake-on-LAN's, and this is another driver", "`--driver wake-on-lan`"));
+    }
+    let wrong = key.and_then(|key| secret::bmc_key(key).err());
+    match wrong.or(password.and_then(|password| secret::secure_on(password).err())) {
+        Some(wrong) => Err(refuse(&wrong.to_string(), "the file's only line is the secret")),
+        None => Ok(()),
+    }
 }
 
 /// One that nobody can log in to would only be asked in vain.

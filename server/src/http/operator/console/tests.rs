@@ -126,6 +126,8 @@ fn row(app: &App, port: u16) -> BmcRow {
         password: Some(app.seal.seal(&seal_place("m1"), b"a-password")),
         certificate: None,
         origin: "operator".into(),
+        bmc_key: None,
+        secure_on: None,
     }
 }
 
