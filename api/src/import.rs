@@ -1,10 +1,11 @@
 //! A list of machines as operators keep it: what is imported, and what of it contradicts itself.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bmc::DriverKind;
 use crate::id::{Hostname, Mac};
 use crate::label::Labels;
 
@@ -27,6 +28,21 @@ pub struct ImportRow {
     pub unit: Option<u32>,
     pub profile: Option<String>,
     pub labels: Option<Labels>,
+    /// Address or name of its BMC. Its password is in no list: that is the set's of the site file, or set by itself.
+    #[serde(default)]
+    pub bmc: Option<String>,
+    #[serde(default)]
+    pub bmc_driver: Option<DriverKind>,
+    /// In the place of the name that the set of the site file has.
+    #[serde(default)]
+    pub bmc_user: Option<String>,
+}
+
+impl ImportRow {
+    /// Whether it says anything of what switches the machine.
+    pub fn has_bmc(&self) -> bool {
+        self.bmc.is_some() || self.bmc_driver.is_some() || self.bmc_user.is_some()
+    }
 }
 
 /// How an import is meant.
@@ -100,11 +116,42 @@ fn alone(row: &ImportRow) -> Vec<String> {
     if row.unit.is_some_and(|unit| !(1..=100).contains(&unit)) {
         found.push("a rack has units 1 to 100".into());
     }
+    found.extend(bmc_alone(row));
     let texts = [("switch", &row.switch), ("port", &row.port), ("rack", &row.rack)];
     for (what, text) in texts.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?))) {
         if text.is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
             found.push(format!("its {what} is not 1 to 64 printable characters"));
         }
+    }
+    found
+}
+
+/// An address or a name, without scheme and port.
+fn is_host(text: &str) -> bool {
+    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.len() <= 253 && text.chars().all(name))
+}
+
+fn bmc_alone(row: &ImportRow) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(bmc) = row.bmc.as_ref().filter(|bmc| !is_host(bmc)) {
+        found.push(format!("`{bmc}` is no address or name of a BMC: neither scheme nor port belong to it"));
+    }
+    match (row.bmc_driver, &row.bmc) {
+        (Some(driver), None) if driver.has_address() => {
+            found.push(format!("the driver {driver} speaks to a BMC, and there is no address of one"));
+        }
+        (Some(DriverKind::WakeOnLan), Some(_)) => {
+            found.push("wake-on-lan is for machines without a BMC, and it has the address of one".into());
+        }
+        (None, None) if row.bmc_user.is_some() => {
+            found.push("it has the user of a BMC, and no address of one".into());
+        }
+        _ => {}
+    }
+    // As IPMI has room for (22.28); Redfish is no narrower.
+    if row.bmc_user.as_ref().is_some_and(|user| user.len() > 16 || user.chars().any(char::is_control)) {
+        found.push("the user of its BMC is not 1 to 16 printable characters".into());
     }
     found
 }
@@ -115,6 +162,7 @@ fn claimed(row: &ImportRow) -> Vec<String> {
     claims.extend(row.hostname.as_ref().map(|name| format!("hostname {name}")));
     claims.extend(row.address.map(|address| format!("address {address}")));
     claims.extend(row.rack.as_ref().zip(row.unit).map(|(rack, unit)| format!("unit {unit} of rack {rack}")));
+    claims.extend(row.bmc.as_ref().map(|bmc| format!("the BMC {bmc}")));
     claims.extend(row.switch.as_ref().zip(row.port.as_ref()).map(|(s, p)| format!("port {p} of switch {s}")));
     claims
 }
@@ -136,6 +184,7 @@ mod tests {
             port: Some("7".into()),
             rack: Some("A".into()),
             unit: Some(7),
+            bmc: Some("10.0.0.7".into()),
             ..row(line, mac)
         };
         assert!(contradictions(&[full(2, "52:54:00:00:00:01")]).is_empty());
@@ -148,9 +197,27 @@ mod tests {
                 "line 3: hostname node01 is on line 2, too",
                 "line 3: address 10.77.0.11 is on line 2, too",
                 "line 3: unit 7 of rack A is on line 2, too",
+                "line 3: the BMC 10.0.0.7 is on line 2, too",
                 "line 3: port 7 of switch sw1 is on line 2, too",
             ]
         );
+    }
+
+    #[test]
+    fn half_a_bmc_is_told() {
+        use DriverKind::{Command, Ipmi, WakeOnLan};
+        let bmc = |bmc: Option<&str>, bmc_driver, bmc_user: Option<&str>| {
+            let (bmc, bmc_user) = (bmc.map(String::from), bmc_user.map(String::from));
+            contradictions(&[ImportRow { bmc, bmc_driver, bmc_user, ..row(2, "52:54:00:00:00:01") }]).len()
+        };
+        assert_eq!(bmc(Some("10.0.0.7"), None, None), 0);
+        assert_eq!(bmc(Some("fd00::7"), Some(Ipmi), Some("metald")), 0);
+        assert_eq!(bmc(Some("bmc07.example.org"), Some(Command), None), 0);
+        assert_eq!(bmc(None, Some(WakeOnLan), None), 0);
+        assert_eq!(bmc(None, Some(Ipmi), None), 1);
+        assert_eq!(bmc(Some("10.0.0.7"), Some(WakeOnLan), None), 1);
+        assert_eq!(bmc(None, None, Some("metald")), 1);
+        assert_eq!(bmc(Some("https://10.0.0.7"), None, Some("seventeen-letters")), 2);
     }
 
     #[test]

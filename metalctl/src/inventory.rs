@@ -89,7 +89,8 @@ pub async fn export(client: &Client, io: &mut Io<'_>, listed: &Listed) -> Result
         let left = before - machines.len();
         io.say(&format!("Left out: {left} that are only recorded, or retired"))?;
     }
-    let text = roster::write(&machines).map_err(|error| Failure {
+    let bmcs = client.bmcs().await?;
+    let text = roster::write(&machines, &bmcs).map_err(|error| Failure {
         exit: Exit::Refused,
         message: error.to_string(),
         hint: None,

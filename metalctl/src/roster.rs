@@ -5,9 +5,11 @@ mod column;
 
 use std::str::FromStr;
 
+use api::bmc::DriverKind;
 use api::import::{ImportRow, Problem};
 use api::label::{Labels, joined, label};
 use api::machine::Machine;
+use api::power::{BmcInUse, BmcView};
 use csv::{ReaderBuilder, StringRecord, Trim, WriterBuilder};
 
 use self::column::Column;
@@ -131,6 +133,9 @@ fn take(row: &mut ImportRow, column: Column, field: &str) -> Result<(), String> 
         }
         Column::Profile => row.profile = Some(field.into()),
         Column::Labels => row.labels = Some(labels(field)?),
+        Column::Bmc => row.bmc = Some(field.into()),
+        Column::BmcDriver => row.bmc_driver = Some(parsed(&field.to_ascii_lowercase())?),
+        Column::BmcUser => row.bmc_user = Some(field.into()),
         Column::Ignore => {}
     }
     Ok(())
@@ -156,18 +161,21 @@ fn parsed<T: FromStr<Err = api::id::ParseError>>(text: &str) -> Result<T, String
     text.parse().map_err(|error: api::id::ParseError| error.to_string())
 }
 
-/// One row a machine; [`read`] makes the same of it again.
-pub fn write(machines: &[Machine]) -> Result<String, csv::Error> {
+/// One row a machine; [`read`] makes the same of it again. No secret is in it.
+pub fn write(machines: &[Machine], bmcs: &[BmcView]) -> Result<String, csv::Error> {
     let mut writer = WriterBuilder::new().from_writer(Vec::new());
     writer.write_record(Column::ALL.map(|column| column.names()[0]))?;
     for machine in machines {
-        writer.write_record(Column::ALL.map(|column| cell(machine, column)))?;
+        let bmc = bmcs.iter().find(|bmc| bmc.machine == machine.id).and_then(|bmc| bmc.in_use.as_ref());
+        // A command is a set's of the site file, which a list cannot name.
+        let bmc = bmc.filter(|bmc| bmc.power.driver != DriverKind::Command);
+        writer.write_record(Column::ALL.map(|column| cell(machine, bmc, column)))?;
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn cell(machine: &Machine, column: Column) -> String {
+fn cell(machine: &Machine, bmc: Option<&BmcInUse>, column: Column) -> String {
     let (position, uplink) = (machine.position.as_ref(), machine.uplink.as_ref());
     match column {
         Column::Hostname => machine.hostname.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -184,6 +192,9 @@ fn cell(machine: &Machine, column: Column) -> String {
         Column::Position => position.map(|position| position.unit.to_string()).unwrap_or_default(),
         Column::Profile => machine.profile.clone().unwrap_or_default(),
         Column::Labels => joined(&machine.labels),
+        Column::Bmc => bmc.map(|bmc| bmc.power.address.clone()).unwrap_or_default(),
+        Column::BmcDriver => bmc.map(|bmc| bmc.power.driver.to_string()).unwrap_or_default(),
+        Column::BmcUser => bmc.map(|bmc| bmc.user.clone()).unwrap_or_default(),
         Column::Ignore => String::new(),
     }
 }
@@ -218,6 +229,7 @@ mod tests {
             unit: Some(7),
             profile: None,
             labels: Some([("zone".into(), "a".into()), ("gpu".into(), String::new())].into()),
+            ..ImportRow::default()
         };
         assert_eq!(rows[0], first);
         assert_eq!((rows[1].line, rows[1].macs.len(), rows[1].address), (4, 2, None));
@@ -232,6 +244,27 @@ mod tests {
         assert_eq!(found[2], "line 1: there is no column `colour` to map");
         assert!(problems("", &[])[0].contains("no column is `mac`"));
         assert!("Asset tag=purse".parse::<Mapping>().is_err() && "mac".parse::<Mapping>().is_err());
+    }
+
+    #[test]
+    fn a_bmc_comes_with_its_driver_and_user_and_never_with_a_password() {
+        let text = "mac,iDRAC,BMC driver,BMC user\n52:54:00:00:00:01,10.0.0.7,IPMI,metald\n\
+                    52:54:00:00:00:02,,wake-on-lan,\n";
+        let rows = read(text, &[]).unwrap();
+        let first = ImportRow {
+            line: 2,
+            macs: vec!["52:54:00:00:00:01".parse().unwrap()],
+            bmc: Some("10.0.0.7".into()),
+            bmc_driver: Some(DriverKind::Ipmi),
+            bmc_user: Some("metald".into()),
+            ..ImportRow::default()
+        };
+        assert_eq!(rows[0], first);
+        assert_eq!((rows[1].bmc_driver, &rows[1].bmc), (Some(DriverKind::WakeOnLan), &None));
+        let found = problems("mac,bmc,bmc driver\n52:54:00:00:00:01,10.0.0.7,ilo\n", &[]);
+        assert_eq!(found, ["line 2: `ilo` is not redfish, ipmi, wake-on-lan or command"]);
+        let found = problems("mac,BMC password\n", &[]);
+        assert!(found[0].starts_with("line 1: `BMC password` is none of"), "{found:?}");
     }
 
     #[test]

@@ -4,10 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 
+use api::bmc::DriverKind;
 use api::id::{Hostname, Mac};
 use api::import::{ImportRow, Problem, contradictions};
 use api::label::Labels;
 use api::machine::{Position, Reservation, Uplink};
+use api::power::Origin;
 use api::state::State;
 
 use crate::config::Site;
@@ -24,6 +26,16 @@ pub struct Known {
     pub uplink: Option<Uplink>,
     pub reserved: Option<Reservation>,
     pub labels: Labels,
+    pub bmc: Option<KnownBmc>,
+}
+
+/// What switches it, as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownBmc {
+    pub driver: DriverKind,
+    pub address: String,
+    pub user: String,
+    pub origin: Origin,
 }
 
 /// What becomes of one row; what is None stays.
@@ -38,6 +50,15 @@ pub struct Change {
     pub uplink: Option<Uplink>,
     pub reservation: Option<Reservation>,
     pub labels: Option<Labels>,
+    pub bmc: Option<BmcChange>,
+}
+
+/// What switches it from now on. What was pinned of another address is pinned no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BmcChange {
+    pub driver: DriverKind,
+    pub address: String,
+    pub user: String,
 }
 
 impl Change {
@@ -72,6 +93,7 @@ pub fn changes(
             say(format!("it is the same machine as on line {first}"));
         }
         against_site(row, site).into_iter().chain(rack.against(row, owner)).for_each(&mut say);
+        against_bmc(row, owner, site).into_iter().for_each(&mut say);
         changes.push(change(row, owner));
     }
     problems.sort();
@@ -120,11 +142,35 @@ fn change(row: &ImportRow, owner: Option<&Known>) -> Change {
         uplink: Some(uplink).filter(|uplink| *uplink != Uplink::default()),
         reservation,
         labels: row.labels.clone(),
+        bmc: bmc(row, owner.and_then(|owner| owner.bmc.as_ref())),
     };
     match owner {
         None => new,
         Some(owner) => without_the_known(new, owner),
     }
+}
+
+/// None where the list says nothing of it, or nothing new.
+fn bmc(row: &ImportRow, known: Option<&KnownBmc>) -> Option<BmcChange> {
+    if !row.has_bmc() {
+        return None;
+    }
+    let kept = known.map(|known| BmcChange {
+        driver: known.driver,
+        address: known.address.clone(),
+        user: known.user.clone(),
+    });
+    let before = kept.clone().unwrap_or(BmcChange {
+        driver: DriverKind::Redfish,
+        address: String::new(),
+        user: String::new(),
+    });
+    let new = BmcChange {
+        driver: row.bmc_driver.unwrap_or(before.driver),
+        address: row.bmc.clone().unwrap_or(before.address),
+        user: row.bmc_user.clone().unwrap_or(before.user),
+    };
+    (kept.as_ref() != Some(&new)).then_some(new)
 }
 
 fn without_the_known(new: Change, owner: &Known) -> Change {
@@ -139,6 +185,7 @@ fn without_the_known(new: Change, owner: &Known) -> Change {
         uplink: new.uplink.filter(|uplink| Some(uplink) != owner.uplink.as_ref()),
         reservation: new.reservation.filter(|new| Some(new.address) != address),
         labels: new.labels.filter(|labels| *labels != owner.labels),
+        bmc: new.bmc,
     }
 }
 
@@ -157,6 +204,10 @@ fn against_site(row: &ImportRow, site: &Site) -> Vec<String> {
     if let Some(profile) = row.profile.as_ref().filter(|profile| !site.profiles.contains_key(*profile)) {
         found.push(format!("there is no profile `{profile}`: `metalctl profile list` shows them"));
     }
+    let said = declared.filter(|declared| declared.bmc.is_some() && row.bmc.is_some());
+    if let Some(said) = said.filter(|said| said.bmc != row.bmc).and_then(|said| said.bmc.as_ref()) {
+        found.push(format!("the site file says that its BMC is at {said}"));
+    }
     if let Some((mac, address)) = row.macs.first().zip(row.address) {
         found.extend(not_for(site, *mac, address));
     }
@@ -170,6 +221,7 @@ struct Rack<'a> {
     by_position: HashMap<&'a Position, &'a Known>,
     by_uplink: HashMap<&'a Uplink, &'a Known>,
     kept: HashMap<Ipv4Addr, Mac>,
+    by_bmc: HashMap<&'a str, &'a Known>,
 }
 
 impl<'a> Rack<'a> {
@@ -177,12 +229,14 @@ impl<'a> Rack<'a> {
     fn of(rows: &[ImportRow], known: &'a [Known], kept: &[Reservation]) -> Rack<'a> {
         let by_mac: HashMap<Mac, &Known> =
             known.iter().flat_map(|known| known.macs.iter().map(move |mac| (*mac, known))).collect();
-        let (mut moved, mut plugged, mut freed) = (HashSet::new(), HashSet::new(), HashSet::<Mac>::new());
+        let (mut moved, mut plugged, mut left) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut freed = HashSet::<Mac>::new();
         for row in rows {
             let Some(owner) = row.macs.iter().find_map(|mac| by_mac.get(mac)) else { continue };
             row.rack.is_some().then(|| moved.insert(&owner.id));
             (row.switch.is_some() || row.port.is_some()).then(|| plugged.insert(&owner.id));
             row.address.is_some().then(|| freed.extend(&owner.macs));
+            row.bmc.is_some().then(|| left.insert(&owner.id));
         }
         let still = known.iter().filter(|known| !moved.contains(&known.id));
         let linked = known.iter().filter(|known| !plugged.contains(&known.id));
@@ -191,6 +245,11 @@ impl<'a> Rack<'a> {
             by_position: still.filter_map(|known| Some((known.position.as_ref()?, known))).collect(),
             by_uplink: linked.filter_map(|known| Some((known.uplink.as_ref()?, known))).collect(),
             kept: kept.iter().filter(|r| !freed.contains(&r.mac)).map(|r| (r.address, r.mac)).collect(),
+            by_bmc: known
+                .iter()
+                .filter(|known| !left.contains(&known.id))
+                .filter_map(|known| Some((known.bmc.as_ref()?.address.as_str(), known)))
+                .collect(),
             by_mac,
         }
     }
@@ -241,6 +300,9 @@ impl<'a> Rack<'a> {
         if let Some(other) = uplink.as_ref().and_then(|at| self.by_uplink.get(at)).filter(is_other) {
             found.push(format!("{} is plugged into that port", name(other)));
         }
+        if let Some(other) = row.bmc.as_ref().and_then(|at| self.by_bmc.get(at.as_str())).filter(is_other) {
+            found.push(format!("the BMC at that address is {}'s", name(other)));
+        }
         let holder = row.address.and_then(|address| self.kept.get(&address));
         if let Some(mac) = holder.filter(|mac| row.macs.first() != Some(mac)) {
             found.push(format!(
@@ -249,6 +311,29 @@ impl<'a> Rack<'a> {
         }
         found
     }
+}
+
+/// What is new of a BMC. What a person has said of one by itself is not said anew by a list.
+fn against_bmc(row: &ImportRow, owner: Option<&Known>, site: &Site) -> Option<String> {
+    let known = owner.and_then(|owner| owner.bmc.as_ref());
+    let new = bmc(row, known)?;
+    let said = known.filter(|known| matches!(known.origin, Origin::Operator | Origin::Found));
+    if let Some((owner, said)) = owner.zip(said) {
+        return Some(format!(
+            "its BMC is {} at `{}`, as an operator said: `metalctl bmc set {} --driver {} --address {}` changes it",
+            said.driver,
+            said.address,
+            name(owner),
+            new.driver,
+            new.address
+        ));
+    }
+    if new.driver == DriverKind::Command {
+        return Some("a command is named by a set of the site file, and not by a list".into());
+    }
+    let can_log_in = site.bmcs.values().any(|set| set.driver.has_address());
+    (new.driver.has_address() && !can_log_in)
+        .then(|| "nobody can log in to its BMC: the site file has no [bmc.NAME] with a password".into())
 }
 
 fn macs(known: &Known) -> String {

@@ -13,13 +13,16 @@ pub enum Column {
     Position,
     Profile,
     Labels,
+    Bmc,
+    BmcDriver,
+    BmcUser,
     /// Not ours to read.
     Ignore,
 }
 
 impl Column {
     /// In the order of an export.
-    pub const ALL: [Column; 9] = [
+    pub const ALL: [Column; 12] = [
         Column::Hostname,
         Column::Mac,
         Column::Address,
@@ -29,6 +32,9 @@ impl Column {
         Column::Position,
         Column::Profile,
         Column::Labels,
+        Column::Bmc,
+        Column::BmcDriver,
+        Column::BmcUser,
     ];
 
     /// Its own name in front, then what other lists call it. Case, spaces and punctuation do not count.
@@ -43,6 +49,9 @@ impl Column {
             Column::Position => &["position", "unit", "u", "ru", "rackunit", "rackposition"],
             Column::Profile => &["profile"],
             Column::Labels => &["labels", "label", "tags"],
+            Column::Bmc => &["bmc", "bmcaddress", "bmcip", "ipmi", "ipmiaddress", "ipmiip", "idrac", "ilo", "xcc"],
+            Column::BmcDriver => &["bmcdriver", "driver", "bmctype"],
+            Column::BmcUser => &["bmcuser", "bmcusername", "ipmiuser"],
             Column::Ignore => &["ignore"],
         }
     }

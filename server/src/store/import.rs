@@ -7,19 +7,23 @@ use api::event::Event;
 use api::id::{Mac, MachineId};
 use api::import::{ImportRow, Imported, Problem};
 use api::machine::{HistoryEntry, Reservation};
+use api::power::Origin;
 use api::state::State;
 
+use super::bmc::BmcRow;
 use super::machine::{Birth, Row};
 use super::reservation::Keep;
 use super::{Conn, Error, Result, Store, inventory, machine, on, stored};
 use crate::config::Site;
-use crate::import::{Change, Known, changes};
+use crate::import::{BmcChange, Change, Known, KnownBmc, changes};
 
 /// A list, and who brought it.
 pub struct Import {
     pub rows: Vec<ImportRow>,
     pub site: Arc<Site>,
     pub who: String,
+    /// Whether that one may say where a BMC's password is sent.
+    pub admin: bool,
     pub now: i64,
     pub new_id: fn() -> MachineId,
     /// Only tell what would happen.
@@ -27,13 +31,16 @@ pub struct Import {
 }
 
 impl Store {
-    /// All of the list, or nothing and what is wrong with it.
-    pub async fn import(&self, import: Import) -> Result<std::result::Result<Imported, Vec<Problem>>> {
+    /// All of the list with the machines that it changed, or nothing and what is wrong with it.
+    pub async fn import(
+        &self,
+        import: Import,
+    ) -> Result<std::result::Result<(Imported, Vec<MachineId>), Vec<Problem>>> {
         let outcome = self.write(move |conn| Box::pin(async move { run(conn, &import).await })).await?;
-        Ok(outcome.map(|(imported, machines)| {
+        if let Ok((_, machines)) = &outcome {
             machines.iter().for_each(|machine| self.changed(machine));
-            imported
-        }))
+        }
+        Ok(outcome)
     }
 }
 
@@ -45,6 +52,13 @@ async fn run(conn: &mut Conn, import: &Import) -> Result<Outcome> {
         Ok(changes) => changes,
         Err(problems) => return Ok(Err(problems)),
     };
+    let sends = import.rows.iter().zip(&changes).filter(|(_, change)| change.bmc.is_some() && !import.admin);
+    let refused: Vec<Problem> = sends
+        .map(|(row, _)| Problem::new(row.line, "where the password of a BMC is sent is an admin's to say"))
+        .collect();
+    if !refused.is_empty() {
+        return Ok(Err(refused));
+    }
     let (mut imported, mut touched) = (Imported::default(), Vec::new());
     for change in changes {
         match &change.id {
@@ -92,11 +106,27 @@ async fn write(conn: &mut Conn, import: &Import, change: Change) -> Result<Machi
     if let Some(labels) = &change.labels {
         inventory::relabel(conn, &id, labels).await?;
     }
+    if let Some(bmc) = change.bmc {
+        switch_by(conn, &id, bmc).await?;
+    }
     if let Some(reservation) = change.reservation {
         keep(conn, import, &id, reservation).await?;
     }
     remember(conn, import, &id).await?;
     Ok(id)
+}
+
+/// What was sealed for its BMC stays with the same one.
+async fn switch_by(conn: &mut Conn, id: &MachineId, bmc: BmcChange) -> Result<()> {
+    let sql = "INSERT INTO bmc (machine, driver, address, username, origin) VALUES ($1, $2, $3, $4, $5) \
+               ON CONFLICT (machine) DO UPDATE SET driver = excluded.driver, username = excluded.username, \
+               password = CASE WHEN bmc.address = excluded.address THEN bmc.password ELSE NULL END, \
+               bmc_key = CASE WHEN bmc.address = excluded.address THEN bmc.bmc_key ELSE NULL END, \
+               certificate = CASE WHEN bmc.address = excluded.address THEN bmc.certificate ELSE NULL END, \
+               address = excluded.address, origin = excluded.origin";
+    on!(conn, c => sqlx::query(sql).bind(&id.0).bind(bmc.driver.as_str()).bind(bmc.address).bind(bmc.user)
+        .bind(Origin::Import.as_str()).execute(&mut **c).await.map(drop))?;
+    Ok(())
 }
 
 async fn describe(conn: &mut Conn, id: &MachineId, change: &Change) -> Result<()> {
@@ -148,6 +178,8 @@ async fn known(conn: &mut Conn) -> Result<(Vec<Known>, Vec<Reservation>)> {
     let sql = "SELECT machine, key, value FROM label WHERE machine > $1 ORDER BY machine, key";
     let labels: Vec<(String, String, String)> =
         on!(conn, c => sqlx::query_as(sql).bind("").fetch_all(&mut **c).await)?;
+    let sql = "SELECT * FROM bmc WHERE machine > $1 ORDER BY machine";
+    let bmcs: Vec<BmcRow> = on!(conn, c => sqlx::query_as(sql).bind("").fetch_all(&mut **c).await)?;
     let sql = "SELECT mac, address FROM reservation WHERE mac > $1 ORDER BY mac";
     let kept: Vec<(String, i64)> = on!(conn, c => sqlx::query_as(sql).bind("").fetch_all(&mut **c).await)?;
     let kept: Vec<Reservation> =
@@ -164,6 +196,16 @@ async fn known(conn: &mut Conn) -> Result<(Vec<Known>, Vec<Reservation>)> {
     for (machine, switch, port) in uplinks {
         if let Some(i) = index.get(&machine) {
             all[*i].uplink = Some(api::machine::Uplink { switch, port });
+        }
+    }
+    for bmc in bmcs {
+        if let Some(i) = index.get(&bmc.machine) {
+            all[*i].bmc = Some(KnownBmc {
+                driver: bmc.driver()?,
+                origin: bmc.origin()?,
+                address: bmc.address,
+                user: bmc.username,
+            });
         }
     }
     for (machine, key, value) in labels {
@@ -185,5 +227,6 @@ fn blank(row: &Row) -> Result<Known> {
         uplink: None,
         reserved: None,
         labels: Default::default(),
+        bmc: None,
     })
 }

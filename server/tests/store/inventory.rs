@@ -3,10 +3,12 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use api::bmc::DriverKind;
 use api::id::MachineId;
 use api::import::{ImportRow, Imported, Problem};
 use api::machine::{Reservation, Uplink};
 use server::config::Site;
+use server::store::bmc::BmcRow;
 use server::store::import::Import;
 use server::store::lease::{Addresses, Wish};
 use server::store::reservation::Keep;
@@ -34,6 +36,11 @@ hostname = "node{:02}"
 name = "edge01"
 macs = ["52:54:00:ab:00:63"]
 address = "10.77.0.50"
+
+[bmc.any]
+default = true
+user = "metald"
+password_file = "/etc/metald/bmc.key"
 "#;
 
 fn row(line: u64, number: u8) -> ImportRow {
@@ -48,20 +55,31 @@ fn row(line: u64, number: u8) -> ImportRow {
         unit: Some(number.into()),
         profile: Some("worker".into()),
         labels: Some([("zone".to_string(), "a".to_string())].into()),
+        ..ImportRow::default()
     }
 }
 
 async fn import(database: &Database, rows: &[ImportRow], dry_run: bool) -> Result<Imported, Vec<String>> {
+    import_as(database, true, rows, dry_run).await
+}
+
+async fn import_as(
+    database: &Database,
+    admin: bool,
+    rows: &[ImportRow],
+    dry_run: bool,
+) -> Result<Imported, Vec<String>> {
     let import = Import {
         rows: rows.to_vec(),
         site: Arc::new(Site::parse(SITE).unwrap()),
         who: "anna".into(),
+        admin,
         now: 1,
         new_id: || MachineId(Uuid::now_v7().to_string()),
         dry_run,
     };
     let outcome = database.store.import(import).await.unwrap();
-    outcome.map_err(|problems| problems.iter().map(Problem::to_string).collect())
+    outcome.map(|(imported, _)| imported).map_err(|problems| problems.iter().map(Problem::to_string).collect())
 }
 
 pub async fn a_list_is_imported_once(database: Database) {
@@ -102,6 +120,52 @@ pub async fn a_list_is_imported_once(database: Database) {
     ];
     assert_eq!(import(&database, &swapped, false).await, Ok(Imported { changed: 2, ..Imported::default() }));
     assert_eq!(store.machine_by_mac(mac(11)).await.unwrap().unwrap().unit, Some(12));
+}
+
+pub async fn a_list_says_what_switches_its_machines(database: Database) {
+    let store = &database.store;
+    let bmc = |line, number: u8, bmc: &str| ImportRow { bmc: Some(bmc.into()), ..row(line, number) };
+    let first = ImportRow {
+        bmc_driver: Some(DriverKind::Ipmi),
+        bmc_user: Some("metald".into()),
+        ..bmc(2, 11, "10.0.0.11")
+    };
+    let sleeper = ImportRow { bmc_driver: Some(DriverKind::WakeOnLan), ..row(3, 12) };
+    let rows = [first.clone(), sleeper];
+    let refused = import_as(&database, false, &rows, false).await.unwrap_err();
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0].starts_with("line 2: where the password of a BMC is sent"), "{refused:?}");
+    import(&database, &rows, false).await.unwrap();
+    let of = async |number| {
+        let id = store.machine_by_mac(mac(number)).await.unwrap().unwrap().id();
+        store.bmc(&id).await.unwrap().unwrap()
+    };
+    let one = of(11).await;
+    assert_eq!((one.driver.as_str(), one.address.as_str(), one.username.as_str()), ("ipmi", "10.0.0.11", "metald"));
+    assert_eq!((one.origin.as_str(), one.password.clone()), ("import", None));
+    assert_eq!(of(12).await.driver, "wake-on-lan");
+    let unchanged = Imported { unchanged: 2, ..Imported::default() };
+    assert_eq!(import_as(&database, false, &rows, false).await, Ok(unchanged), "nothing new is anybody's to import");
+
+    // What was pinned and sealed stays with its address.
+    let sealed = BmcRow { certificate: Some("aa".into()), password: Some("sealed".into()), ..one };
+    store.bmc_put(sealed).await.unwrap();
+    import(&database, &[ImportRow { bmc_user: Some("other".into()), ..first.clone() }], false).await.unwrap();
+    let kept = of(11).await;
+    assert_eq!((kept.username.as_str(), kept.password.as_deref()), ("other", Some("sealed")));
+    import(&database, &[bmc(2, 11, "10.0.0.99")], false).await.unwrap();
+    let moved = of(11).await;
+    assert_eq!((moved.address.as_str(), moved.driver.as_str()), ("10.0.0.99", "ipmi"));
+    assert_eq!((moved.password.clone(), moved.certificate.clone()), (None, None), "another BMC may answer there");
+
+    let taken = import(&database, &[bmc(7, 13, "10.0.0.99")], false).await.unwrap_err();
+    assert_eq!(taken, ["line 7: the BMC at that address is node11's"]);
+    store.bmc_put(BmcRow { origin: "operator".into(), ..moved }).await.unwrap();
+    let said = import(&database, &[bmc(8, 11, "10.0.0.12")], false).await.unwrap_err();
+    assert!(said[0].contains("as an operator said: `metalctl bmc set node11 --driver ipmi"), "{said:?}");
+    let command = ImportRow { bmc_driver: Some(DriverKind::Command), ..row(9, 14) };
+    let said = import(&database, &[command], false).await.unwrap_err();
+    assert_eq!(said, ["line 9: a command is named by a set of the site file, and not by a list"]);
 }
 
 pub async fn of_a_list_that_clashes_nothing_is_imported(database: Database) {

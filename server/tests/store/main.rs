@@ -79,6 +79,7 @@ on_both!(
     events::time_on_hold_does_not_count,
     events::a_remark_and_a_note_change_no_state,
     inventory::a_list_is_imported_once,
+    inventory::a_list_says_what_switches_its_machines,
     inventory::of_a_list_that_clashes_nothing_is_imported,
     inventory::a_reserved_address_is_nobody_elses,
     inventory::events_of_all_machines_come_in_order,

@@ -9,6 +9,7 @@ use api::label::{LabelChange, is_key, is_value};
 use api::lease::LeaseView;
 use api::machine::{EventQuery, Machine, MachineEvent, Page, Paging, Reservation};
 use api::routes::operator as routes;
+use api::user::Role;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
@@ -16,6 +17,7 @@ use axum::{Json, Router};
 use uuid::Uuid;
 
 use super::super::error::Failure;
+use super::super::guard::Caller;
 use super::{Operator, PAGE};
 use crate::app::App;
 use crate::clock;
@@ -40,7 +42,7 @@ pub fn routes() -> Router<App> {
 
 async fn import(
     State(app): State<App>,
-    Operator(who): Operator,
+    caller: Caller,
     Query(asked): Query<ImportQuery>,
     Json(rows): Json<Vec<ImportRow>>,
 ) -> Result<Json<Imported>, Failure> {
@@ -54,9 +56,21 @@ async fn import(
         return Err(refused(&wrong));
     }
     let new_id = || MachineId(Uuid::now_v7().to_string());
-    let import =
-        Import { rows, site: app.site.clone(), who, now: clock::now(), new_id, dry_run: asked.dry_run };
-    app.store.import(import).await?.map(Json).map_err(|problems| refused(&problems))
+    let import = Import {
+        rows,
+        site: app.site.clone(),
+        admin: caller.role >= Role::Admin,
+        who: caller.name,
+        now: clock::now(),
+        new_id,
+        dry_run: asked.dry_run,
+    };
+    let (imported, changed) = app.store.import(import).await?.map_err(|problems| refused(&problems))?;
+    // What is known of a BMC may be another's now.
+    for machine in changed {
+        app.bmcs.forget(&machine.0).await;
+    }
+    Ok(Json(imported))
 }
 
 fn refused(problems: &[Problem]) -> Failure {
