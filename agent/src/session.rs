@@ -1,5 +1,6 @@
 //! The conversation with the server: hello, then a long poll for tasks, for ever. The poll is the heartbeat.
 
+mod going;
 mod upload;
 
 use std::convert::Infallible;
@@ -12,20 +13,17 @@ use api::client::{Client, Error};
 use api::id::{Mac, MachineId};
 use api::routes::agent::{FACTS, HELLO, TASK, outcome};
 use api::state::Home;
-use api::task::{Outcome, RebootTo, Task, Way, Work};
+use api::task::{Outcome, Task, Work};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use crate::inventory;
-use crate::leave;
 use crate::log::{self, Log};
 use crate::patience;
-use crate::reboot;
 use crate::report::{Report, Unwanted};
 use crate::sysfs::Tree;
-use crate::wake;
 use crate::work;
 
 const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -175,43 +173,6 @@ impl Session {
             }
         }
         self.deliver(&id, &outcome, waiting).await.map(drop)
-    }
-
-    /// Comes back only where nobody wants it any more, or this machine cannot go that way.
-    async fn leave(&self, id: &str, to: RebootTo, way: Option<&Way>, waiting: &mut Waiting) -> Result<()> {
-        let by = way.map_or(String::new(), |way| format!(", by {}", way.rung.words()));
-        self.log.say(format!("task reboot: leaving for {to:?}{by}"));
-        let prepared =
-            self.with_reports(id, async |report| leave::prepare(self, to, way, report).await).await;
-        let ready = match prepared {
-            Ok(ready) => ready,
-            Err(error) if error.is::<Unwanted>() => return Ok(()),
-            Err(error) => {
-                let reason = format!("{error:#}");
-                self.log.say(format!("not that way: {reason}"));
-                return self.deliver(id, &Outcome::Failed { reason }, waiting).await.map(drop);
-            }
-        };
-        if self.deliver(id, &Outcome::Done, waiting).await? == Delivery::Unwanted {
-            leave::undo(ready, &self.log).await;
-            return Ok(());
-        }
-        log::flush(&self.log, &self.client, &self.boot_id).await;
-        let home = self.home;
-        tokio::task::spawn_blocking(move || reboot::now(home, ready)).await?
-    }
-
-    /// Comes back only where nobody wants it any more.
-    async fn power_off(&self, id: &str, waiting: &mut Waiting) -> Result<()> {
-        self.log.say("task poweroff: going down until somebody wakes this machine");
-        let log = self.log.clone();
-        tokio::task::spawn_blocking(move || wake::arm(&Tree::new("/"), &log)).await?;
-        if self.deliver(id, &Outcome::Done, waiting).await? == Delivery::Unwanted {
-            return Ok(());
-        }
-        log::flush(&self.log, &self.client, &self.boot_id).await;
-        let home = self.home;
-        tokio::task::spawn_blocking(move || reboot::off(home)).await?
     }
 
     /// To its end, whatever becomes of the server meanwhile: a machine that writes is not rebooted for a silence, only one

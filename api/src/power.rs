@@ -1,12 +1,16 @@
 //! A machine's power as the server last read it, and how whatever switches it is doing.
 
+mod bmc;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bmc::{DriverKind, Power, PowerAction};
-use crate::id::{Mac, MachineId, ParseError};
+use crate::id::{MachineId, ParseError};
+
+pub use self::bmc::{BmcInUse, BmcSettings, BmcView, FoundBmc};
 
 /// How a BMC does, as its last requests went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,41 +227,6 @@ impl Trouble {
 
 spelled!(Trouble: "a trouble with power");
 
-/// A BMC as listed: one that is in use, or one that an agent found and nobody has adopted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct BmcView {
-    pub machine: MachineId,
-    /// What people call the machine.
-    pub name: String,
-    /// None for one that was only found.
-    pub in_use: Option<BmcInUse>,
-    /// As the agent in RAM saw it.
-    pub found: Option<FoundBmc>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct BmcInUse {
-    #[serde(flatten)]
-    pub power: MachinePower,
-    pub port: Option<u16>,
-    /// The credentials' name in the site file; None where they are its own.
-    pub credentials: Option<String>,
-    pub user: String,
-    /// SHA-256 of the certificate that it must present, in hex; None before the first contact.
-    pub certificate: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct FoundBmc {
-    pub address: String,
-    pub mac: Option<Mac>,
-    /// When, in microseconds since 1970.
-    pub at: i64,
-}
-
 /// What is asked of a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -270,53 +239,6 @@ pub struct PowerOrder {
     /// Also where etcd may lose its quorum by it.
     #[serde(default)]
     pub force: bool,
-}
-
-/// What an operator says of a machine's BMC. What is left out stays as it is, or comes from what was found.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct BmcSettings {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver: Option<DriverKind>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// A `[bmc.NAME]` of the site file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credentials: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Sealed before it is kept, and never shown again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
-    /// IPMI's key of the BMC (Kg), as text or as 0x and hexadecimal digits. Sealed likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bmc_key: Option<String>,
-    /// The six bytes that some network cards want behind a magic packet, in hexadecimal. Sealed likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secure_on: Option<String>,
-    /// Use what the agent in RAM found.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopt: bool,
-}
-
-impl fmt::Debug for BmcSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = |secret: &Option<String>| secret.as_ref().map(|_| "…");
-        f.debug_struct("BmcSettings")
-            .field("driver", &self.driver)
-            .field("address", &self.address)
-            .field("port", &self.port)
-            .field("credentials", &self.credentials)
-            .field("user", &self.user)
-            .field("password", &hidden(&self.password))
-            .field("bmc_key", &hidden(&self.bmc_key))
-            .field("secure_on", &hidden(&self.secure_on))
-            .field("adopt", &self.adopt)
-            .finish()
-    }
 }
 
 /// The identify light.
@@ -367,17 +289,5 @@ mod tests {
         check(&PowerAction::ALL);
         check(&Trouble::ALL);
         assert!("asleep".parse::<Power>().is_err());
-    }
-
-    #[test]
-    fn a_secret_is_in_no_debug_output() {
-        let secret = || Some("calvin".to_string());
-        let settings = BmcSettings {
-            password: secret(),
-            bmc_key: secret(),
-            secure_on: secret(),
-            ..BmcSettings::default()
-        };
-        assert!(!format!("{settings:?}").contains("calvin"));
     }
 }

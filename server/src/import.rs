@@ -1,18 +1,22 @@
 //! What an imported list of machines changes, or why nothing of it does. Pure: the store reads what is known,
 //! asks here, and writes all of it or nothing.
 
-use std::collections::{HashMap, HashSet};
+mod bmc;
+mod rack;
+
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use api::bmc::DriverKind;
 use api::id::{Hostname, Mac};
 use api::import::{ImportRow, Problem, contradictions};
 use api::label::Labels;
 use api::machine::{Position, Reservation, Uplink};
-use api::power::Origin;
 use api::state::State;
 
+use self::rack::Rack;
 use crate::config::Site;
+
+pub use self::bmc::{BmcChange, KnownBmc};
 
 /// A machine that has a row already.
 #[derive(Clone, Debug)]
@@ -29,15 +33,6 @@ pub struct Known {
     pub bmc: Option<KnownBmc>,
 }
 
-/// What switches it, as it is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownBmc {
-    pub driver: DriverKind,
-    pub address: String,
-    pub user: String,
-    pub origin: Origin,
-}
-
 /// What becomes of one row; what is None stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Change {
@@ -51,14 +46,6 @@ pub struct Change {
     pub reservation: Option<Reservation>,
     pub labels: Option<Labels>,
     pub bmc: Option<BmcChange>,
-}
-
-/// What switches it from now on. What was pinned of another address is pinned no more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BmcChange {
-    pub driver: DriverKind,
-    pub address: String,
-    pub user: String,
 }
 
 impl Change {
@@ -93,8 +80,8 @@ pub fn changes(
             say(format!("it is the same machine as on line {first}"));
         }
         against_site(row, site).into_iter().chain(rack.against(row, owner)).for_each(&mut say);
-        against_bmc(row, owner, site).into_iter().for_each(&mut say);
-        changes.push(change(row, owner));
+        bmc::against(row, owner, site).into_iter().for_each(&mut say);
+        changes.push(change(row, owner, site));
     }
     problems.sort();
     if problems.is_empty() { Ok(changes) } else { Err(problems) }
@@ -124,13 +111,8 @@ fn name(known: &Known) -> &str {
     known.hostname.as_deref().unwrap_or(&known.id)
 }
 
-fn change(row: &ImportRow, owner: Option<&Known>) -> Change {
+fn change(row: &ImportRow, owner: Option<&Known>, site: &Site) -> Change {
     let position = row.rack.clone().zip(row.unit).map(|(rack, unit)| Position { rack, unit });
-    let before = owner.and_then(|owner| owner.uplink.clone()).unwrap_or_default();
-    let uplink = Uplink {
-        switch: row.switch.clone().unwrap_or(before.switch),
-        port: row.port.clone().unwrap_or(before.port),
-    };
     let mac = row.macs.first().copied();
     let reservation = mac.zip(row.address).map(|(mac, address)| Reservation { mac, address });
     let new = Change {
@@ -139,10 +121,10 @@ fn change(row: &ImportRow, owner: Option<&Known>) -> Change {
         macs: row.macs.clone(),
         profile: row.profile.clone(),
         position,
-        uplink: Some(uplink).filter(|uplink| *uplink != Uplink::default()),
+        uplink: uplink(row, owner),
         reservation,
         labels: row.labels.clone(),
-        bmc: bmc(row, owner.and_then(|owner| owner.bmc.as_ref())),
+        bmc: bmc::changed(row, owner.and_then(|owner| owner.bmc.as_ref()), site),
     };
     match owner {
         None => new,
@@ -150,27 +132,14 @@ fn change(row: &ImportRow, owner: Option<&Known>) -> Change {
     }
 }
 
-/// None where the list says nothing of it, or nothing new.
-fn bmc(row: &ImportRow, known: Option<&KnownBmc>) -> Option<BmcChange> {
-    if !row.has_bmc() {
-        return None;
-    }
-    let kept = known.map(|known| BmcChange {
-        driver: known.driver,
-        address: known.address.clone(),
-        user: known.user.clone(),
-    });
-    let before = kept.clone().unwrap_or(BmcChange {
-        driver: DriverKind::Redfish,
-        address: String::new(),
-        user: String::new(),
-    });
-    let new = BmcChange {
-        driver: row.bmc_driver.unwrap_or(before.driver),
-        address: row.bmc.clone().unwrap_or(before.address),
-        user: row.bmc_user.clone().unwrap_or(before.user),
+/// Where it is plugged in, with what was known of that.
+fn uplink(row: &ImportRow, owner: Option<&Known>) -> Option<Uplink> {
+    let before = owner.and_then(|owner| owner.uplink.clone()).unwrap_or_default();
+    let uplink = Uplink {
+        switch: row.switch.clone().unwrap_or(before.switch),
+        port: row.port.clone().unwrap_or(before.port),
     };
-    (kept.as_ref() != Some(&new)).then_some(new)
+    Some(uplink).filter(|uplink| *uplink != Uplink::default())
 }
 
 fn without_the_known(new: Change, owner: &Known) -> Change {
@@ -212,130 +181,4 @@ fn against_site(row: &ImportRow, site: &Site) -> Vec<String> {
         found.extend(not_for(site, *mac, address));
     }
     found
-}
-
-/// Who is where once the list is imported.
-struct Rack<'a> {
-    by_mac: HashMap<Mac, &'a Known>,
-    by_name: HashMap<&'a str, &'a Known>,
-    by_position: HashMap<&'a Position, &'a Known>,
-    by_uplink: HashMap<&'a Uplink, &'a Known>,
-    kept: HashMap<Ipv4Addr, Mac>,
-    by_bmc: HashMap<&'a str, &'a Known>,
-}
-
-impl<'a> Rack<'a> {
-    /// What the list moves no longer stands where it stood.
-    fn of(rows: &[ImportRow], known: &'a [Known], kept: &[Reservation]) -> Rack<'a> {
-        let by_mac: HashMap<Mac, &Known> =
-            known.iter().flat_map(|known| known.macs.iter().map(move |mac| (*mac, known))).collect();
-        let (mut moved, mut plugged, mut left) = (HashSet::new(), HashSet::new(), HashSet::new());
-        let mut freed = HashSet::<Mac>::new();
-        for row in rows {
-            let Some(owner) = row.macs.iter().find_map(|mac| by_mac.get(mac)) else { continue };
-            row.rack.is_some().then(|| moved.insert(&owner.id));
-            (row.switch.is_some() || row.port.is_some()).then(|| plugged.insert(&owner.id));
-            row.address.is_some().then(|| freed.extend(&owner.macs));
-            row.bmc.is_some().then(|| left.insert(&owner.id));
-        }
-        let still = known.iter().filter(|known| !moved.contains(&known.id));
-        let linked = known.iter().filter(|known| !plugged.contains(&known.id));
-        Rack {
-            by_name: known.iter().filter_map(|known| Some((known.hostname.as_deref()?, known))).collect(),
-            by_position: still.filter_map(|known| Some((known.position.as_ref()?, known))).collect(),
-            by_uplink: linked.filter_map(|known| Some((known.uplink.as_ref()?, known))).collect(),
-            kept: kept.iter().filter(|r| !freed.contains(&r.mac)).map(|r| (r.address, r.mac)).collect(),
-            by_bmc: known
-                .iter()
-                .filter(|known| !left.contains(&known.id))
-                .filter_map(|known| Some((known.bmc.as_ref()?.address.as_str(), known)))
-                .collect(),
-            by_mac,
-        }
-    }
-
-    /// The machines that have one of its MACs; the one with the first of them in front.
-    fn owners(&self, row: &ImportRow) -> Vec<&'a Known> {
-        let mut owners: Vec<&Known> = Vec::new();
-        for owner in row.macs.iter().filter_map(|mac| self.by_mac.get(mac)) {
-            if !owners.iter().any(|one| one.id == owner.id) {
-                owners.push(owner);
-            }
-        }
-        owners
-    }
-
-    fn against(&self, row: &ImportRow, owner: Option<&Known>) -> Vec<String> {
-        let mut found = Vec::new();
-        let is_other = |known: &&&Known| owner.is_none_or(|owner| owner.id != known.id);
-        if let Some(wanted) = &row.hostname {
-            if let Some(has) =
-                owner.and_then(|owner| owner.hostname.as_deref()).filter(|has| *has != wanted.as_str())
-            {
-                found.push(format!(
-                    "this machine is {has}: `metalctl machine rename {has} {wanted}` renames it"
-                ));
-            }
-            if let Some(other) = self.by_name.get(wanted.as_str()).filter(is_other) {
-                found.push(format!("{wanted} is the name of another machine ({})", macs(other)));
-            }
-        }
-        if let Some(owner) = owner.filter(|owner| row.profile.is_some() && row.profile != owner.profile) {
-            match &owner.profile {
-                Some(has) => found.push(format!(
-                    "its profile is {has}: `metalctl machine assign {}` gives it another one",
-                    name(owner)
-                )),
-                None if owner.state == State::Retired => {
-                    found.push("it is retired, and gets no profile".into())
-                }
-                None => {}
-            }
-        }
-        let position = row.rack.clone().zip(row.unit).map(|(rack, unit)| Position { rack, unit });
-        if let Some(other) = position.as_ref().and_then(|at| self.by_position.get(at)).filter(is_other) {
-            found.push(format!("{} is in that place", name(other)));
-        }
-        let uplink = change(row, owner).uplink;
-        if let Some(other) = uplink.as_ref().and_then(|at| self.by_uplink.get(at)).filter(is_other) {
-            found.push(format!("{} is plugged into that port", name(other)));
-        }
-        if let Some(other) = row.bmc.as_ref().and_then(|at| self.by_bmc.get(at.as_str())).filter(is_other) {
-            found.push(format!("the BMC at that address is {}'s", name(other)));
-        }
-        let holder = row.address.and_then(|address| self.kept.get(&address));
-        if let Some(mac) = holder.filter(|mac| row.macs.first() != Some(mac)) {
-            found.push(format!(
-                "its address is kept for {mac}: `metalctl lease unreserve {mac}` gives it back"
-            ));
-        }
-        found
-    }
-}
-
-/// What is new of a BMC. What a person has said of one by itself is not said anew by a list.
-fn against_bmc(row: &ImportRow, owner: Option<&Known>, site: &Site) -> Option<String> {
-    let known = owner.and_then(|owner| owner.bmc.as_ref());
-    let new = bmc(row, known)?;
-    let said = known.filter(|known| matches!(known.origin, Origin::Operator | Origin::Found));
-    if let Some((owner, said)) = owner.zip(said) {
-        return Some(format!(
-            "its BMC is {} at `{}`, as an operator said: `metalctl bmc set {} --driver {} --address {}` changes it",
-            said.driver,
-            said.address,
-            name(owner),
-            new.driver,
-            new.address
-        ));
-    }
-    if new.driver == DriverKind::Command {
-        return Some("a command is named by a set of the site file, and not by a list".into());
-    }
-    let can_log_in = site.bmcs.values().any(|set| set.driver.has_address());
-    (new.driver.has_address() && !can_log_in)
-        .then(|| "nobody can log in to its BMC: the site file has no [bmc.NAME] with a password".into())
-}
-
-fn macs(known: &Known) -> String {
-    known.macs.iter().map(Mac::to_string).collect::<Vec<_>>().join(", ")
 }

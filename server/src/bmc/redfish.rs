@@ -7,6 +7,7 @@ mod answer;
 mod boot;
 mod console;
 mod doc;
+mod driver;
 mod http;
 mod inventory;
 mod log;
@@ -20,18 +21,17 @@ mod tree;
 use std::time::Duration;
 
 use api::bmc::hardware::Hardware;
-use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+use api::bmc::{Fault, Power, PowerAction};
 use reqwest::Url;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::action::{Call, Verb, Way};
+use self::action::{Call, Verb};
 use self::answer::Answer;
 use self::boot::Wish;
 use self::http::Http;
 use self::quirks::Bend;
 use super::Driver;
-use super::console::Console;
 
 pub use self::address::url;
 pub use self::answer::Progress;
@@ -52,6 +52,8 @@ pub mod ask {
 
 /// More documents than the largest machine has; a tree that has no end stops here.
 const DOCUMENTS: usize = 3_000;
+/// At an override, until it is what was written.
+const LOOKS: usize = 3;
 
 /// One machine behind one BMC.
 pub struct Redfish {
@@ -306,84 +308,5 @@ impl Redfish {
             sleep(self.http.pace.look).await;
         }
         self.reset(PowerAction::On, Power::Off, on).await
-    }
-}
-
-const LOOKS: usize = 3;
-
-impl Driver for Redfish {
-    async fn power(&self) -> Result<Power, Fault> {
-        self.ask(|tree, places| tree.need(&places.system).map(action::power)).await
-    }
-
-    async fn act(&self, action: PowerAction) -> Result<(), Fault> {
-        let read = |tree: &Tree, places: &Places| {
-            let system = tree.need(&places.system)?;
-            Ok((action::power(system), action::reset(tree, system, action)?))
-        };
-        let (power, way) = self.ask(read).await?;
-        match way {
-            Way::Nothing => Ok(()),
-            Way::Reset(calls) => self.reset(action, power, calls).await,
-            Way::OffThenOn { off, on } => self.off_then_on(off, on).await,
-        }
-    }
-
-    async fn boot_once(&self, target: BootOnce, mode: FirmwareMode) -> Result<(), Fault> {
-        self.write_boot(Wish { target, mode }).await
-    }
-
-    async fn boot_kept(&self) -> Result<bool, Fault> {
-        self.ask(boot::read).await.map(|read| read.set())
-    }
-
-    async fn clear_boot(&self) -> Result<(), Fault> {
-        let calls = self.ask(boot::clears).await?;
-        let cleared = |read: &Override| match read.set() {
-            false => Ok(()),
-            true => Err(Fault::NotObeyed(format!("told to clear its boot override, it still says {read:?}"))),
-        };
-        self.until_read_back(calls, cleared).await
-    }
-
-    async fn identify(&self, lit: bool) -> Result<(), Fault> {
-        let calls = self.ask(|tree, places| {
-            let paths = std::iter::once(&places.system).chain(&places.chassis);
-            let docs: Vec<_> = paths.filter_map(|path| Some((path.as_str(), tree.get(path)?))).collect();
-            action::identify(&docs, lit)
-        });
-        self.first_taken(calls.await?).await
-    }
-
-    async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
-        self.ask(|tree, places| Ok(sensors::sensors(tree, places))).await
-    }
-
-    async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
-        self.ask(|tree, places| Ok(log::log(tree, places))).await
-    }
-
-    async fn console(&self, _take: bool) -> Result<Console, Fault> {
-        let (host, user) = (self.http.host(), self.http.user());
-        let words = self.ask(|tree, places| Ok(console::elsewhere(tree, places, (host, user)))).await?;
-        Err(Fault::Unsupported(words))
-    }
-
-    async fn reset_bmc(&self) -> Result<(), Fault> {
-        let calls = self.ask(|tree, places| {
-            let none = || Fault::Unsupported("no manager is linked from its system".into());
-            action::reset_manager(tree, tree.need(places.manager.as_deref().ok_or_else(none)?)?)
-        });
-        self.first_taken(calls.await?).await?;
-        self.http.forget().await;
-        Ok(())
-    }
-
-    fn certificate(&self) -> Option<String> {
-        self.pinned()
-    }
-
-    async fn close(&self) -> Result<(), Fault> {
-        self.http.close().await
     }
 }

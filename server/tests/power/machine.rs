@@ -1,16 +1,12 @@
 //! One machine: what is wanted of it, what its BMC makes of that, and what a person is told.
 
-use api::bmc::{BootOnce, Fault, Power, PowerAction};
+use api::bmc::{Fault, Power, PowerAction};
 use api::event::Event;
 use api::power::{Health, Trouble};
-use api::rung::Rung;
-use api::state::Home;
 use server::bmc::access::{Password, access, place, seal_place};
 use server::bmc::gap::Doing;
 use server::bmc::lane::Asker;
-use server::bmc::lead::{Lead, is_led, lead};
 use server::bmc::switch::restart;
-use server::lifecycle::ladder::{Goal, Ground, PATIENCE};
 use server::store::bmc::BmcRow;
 
 use crate::rack::{Rack, Way, address, bmc};
@@ -264,98 +260,4 @@ async fn a_key_and_a_packets_password_are_its_own_or_those_of_its_set() {
     assert_eq!(secrets(named).await, (String::new(), None, some("00:11:22:33:44:55")));
     let own = BmcRow { secure_on: seal("secure_on", "aa:bb:cc:dd:ee:ff"), ..sleeper };
     assert_eq!(secrets(own).await.2, some("aa:bb:cc:dd:ee:ff"));
-}
-
-fn hello(home: Home, boot_id: &str) -> Event {
-    Event::Hello { home, boot_id: boot_id.into(), generation: 0 }
-}
-
-/// Until the BMC was asked this.
-async fn asked(rack: &Rack, what: &str) {
-    while !rack.fakes.moves("bmc-1").iter().any(|asked| asked == what) {
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
-async fn an_os_that_is_to_leave_its_disk_is_led_to_the_network_once() {
-    let rack = Rack::new("").await;
-    let id = rack.machine(1, Power::On, Way::Obeys).await;
-    rack.submit(&id, hello(Home::Disk, "d1")).await;
-    rack.poll(&id).await;
-    let row = rack.app.store.machine(&id).await.unwrap();
-    let mut changes = rack.app.store.changes();
-    let led = || is_led(&rack.app, &rack.bmcs, &row, "d1");
-    assert!(!led(), "it is being told");
-    assert_eq!(changes.recv().await.unwrap(), id, "whoever waits for it is woken");
-    assert!(led() && led());
-    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi"]);
-    assert!(!is_led(&rack.app, &rack.bmcs, &row, "d2"), "the next boot is another start");
-    asked(&rack, "boot network uefi").await;
-}
-
-#[tokio::test]
-async fn a_bmc_that_cannot_lead_ends_its_rung_with_its_reason() {
-    let rack = Rack::new("").await;
-    let id = rack.machine(1, Power::On, Way::Obeys).await;
-    rack.submit(&id, hello(Home::Disk, "d1")).await;
-    rack.poll(&id).await;
-    let row = rack.app.store.machine(&id).await.unwrap();
-    let ground = Ground {
-        goal: Goal::Ram,
-        since: row.since,
-        bios: false,
-        secure_boot: false,
-        bmc: true,
-        ram_image: true,
-        netboots_first: None,
-        patience: PATIENCE,
-    };
-    let now = server::clock::now();
-    let ladder = rack.app.store.ladder_climb(&id, ground, "d1", now).await.unwrap().unwrap();
-    assert_eq!(ladder.open().unwrap().rung, Rung::Bmc);
-    let mut changes = rack.app.store.changes();
-    rack.fakes.change("bmc-1", |fake| fake.way = Way::Fails(Fault::Unsupported("no overrides".into())));
-    assert!(!is_led(&rack.app, &rack.bmcs, &row, "d1"));
-    assert_eq!(changes.recv().await.unwrap(), id, "whoever waits for it is woken");
-    let ladder = rack.app.store.ladder_climb(&id, ground, "d1", now).await.unwrap().unwrap();
-    assert_eq!(ladder.open().unwrap().rung, Rung::BootNext);
-    assert!(ladder.tried().contains("a boot override of its BMC: not supported: no overrides"), "{ladder:?}");
-}
-
-#[tokio::test]
-async fn an_override_that_firmware_kept_is_taken_back_after_the_start() {
-    for (kept, moves) in [
-        (Some(true), vec!["boot network uefi", "kept?", "clear"]),
-        (Some(false), vec!["boot network uefi", "kept?"]),
-        // What cannot be read is told all the same.
-        (None, vec!["boot network uefi", "kept?", "clear"]),
-    ] {
-        let rack = Rack::new("").await;
-        let id = rack.machine(1, Power::On, Way::Obeys).await;
-        rack.fakes.change("bmc-1", |fake| fake.kept = kept);
-        rack.submit(&id, hello(Home::Ram, "r1")).await;
-        rack.poll(&id).await;
-        let row = rack.app.store.machine(&id).await.unwrap();
-        let set = lead(&rack.app, &rack.bmcs, &row, BootOnce::Network, Asker::Errand).await.unwrap();
-        assert_eq!(set, Lead::Set);
-        rack.pass(&id).await;
-        assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi"], "its start has not been yet");
-        rack.submit(&id, hello(Home::Ram, "r2")).await;
-        rack.pass(&id).await;
-        rack.pass(&id).await;
-        assert_eq!(rack.fakes.moves("bmc-1"), moves);
-        let told = rack.notes(&id).await.iter().any(|note| note.contains("kept the boot override"));
-        assert_eq!(told, kept == Some(true));
-    }
-}
-
-#[tokio::test]
-async fn without_a_bmc_nothing_leads() {
-    let rack = Rack::new("").await;
-    let id = rack.machine(1, Power::On, Way::Obeys).await;
-    rack.app.store.bmc_forget(&id).await.unwrap();
-    let row = rack.app.store.machine(&id).await.unwrap();
-    let set = lead(&rack.app, &rack.bmcs, &row, BootOnce::Network, Asker::Server).await.unwrap();
-    assert!(matches!(set, Lead::Cannot(_)));
 }

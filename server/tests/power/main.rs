@@ -1,5 +1,6 @@
 //! Power from a wish to a reading, with BMCs that do as they are told, or not.
 
+mod lead;
 mod machine;
 mod operator;
 mod page;
