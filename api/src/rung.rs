@@ -26,8 +26,7 @@ pub enum Rung {
 }
 
 impl Rung {
-    pub const ALL: [Rung; 6] =
-        [Rung::Bmc, Rung::BootNext, Rung::Reboot, Rung::Grub, Rung::Kexec, Rung::Hand];
+    pub const ALL: [Rung; 6] = [Rung::Bmc, Rung::BootNext, Rung::Reboot, Rung::Grub, Rung::Kexec, Rung::Hand];
 
     /// The one spelling, in SQL and JSON alike.
     pub const fn as_str(self) -> &'static str {

@@ -10,7 +10,13 @@ use crate::{leave, log, reboot, wake};
 
 impl Session {
     /// Comes back only where nobody wants it any more, or this machine cannot go that way.
-    pub(super) async fn leave(&self, id: &str, to: RebootTo, way: Option<&Way>, waiting: &mut Waiting) -> Result<()> {
+    pub(super) async fn leave(
+        &self,
+        id: &str,
+        to: RebootTo,
+        way: Option<&Way>,
+        waiting: &mut Waiting,
+    ) -> Result<()> {
         let by = way.map_or(String::new(), |way| format!(", by {}", way.rung.words()));
         self.log.say(format!("task reboot: leaving for {to:?}{by}"));
         let prepared =

@@ -16,13 +16,15 @@ impl Client {
         let path = format!("{}?take={take}", operator::console(reference));
         let url = format!("{}{path}", self.base);
         let unreachable = |e: reqwest::Error| Error::Unreachable { url: url.clone(), cause: chain(&e) };
-        let request = self.request(Method::POST, &path).header(CONNECTION, "upgrade").header(UPGRADE, PROTOCOL);
+        let request =
+            self.request(Method::POST, &path).header(CONNECTION, "upgrade").header(UPGRADE, PROTOCOL);
         let response = request.send().await.map_err(unreachable)?;
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => response.upgrade().await.map_err(unreachable),
-            status if status.is_success() => {
-                Err(Error::Garbled { url: url.clone(), cause: format!("{status} in the place of an upgrade") })
-            }
+            status if status.is_success() => Err(Error::Garbled {
+                url: url.clone(),
+                cause: format!("{status} in the place of an upgrade"),
+            }),
             _ => Err(refusal(response).await),
         }
     }

@@ -49,7 +49,9 @@ impl Column {
             Column::Position => &["position", "unit", "u", "ru", "rackunit", "rackposition"],
             Column::Profile => &["profile"],
             Column::Labels => &["labels", "label", "tags"],
-            Column::Bmc => &["bmc", "bmcaddress", "bmcip", "ipmi", "ipmiaddress", "ipmiip", "idrac", "ilo", "xcc"],
+            Column::Bmc => {
+                &["bmc", "bmcaddress", "bmcip", "ipmi", "ipmiaddress", "ipmiip", "idrac", "ilo", "xcc"]
+            }
             Column::BmcDriver => &["bmcdriver", "driver", "bmctype"],
             Column::BmcUser => &["bmcuser", "bmcusername", "ipmiuser"],
             Column::Ignore => &["ignore"],

@@ -147,12 +147,7 @@ impl<O: Open> Bmcs<O> {
     }
 
     /// A machine's console, beside the line of all other requests: it may be open for hours.
-    pub async fn console(
-        &self,
-        app: &App,
-        row: &BmcRow,
-        take: bool,
-    ) -> std::result::Result<Console, Fault> {
+    pub async fn console(&self, app: &App, row: &BmcRow, take: bool) -> std::result::Result<Console, Fault> {
         let driver = self.0.open.open(app, &access(app, row).await?)?;
         let console = driver.console(take).await;
         // What it asked on the way; the console has a session of its own.

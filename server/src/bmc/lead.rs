@@ -110,7 +110,8 @@ pub async fn take_back<O: Open>(
         return Ok(());
     }
     if kept == Some(true) {
-        let note = "its firmware kept the boot override that was for one start; it was taken back".to_string();
+        let note =
+            "its firmware kept the boot override that was for one start; it was taken back".to_string();
         app.store.remark(&id, "power", note, clock::now()).await?;
     }
     app.store.power_led(&id, None).await

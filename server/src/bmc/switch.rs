@@ -105,9 +105,7 @@ async fn switch<O: Open>(
     }
     let now = clock::now();
     let outcome = match (bmcs.ask(app, &look.bmc, Request::Act(action), asker).await, action) {
-        (Err(Fault::Unsupported(_)), PowerAction::Cycle) => {
-            off_and_on(app, bmcs, &look.bmc, asker).await
-        }
+        (Err(Fault::Unsupported(_)), PowerAction::Cycle) => off_and_on(app, bmcs, &look.bmc, asker).await,
         // Whoever wants it off wants it off; a person may still think of something better.
         (Err(Fault::Unsupported(_)), PowerAction::Shutdown) if asker == Asker::Server => {
             bmcs.ask(app, &look.bmc, Request::Act(PowerAction::Off), asker).await

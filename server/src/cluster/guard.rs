@@ -96,9 +96,7 @@ mod tests {
         let answering = |of: &[usize]| of.iter().filter(|&&n| members[n].healthy).count();
         match what {
             Interruption::Pause => majority(answering(&without), voters.len()),
-            Interruption::Restart => {
-                !members[target].healthy || majority(answering(&without), voters.len())
-            }
+            Interruption::Restart => !members[target].healthy || majority(answering(&without), voters.len()),
             _ if without.is_empty() && !voters.is_empty() && voters[0] == target => false,
             Interruption::Remove => {
                 majority(answering(&voters), voters.len()) && majority(answering(&without), without.len())

@@ -284,7 +284,9 @@ fn plan(ground: &Ground, learned: Option<Rung>) -> Vec<Step> {
 fn obstacle(rung: Rung, ground: &Ground) -> Option<&'static str> {
     match rung {
         Rung::BootNext if ground.bios => Some("it boots by BIOS, which knows no BootNext"),
-        Rung::Bmc | Rung::BootNext | Rung::Reboot if ground.secure_boot && ground.netboots_first != Some(true) => {
+        Rung::Bmc | Rung::BootNext | Rung::Reboot
+            if ground.secure_boot && ground.netboots_first != Some(true) =>
+        {
             Some("Secure Boot is on, and our loaders for the network are not signed")
         }
         Rung::Grub | Rung::Kexec if !ground.ram_image => Some("the server has no RAM image"),

@@ -57,7 +57,9 @@ impl Store {
             .write(move |conn| {
                 Box::pin(async move {
                     lock(conn, &id).await?;
-                    turn(conn, &id, now, |ladder| refuse_way(ladder, (since, rung), &why, now)).await.map(Some)
+                    turn(conn, &id, now, |ladder| refuse_way(ladder, (since, rung), &why, now))
+                        .await
+                        .map(Some)
                 })
             })
             .await?;

@@ -105,7 +105,8 @@ impl Bench {
 
     /// Gives the machine a command in the place of a BMC, which ends so when it is told of the network.
     async fn bmc(&mut self, exit: u8) {
-        let script = format!("#!/bin/sh\ncase $METAL_ACTION in status) echo on;; boot-network) exit {exit};; esac\n");
+        let script =
+            format!("#!/bin/sh\ncase $METAL_ACTION in status) echo on;; boot-network) exit {exit};; esac\n");
         let path = self.folder.path().join("bmc");
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();

@@ -205,11 +205,7 @@ async fn a_login_is_its_own_or_that_of_the_site() {
     let set = format!("[bmc.any]\ndefault = true\nuser = \"u\"\npassword_file = \"{}\"\n", file.display());
     let rack = Rack::new(&set).await;
     let id = rack.machine(1, Power::On, Way::Obeys).await;
-    rack.app
-        .store
-        .bmc_put(BmcRow { username: String::new(), ..bmc(&id, "bmc-1") })
-        .await
-        .unwrap();
+    rack.app.store.bmc_put(BmcRow { username: String::new(), ..bmc(&id, "bmc-1") }).await.unwrap();
     rack.poll(&id).await;
     let fake = rack.fakes.get("bmc-1");
     assert_eq!((fake.user.as_str(), fake.password.as_str()), ("u", "of the site"));

@@ -189,7 +189,11 @@ async fn a_cycle_is_a_reboot_that_the_next_hello_ends() {
     bed.ends("r1", &task).await;
     assert_eq!(bed.read().await, Power::Unknown);
     pass(&bed.app, &bed.app.bmcs, &bed.id).await.unwrap();
-    assert_eq!(bed.doing().await.action, Some(PowerAction::Cycle), "its last word is no sign of the next boot");
+    assert_eq!(
+        bed.doing().await.action,
+        Some(PowerAction::Cycle),
+        "its last word is no sign of the next boot"
+    );
     bed.hello("r2").await;
     assert_eq!(bed.task("r2").await.work, Work::Inspect, "it is not rebooted again");
     assert_eq!(bed.read().await, Power::On);
@@ -208,7 +212,10 @@ async fn without_an_agent_a_hand_is_asked_for_and_nothing_fails() {
     bed.read().await;
     pass(&bed.app, &bed.app.bmcs, &bed.id).await.unwrap();
     let view = bed.app.view(&bed.id).await.unwrap();
-    assert_eq!((view.state, view.power.unwrap().trouble), (api::state::State::Discovered, Trouble::NeedsAHand));
+    assert_eq!(
+        (view.state, view.power.unwrap().trouble),
+        (api::state::State::Discovered, Trouble::NeedsAHand)
+    );
     let evidence = view.wait.unwrap().evidence;
     assert!(evidence.contains("needs a hand: press power"), "{evidence}");
     // As soon as there is somebody, they are asked.

@@ -79,7 +79,9 @@ async fn import_as(
         dry_run,
     };
     let outcome = database.store.import(import).await.unwrap();
-    outcome.map(|(imported, _)| imported).map_err(|problems| problems.iter().map(Problem::to_string).collect())
+    outcome
+        .map(|(imported, _)| imported)
+        .map_err(|problems| problems.iter().map(Problem::to_string).collect())
 }
 
 pub async fn a_list_is_imported_once(database: Database) {
@@ -141,11 +143,18 @@ pub async fn a_list_says_what_switches_its_machines(database: Database) {
         store.bmc(&id).await.unwrap().unwrap()
     };
     let one = of(11).await;
-    assert_eq!((one.driver.as_str(), one.address.as_str(), one.username.as_str()), ("ipmi", "10.0.0.11", "metald"));
+    assert_eq!(
+        (one.driver.as_str(), one.address.as_str(), one.username.as_str()),
+        ("ipmi", "10.0.0.11", "metald")
+    );
     assert_eq!((one.origin.as_str(), one.password.clone()), ("import", None));
     assert_eq!(of(12).await.driver, "wake-on-lan");
     let unchanged = Imported { unchanged: 2, ..Imported::default() };
-    assert_eq!(import_as(&database, false, &rows, false).await, Ok(unchanged), "nothing new is anybody's to import");
+    assert_eq!(
+        import_as(&database, false, &rows, false).await,
+        Ok(unchanged),
+        "nothing new is anybody's to import"
+    );
 
     // What was pinned and sealed stays with its address.
     let sealed = BmcRow { certificate: Some("aa".into()), password: Some("sealed".into()), ..one };
@@ -156,7 +165,11 @@ pub async fn a_list_says_what_switches_its_machines(database: Database) {
     import(&database, &[bmc(2, 11, "10.0.0.99")], false).await.unwrap();
     let moved = of(11).await;
     assert_eq!((moved.address.as_str(), moved.driver.as_str()), ("10.0.0.99", "ipmi"));
-    assert_eq!((moved.password.clone(), moved.certificate.clone()), (None, None), "another BMC may answer there");
+    assert_eq!(
+        (moved.password.clone(), moved.certificate.clone()),
+        (None, None),
+        "another BMC may answer there"
+    );
 
     let taken = import(&database, &[bmc(7, 13, "10.0.0.99")], false).await.unwrap_err();
     assert_eq!(taken, ["line 7: the BMC at that address is node11's"]);

@@ -125,7 +125,10 @@ pub async fn what_an_agent_was_asked_is_kept_until_it_is_woken(database: Databas
     store.task_finish(&machine, "t1", failed, 4).await.unwrap();
     assert_eq!(store.agent_power(&machine).await.unwrap(), Some(asked(None)), "it is still there");
     let notes = store.history(&machine, 9).await.unwrap();
-    assert!(notes.iter().any(|entry| entry.note == "its agent does not go down: systemd says no"), "{notes:?}");
+    assert!(
+        notes.iter().any(|entry| entry.note == "its agent does not go down: systemd says no"),
+        "{notes:?}"
+    );
     assert!(store.task_offer(offer("t2"), 5).await.unwrap().is_some());
     store.task_finish(&machine, "t2", Outcome::Done, 6).await.unwrap();
     assert_eq!(store.agent_power(&machine).await.unwrap(), Some(asked(Some(6))));

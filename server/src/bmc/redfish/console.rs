@@ -90,7 +90,8 @@ mod tests {
         let expected = "Redfish carries no console; the BMC at 10.0.0.7 has it by SSH: `ssh -p 2200 root@10.0.0.7`, then \
                         `console com2`";
         assert_eq!(words(dell, json!({})), expected);
-        let both = json!({"SerialConsole": {"ServiceEnabled": true, "ConnectTypesSupported": ["SSH", "IPMI"]}});
+        let both =
+            json!({"SerialConsole": {"ServiceEnabled": true, "ConnectTypesSupported": ["SSH", "IPMI"]}});
         let both = words(json!({}), both);
         assert!(both.contains("`ssh root@10.0.0.7`, or by IPMI, which `metalctl bmc set"), "{both}");
     }

@@ -113,9 +113,15 @@ mod tests {
     #[test]
     fn who_speaks_is_on_and_of_the_silent_nobody_knows() {
         let one = |heard, second: i64| known(None, heard, second * SECOND);
-        assert_eq!((one(heard(1000, "b1"), 1100).power, one(heard(1000, "b1"), 1100).agent), (Power::On, true));
+        assert_eq!(
+            (one(heard(1000, "b1"), 1100).power, one(heard(1000, "b1"), 1100).agent),
+            (Power::On, true)
+        );
         let silent = one(heard(1000, "b1"), 1181);
-        assert_eq!((silent.power, silent.agent, silent.on_wire_at), (Power::Unknown, false, Some(1000 * SECOND)));
+        assert_eq!(
+            (silent.power, silent.agent, silent.on_wire_at),
+            (Power::Unknown, false, Some(1000 * SECOND))
+        );
         let firmware = Heard { home: None, ..heard(1000, "") };
         assert_eq!((one(firmware, 1001).power, one(firmware, 1001).agent), (Power::On, false));
         let never = Heard { at: None, home: None, boot_id: "" };

@@ -20,20 +20,16 @@ use crate::store::machine::Row;
 
 /// The rung and what of it the agent does. None while only a person can help, while its BMC is told, or when the machine
 /// has moved on in between.
-pub async fn way(
-    app: &App,
-    row: &Row,
-    life: &Life,
-    boot_id: &str,
-) -> Result<Option<(Rung, Way)>, Failure> {
+pub async fn way(app: &App, row: &Row, life: &Life, boot_id: &str) -> Result<Option<(Rung, Way)>, Failure> {
     let ground = ground(app, row, life).await?;
     let ladder = app.store.ladder_climb(&row.id(), ground, boot_id, clock::now()).await?;
     let open = ladder.as_ref().and_then(|ladder| ladder.open()).map(|step| step.rung);
     Ok(match open {
         None | Some(Rung::Hand) => None,
         // What is left for the agent is to reboot, which one that has never heard of this way can, too.
-        Some(Rung::Bmc) => is_led(app, &app.bmcs, row, boot_id)
-            .then_some((Rung::Bmc, Way { rung: Rung::Reboot, ram: None })),
+        Some(Rung::Bmc) => {
+            is_led(app, &app.bmcs, row, boot_id).then_some((Rung::Bmc, Way { rung: Rung::Reboot, ram: None }))
+        }
         Some(rung) => {
             let ram = if rung.from_disk() { ram_image(app, app.profile(row)) } else { None };
             Some((rung, Way { rung, ram }))

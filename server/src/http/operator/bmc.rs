@@ -111,7 +111,8 @@ fn settled(
     (known, found): (Option<BmcRow>, Option<FoundBmc>),
     settings: BmcSettings,
 ) -> Result<BmcRow, Failure> {
-    let BmcSettings { driver, address, port, credentials, user, password, bmc_key, secure_on, adopt } = settings;
+    let BmcSettings { driver, address, port, credentials, user, password, bmc_key, secure_on, adopt } =
+        settings;
     let refuse =
         |error: String, hint: String| Err(Failure::with_hint(StatusCode::UNPROCESSABLE_ENTITY, error, hint));
     let name = row.name();
@@ -167,7 +168,10 @@ fn usable(driver: DriverKind, key: Option<&str>, password: Option<&str>) -> Resu
         return Err(refuse("a BMC key (Kg) is IPMI's, and this is another driver", "`--driver ipmi`"));
     }
     if password.is_some() && driver != DriverKind::WakeOnLan {
-        return Err(refuse("SecureOn is Wake-on-LAN's, and this is another driver", "`--driver wake-on-lan`"));
+        return Err(refuse(
+            "SecureOn is Wake-on-LAN's, and this is another driver",
+            "`--driver wake-on-lan`",
+        ));
     }
     let wrong = key.and_then(|key| secret::bmc_key(key).err());
     match wrong.or(password.and_then(|password| secret::secure_on(password).err())) {

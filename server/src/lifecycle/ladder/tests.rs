@@ -7,7 +7,16 @@ const MINUTE: i64 = 60_000_000;
 fn ground() -> Ground {
     let patience = Duration::from_secs(600);
     let (goal, netboots_first) = (Goal::Ram, None);
-    Ground { goal, since: 7, bios: false, secure_boot: false, bmc: false, ram_image: true, netboots_first, patience }
+    Ground {
+        goal,
+        since: 7,
+        bios: false,
+        secure_boot: false,
+        bmc: false,
+        ram_image: true,
+        netboots_first,
+        patience,
+    }
 }
 
 /// Ways in their order; those in parentheses are not tried.
@@ -48,7 +57,11 @@ fn which_ways_there_are_and_in_which_order() {
         (Ground { secure_boot: true, ..base }, Some(Rung::Reboot), "reboot (bootnext) grub kexec hand"),
         (Ground { bmc: true, ..base }, None, "bmc bootnext reboot grub kexec hand"),
         (Ground { bmc: true, bios: true, ..base }, None, "bmc (bootnext) reboot grub kexec hand"),
-        (Ground { bmc: true, netboots_first: Some(true), ..base }, None, "bmc reboot bootnext grub kexec hand"),
+        (
+            Ground { bmc: true, netboots_first: Some(true), ..base },
+            None,
+            "bmc reboot bootnext grub kexec hand",
+        ),
         (Ground { bmc: true, secure_boot: true, ..base }, None, "(bmc) (bootnext) (reboot) grub kexec hand"),
         (Ground { bmc: true, goal: Goal::Network, ..base }, None, "bmc bootnext reboot hand"),
         (Ground { bmc: true, ..base }, Some(Rung::Kexec), "kexec bmc bootnext reboot grub hand"),

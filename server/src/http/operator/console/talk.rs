@@ -104,11 +104,7 @@ async fn tell(writer: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> Result<(
 }
 
 /// Ends with the reason why nothing more is typed.
-async fn types(
-    mut reader: impl AsyncRead + Unpin,
-    input: &mpsc::Sender<Input>,
-    typed: &AtomicU64,
-) -> String {
+async fn types(mut reader: impl AsyncRead + Unpin, input: &mpsc::Sender<Input>, typed: &AtomicU64) -> String {
     let (mut decoder, mut buffer) = (Decoder::default(), [0; 4096]);
     loop {
         match reader.read(&mut buffer).await {
