@@ -82,7 +82,8 @@ pub(super) async fn apply(
     if new != life {
         write_life(conn, (&row, &life), &new, reason(&row, event, step), now).await?;
     }
-    if matches!(step, Step::Go(_)) || (rests(&new) && !rests(&life)) {
+    // Whoever rests does nothing but go down, and whoever rests no longer does not even that.
+    if matches!(step, Step::Go(_)) || rests(&new) != rests(&life) {
         drop_tasks(conn, id).await?;
     }
     // An agent that lost its connection says hello again: not news, unless that changed something.

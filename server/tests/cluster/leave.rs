@@ -30,14 +30,14 @@ use api_server::ApiServer;
 
 const MINUTE: i64 = 60_000_000;
 
-struct Bench {
-    app: App,
+pub struct Bench {
+    pub app: App,
     api: ApiServer,
     _folder: TempDir,
 }
 
 impl Bench {
-    async fn new() -> Bench {
+    pub async fn new() -> Bench {
         let _ = tracing_subscriber::fmt().with_env_filter("server=debug").with_test_writer().try_init();
         let (folder, api) = (tempfile::tempdir().unwrap(), ApiServer::start().await);
         let mut site: Site = site("");
@@ -63,7 +63,7 @@ impl Bench {
     }
 
     /// A node that serves, heard `ago` for the last time.
-    async fn active(&self, number: u8, role: Role, ago: i64) -> MachineId {
+    pub async fn active(&self, number: u8, role: Role, ago: i64) -> MachineId {
         let mac = Mac([0x52, 0x54, 0, 0x77, 0, number]);
         let (id, at) = (MachineId(format!("machine-{number}")), server::clock::now() - ago);
         let profile = if role == Role::Worker { "worker" } else { "control" };
@@ -120,11 +120,11 @@ impl Bench {
         tokio::spawn(drain::drain(self.app.clone()))
     }
 
-    async fn state(&self, id: &MachineId) -> String {
+    pub async fn state(&self, id: &MachineId) -> String {
         self.app.store.machine(id).await.unwrap().state
     }
 
-    async fn evidence(&self, id: &MachineId) -> String {
+    pub async fn evidence(&self, id: &MachineId) -> String {
         self.app.store.machine(id).await.unwrap().evidence
     }
 
@@ -249,7 +249,7 @@ async fn a_machine_that_never_became_a_node_passes_at_once() {
     running.abort();
 }
 
-fn members(names: &[&str]) -> Vec<EtcdMember> {
+pub fn members(names: &[&str]) -> Vec<EtcdMember> {
     let member = |name: &&str| EtcdMember {
         id: format!("id-{name}"),
         name: name.to_string(),
@@ -260,7 +260,7 @@ fn members(names: &[&str]) -> Vec<EtcdMember> {
 }
 
 /// An agent of a control plane: does what it is given, and notes it.
-async fn serve(bench: &Bench, executor: &MachineId, etcd: &mut Vec<EtcdMember>, done: &mut Vec<String>) {
+pub async fn serve(bench: &Bench, executor: &MachineId, etcd: &mut Vec<EtcdMember>, done: &mut Vec<String>) {
     let now = server::clock::now();
     let store = &bench.app.store;
     let Some((id, _)) = store.cluster_task_offer("prod", executor, now).await.unwrap() else { return };

@@ -11,5 +11,6 @@ mod golden;
 mod join;
 mod leave;
 mod observe;
+mod power;
 mod site;
 mod watch;

@@ -170,7 +170,7 @@ pub struct Rack {
     pub app: App,
     pub fakes: Fakes,
     pub bmcs: Bmcs<Fakes>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Rack {
@@ -187,7 +187,14 @@ impl Rack {
             bmcs: Bmcs::default(),
         };
         let fakes = Fakes::default();
-        Rack { app, bmcs: Bmcs::new(fakes.clone()), fakes, _folder: folder }
+        Rack { app, bmcs: Bmcs::new(fakes.clone()), fakes, folder }
+    }
+
+    /// The server is killed, and another one begins with what is in the database.
+    pub async fn restart(&mut self) {
+        let url = format!("sqlite://{}", self.folder.path().join("db").display());
+        self.app = App { store: Store::open(&url).await.unwrap(), ..self.app.clone() };
+        self.bmcs = Bmcs::new(self.fakes.clone());
     }
 
     /// An enrolled machine, and its BMC at `bmc-NUMBER`.

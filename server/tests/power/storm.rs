@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use api::bmc::Power;
+use api::bmc::{Power, PowerAction};
 use api::power::Health;
+use server::bmc::gap::Doing;
 use server::bmc::poll::poll;
 use server::bmc::turn::take_waiting;
 
@@ -42,6 +43,40 @@ async fn the_mains_are_not_asked_for_more_than_they_bear() {
     let on = (1..=10).filter(|number| rack.fakes.get(&address(*number)).power == Power::On).count();
     assert_eq!(on, 3);
     assert_eq!(take_waiting(&rack.bmcs, 100).len(), 7);
+}
+
+/// What was begun is in the store; what was read begins anew.
+#[tokio::test]
+async fn a_restarted_server_reads_all_again_and_switches_nothing_twice() {
+    let mut rack = Rack::new("[power]\npoll = \"1s\"\n").await;
+    let mut ids = Vec::new();
+    for number in 1..=3 {
+        let id = rack.machine(number, Power::Off, Way::Obeys).await;
+        rack.poll(&id).await;
+        ids.push(id);
+    }
+    let moves = |rack: &Rack| (1..=3).map(|number| rack.fakes.moves(&address(number))).collect::<Vec<_>>();
+    let begun = moves(&rack);
+    assert_eq!(begun, vec![vec!["boot network uefi".to_string(), "on".to_string()]; 3]);
+    // While it is away one of them is switched off by somebody, and one is heard of.
+    rack.fakes.change(&address(2), |fake| fake.power = Power::Off);
+    rack.restart().await;
+    assert!(ids.iter().all(|id| rack.bmcs.reading(id).is_none()), "nothing is taken for read");
+    rack.app.store.machine_seen(&ids[0], "discover".into(), server::clock::now()).await.unwrap();
+    let polling = tokio::spawn(poll(rack.app.clone(), rack.bmcs.clone()));
+    let read = |rack: &Rack| ids.iter().all(|id| rack.bmcs.reading(id).is_some());
+    let waited = tokio::time::timeout(Duration::from_secs(30), async {
+        while !read(&rack) || rack.app.store.power(&ids[0]).await.unwrap().unwrap().pending {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    waited.await.expect("all are read within the first seconds");
+    polling.abort();
+    assert_eq!(moves(&rack), begun, "each has a minute to obey, whoever asked");
+    let doing = async |id| rack.app.store.power(id).await.unwrap().unwrap().doing().unwrap();
+    assert_eq!(doing(&ids[0]).await, Doing::default(), "it came");
+    assert_eq!(doing(&ids[1]).await.action, Some(PowerAction::On), "it reads as off, and has time left");
+    assert!(doing(&ids[2]).await.on_at.is_some(), "it is on, and awaited on the wire");
 }
 
 const RACK: u16 = 1000;

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use uuid::Uuid;
 
-use self::talk::{Ended, talk};
+use self::talk::{Ended, Pace, talk};
 use super::power::{faulty, reach};
 use crate::app::App;
 use crate::bmc::console::Console;
@@ -91,7 +91,7 @@ async fn serve(
 ) {
     let began = clock::now();
     let ended = match upgrade.await {
-        Ok(upgraded) => talk(TokioIo::new(upgraded), &mut console, sitting.taken()).await,
+        Ok(upgraded) => talk(TokioIo::new(upgraded), &mut console, sitting.taken(), Pace::default()).await,
         Err(error) => Ended { why: format!("the connection was not upgraded: {error}"), said: 0, typed: 0 },
     };
     leave(console).await;

@@ -7,17 +7,31 @@ use std::time::Duration;
 use api::console::{Decoder, Frame, encode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{interval_at, sleep, timeout};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use crate::bmc::console::hidden::Hidden;
 use crate::bmc::console::{Console, Input};
 
-/// A word of which nothing more came for so long has ended.
-const QUIET: Duration = Duration::from_millis(60);
-/// A person whose network is gone is noticed by what cannot be delivered.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
-/// Whoever takes nothing for so long has left.
-const DELIVERY: Duration = Duration::from_secs(60);
+/// How long things may take; tests are in a hurry.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// A word of which nothing more came for so long has ended.
+    pub quiet: Duration,
+    /// A person whose network is gone is noticed by what cannot be delivered.
+    pub sign_of_life: Duration,
+    /// Whoever takes nothing for so long has left.
+    pub delivery: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace {
+            quiet: Duration::from_millis(60),
+            sign_of_life: Duration::from_secs(30),
+            delivery: Duration::from_secs(60),
+        }
+    }
+}
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +53,10 @@ pub async fn talk(
     stream: impl AsyncRead + AsyncWrite,
     console: &mut Console,
     taken: impl Future<Output = ()>,
+    pace: Pace,
 ) -> Ended {
-    let (reader, mut writer) = tokio::io::split(stream);
+    let (reader, writer) = tokio::io::split(stream);
+    let mut person = Person { writer, delivery: pace.delivery };
     let Console { output, input } = console;
     let (typed, mut said, mut hidden) = (AtomicU64::new(0), 0, Hidden::default());
     let mut stop = pin!(async {
@@ -49,7 +65,7 @@ pub async fn talk(
             () = taken => Stop::Other,
         }
     });
-    let mut alive = interval_at(tokio::time::Instant::now() + SIGN_OF_LIFE, SIGN_OF_LIFE);
+    let mut alive = interval_at(Instant::now() + pace.sign_of_life, pace.sign_of_life);
     let why = loop {
         // What is written is no part of the choice: half a frame would be none.
         let shown = tokio::select! {
@@ -58,48 +74,58 @@ pub async fn talk(
                     said += bytes.len() as u64;
                     hidden.push(&bytes)
                 }
-                Some(Err(fault)) => break last(&mut writer, &mut hidden, fault.to_string()).await,
-                None => break last(&mut writer, &mut hidden, "the console has ended".into()).await,
+                Some(Err(fault)) => break person.last(&mut hidden, fault.to_string()).await,
+                None => break person.last(&mut hidden, "the console has ended".into()).await,
             },
-            () = sleep(QUIET), if hidden.is_holding() => hidden.flush(),
+            () = sleep(pace.quiet), if hidden.is_holding() => hidden.flush(),
             _ = alive.tick() => {
-                if let Err(why) = tell(&mut writer, &Frame::Bytes(Vec::new())).await {
+                if let Err(why) = person.tell(&Frame::Bytes(Vec::new())).await {
                     break why;
                 }
                 continue;
             }
             stop = &mut stop => match stop {
                 Stop::Person(why) => break why,
-                Stop::Other => break last(&mut writer, &mut hidden, "somebody else took it".into()).await,
+                Stop::Other => break person.last(&mut hidden, "somebody else took it".into()).await,
             },
         };
         if !shown.is_empty()
-            && let Err(why) = tell(&mut writer, &Frame::Bytes(shown)).await
+            && let Err(why) = person.tell(&Frame::Bytes(shown)).await
         {
             break why;
         }
     };
-    let _ = timeout(DELIVERY, writer.shutdown()).await;
+    let _ = timeout(pace.delivery, person.writer.shutdown()).await;
     Ended { why, said, typed: typed.load(Relaxed) }
 }
 
-/// What was held back, and why nothing follows.
-async fn last(writer: &mut (impl AsyncWrite + Unpin), hidden: &mut Hidden, why: String) -> String {
-    let _ = tell(writer, &Frame::Bytes(hidden.flush())).await;
-    let _ = tell(writer, &Frame::End(why.clone())).await;
-    why
+struct Person<W> {
+    writer: W,
+    delivery: Duration,
 }
 
-async fn tell(writer: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> Result<(), String> {
-    let bytes = encode(frame);
-    let writing = async {
-        writer.write_all(&bytes).await?;
-        writer.flush().await
-    };
-    match timeout(DELIVERY, writing).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("its operator is gone: {error}")),
-        Err(_) => Err("its operator takes nothing any more".into()),
+impl<W: AsyncWrite + Unpin> Person<W> {
+    /// What was held back, and why nothing follows.
+    async fn last(&mut self, hidden: &mut Hidden, why: String) -> String {
+        let held = hidden.flush();
+        if !held.is_empty() {
+            let _ = self.tell(&Frame::Bytes(held)).await;
+        }
+        let _ = self.tell(&Frame::End(why.clone())).await;
+        why
+    }
+
+    async fn tell(&mut self, frame: &Frame) -> Result<(), String> {
+        let bytes = encode(frame);
+        let writing = async {
+            self.writer.write_all(&bytes).await?;
+            self.writer.flush().await
+        };
+        match timeout(self.delivery, writing).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("its operator is gone: {error}")),
+            Err(_) => Err("its operator takes nothing any more".into()),
+        }
     }
 }
 
@@ -154,6 +180,10 @@ mod tests {
 
     impl Bench {
         fn new() -> Bench {
+            Bench::with(Pace::default())
+        }
+
+        fn with(pace: Pace) -> Bench {
             let (person, inside) = duplex(1 << 16);
             let ((machine, output), (input, typed)) = (mpsc::channel(8), mpsc::channel(8));
             let (take, taken) = oneshot::channel::<()>();
@@ -163,7 +193,7 @@ mod tests {
                         std::future::pending::<()>().await;
                     }
                 };
-                talk(inside, &mut Console { output, input }, taken).await
+                talk(inside, &mut Console { output, input }, taken, pace).await
             });
             let (machine, take) = (Some(machine), Some(take));
             Bench { person, decoder: Decoder::default(), machine, typed, take, ended }
@@ -194,7 +224,7 @@ mod tests {
         Frame::Bytes(text.as_bytes().to_vec())
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_is_said_and_typed_goes_through_and_is_counted() {
         let mut bench = Bench::new();
         bench.says("login: ").await;
@@ -208,9 +238,9 @@ mod tests {
         assert_eq!(ended, Ended { why: "its operator left".into(), said: 7, typed: 5 });
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_word_is_held_until_it_has_ended_and_a_secret_is_hidden() {
-        let mut bench = Bench::new();
+        let mut bench = Bench::with(Pace { quiet: Duration::from_secs(2), ..Pace::default() });
         bench.says("--token abcdef.0123").await;
         assert_eq!(bench.hears().await, bytes("--token "));
         bench.says("456789abcdef\r\n$").await;
@@ -218,7 +248,7 @@ mod tests {
         assert_eq!(bench.hears().await, bytes("$"), "a prompt without a blank comes a moment later");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn whoever_ends_it_says_why() {
         let mut bench = Bench::new();
         bench.says("half").await;
@@ -229,7 +259,6 @@ mod tests {
 
         let mut bench = Bench::new();
         bench.take.take().unwrap().send(()).unwrap();
-        assert_eq!(bench.hears().await, bytes(""));
         assert_eq!(bench.hears().await, Frame::End("somebody else took it".into()));
 
         let mut bench = Bench::new();
@@ -241,11 +270,12 @@ mod tests {
         assert_eq!(bench.ended.await.unwrap().why, "a frame of the unknown kind 71");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_quiet_console_shows_that_it_is_alive_and_one_that_takes_nothing_is_given_up() {
-        let mut bench = Bench::new();
+        let (sign_of_life, delivery) = (Duration::from_millis(20), Duration::from_millis(200));
+        let mut bench = Bench::with(Pace { sign_of_life, delivery, ..Pace::default() });
         assert_eq!(bench.hears().await, bytes(""));
-        let line = "x".repeat(1 << 15).leak();
+        let line: &'static str = "x".repeat(1 << 15).leak();
         for _ in 0..4 {
             let _ = bench.machine.as_ref().unwrap().send(Ok(Bytes::from_static(line.as_bytes()))).await;
         }
