@@ -1,6 +1,7 @@
 //! The Redfish driver against vendors' trees, against a BMC that misbehaves, and against a server that is not ours.
 
 mod bench;
+mod cost;
 mod faults;
 mod mutations;
 mod sushy;

@@ -19,15 +19,21 @@ use tokio_rustls::TlsAcceptor;
 use crate::bench::{Inside, PASSWORD, login, pace, router};
 use crate::trees::documents;
 
-/// With a certificate of its own each time.
-async fn serve(
-    version: &'static SupportedProtocolVersion,
-) -> (SocketAddr, Arc<Mutex<Inside>>, JoinHandle<()>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let inside = Arc::new(Mutex::new(Inside { documents: documents("dell"), ..Inside::default() }));
-    let served = tokio::spawn(tls::serve(listener, acceptor(version), router(inside.clone())));
-    (address, inside, served)
+/// A BMC with a certificate of its own.
+pub struct Served {
+    pub address: SocketAddr,
+    inside: Arc<Mutex<Inside>>,
+    _task: JoinHandle<()>,
+}
+
+impl Served {
+    pub async fn new(version: &'static SupportedProtocolVersion) -> Served {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let inside = Arc::new(Mutex::new(Inside { documents: documents("dell"), ..Inside::default() }));
+        let task = tokio::spawn(tls::serve(listener, acceptor(version), router(inside.clone())));
+        Served { address, inside, _task: task }
+    }
 }
 
 fn acceptor(version: &'static SupportedProtocolVersion) -> TlsAcceptor {
@@ -45,7 +51,7 @@ fn acceptor(version: &'static SupportedProtocolVersion) -> TlsAcceptor {
     ))
 }
 
-fn driver(at: SocketAddr, pinned: Option<String>) -> Redfish {
+pub fn driver(at: SocketAddr, pinned: Option<String>) -> Redfish {
     let url = format!("https://{at}").parse().unwrap();
     Redfish::new(url, login(PASSWORD), Identity::default(), pinned, pace()).unwrap()
 }
@@ -53,7 +59,8 @@ fn driver(at: SocketAddr, pinned: Option<String>) -> Redfish {
 #[tokio::test]
 async fn the_first_key_is_pinned_and_another_refused() {
     for version in [&TLS12, &TLS13] {
-        let (address, inside, _served) = serve(version).await;
+        let served = Served::new(version).await;
+        let (address, inside) = (served.address, served.inside.clone());
         let first = driver(address, None);
         assert_eq!(first.pinned(), None);
         assert_eq!(first.power().await, Ok(Power::On));
@@ -63,7 +70,8 @@ async fn the_first_key_is_pinned_and_another_refused() {
         assert_eq!(driver(address, Some(pinned.clone())).power().await, Ok(Power::On));
 
         // Somebody else takes the call.
-        let (elsewhere, other, _also) = serve(version).await;
+        let stranger = Served::new(version).await;
+        let (elsewhere, other) = (stranger.address, stranger.inside.clone());
         let before = inside.lock().unwrap().asked.len();
         for _ in 0..2 {
             let pinning = driver(elsewhere, Some(pinned.clone()));

@@ -1,6 +1,7 @@
 //! The client against a BMC of our own making: over a wire that loses, doubles and reorders, over UDP, and with
 //! `ipmitool` as the judge of both.
 
+mod cost;
 pub mod driver;
 mod fuzz;
 mod independent;
