@@ -11,10 +11,10 @@ pub struct Raw(Termios);
 
 impl Raw {
     pub fn begin() -> io::Result<Raw> {
-        let before = tcgetattr(rustix::stdio::stdin())?;
+        let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
-        tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &raw)?;
+        tcsetattr(io::stdin(), OptionalActions::Flush, &raw)?;
         Ok(Raw(before))
     }
 }
@@ -22,14 +22,14 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing any more.
-        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.0);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
     }
 }
 
 /// What is typed, until nobody wants it or it has ended. Read by a thread of its own, since a terminal's read waits for a
 /// key whatever else happens; it ends with the process.
 pub fn typed() -> io::Result<mpsc::Receiver<Vec<u8>>> {
-    let mut keys = File::from(rustix::io::dup(rustix::stdio::stdin())?);
+    let mut keys = File::from(rustix::io::dup(io::stdin())?);
     let (sender, receiver) = mpsc::channel(16);
     std::thread::spawn(move || {
         let mut buffer = [0; 1024];

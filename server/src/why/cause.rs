@@ -52,7 +52,7 @@ causes! {
         "`metalctl machine bmc-log NAME` and `metalctl machine sensors NAME`; look at its power supplies.";
     NotOnTheWire "not-on-the-wire": "It is on, was power-cycled once, and sent no packet: no cable, network boot switched off, a firmware that waits for a key, or a dead board.",
         "Look at its console and at the switch port; `metalctl machine power cycle NAME` tries once more.";
-    NeedsAHand "needs-a-hand": "It has no BMC, was woken, and does not come: Wake-on-LAN is off in its firmware, or it has no mains.",
+    NeedsAHand "needs-a-hand": "It has no BMC, and neither a magic packet nor an agent does what is wanted: Wake-on-LAN is off in its firmware, it has no mains, or what runs there is not ours.",
         "Press its power button; then switch Wake-on-LAN on in its firmware.";
     BmcHung "bmc-hung": "Its BMC takes requests and does not answer; the machine itself need not be hurt.",
         "`metalctl bmc reset NAME` restarts the BMC; where that does not help, take the mains away for half a minute.";

@@ -11,7 +11,7 @@ use crate::bmc::Driver;
 
 const BMCS: u32 = 1000;
 /// Sessions that are open at the same time: each is kept for a moment, and the poll takes a minute for all.
-const KEPT: usize = 250;
+const KEPT: usize = 50;
 
 /// In a thread of its own, whose time is not ours.
 fn bmc() -> u16 {
