@@ -149,9 +149,10 @@ fn bmc_alone(row: &ImportRow) -> Vec<String> {
         }
         _ => {}
     }
-    // As IPMI has room for (22.28); Redfish is no narrower.
-    if row.bmc_user.as_ref().is_some_and(|user| user.len() > 16 || user.chars().any(char::is_control)) {
-        found.push("the user of its BMC is not 1 to 16 printable characters".into());
+    // IPMI has room for no more (22.28); other tables of users have.
+    let longest = if row.bmc_driver == Some(DriverKind::Ipmi) { 16 } else { 64 };
+    if row.bmc_user.as_ref().is_some_and(|user| user.len() > longest || user.chars().any(char::is_control)) {
+        found.push(format!("the user of its BMC is not 1 to {longest} printable characters"));
     }
     found
 }
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(bmc(None, Some(Ipmi), None), 1);
         assert_eq!(bmc(Some("10.0.0.7"), Some(WakeOnLan), None), 1);
         assert_eq!(bmc(None, None, Some("metald")), 1);
-        assert_eq!(bmc(Some("https://10.0.0.7"), None, Some("seventeen-letters")), 2);
+        assert_eq!(bmc(Some("https://10.0.0.7"), Some(Ipmi), Some("seventeen-letters")), 2);
     }
 
     #[test]

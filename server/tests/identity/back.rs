@@ -216,8 +216,6 @@ async fn a_bmc_leads_first_and_the_os_only_reboots() {
     bench.ends(&task, json!({ "outcome": "done" })).await;
     let wait = bench.wait().await;
     assert_eq!(wait.waiting_for, "the agent's hello from RAM, by a boot override of its BMC");
-    // A server that was killed asks the BMC again: it forgets nothing by that.
-    bench.restart().await;
     bench.hello("r1").await;
     assert_eq!(bench.app.store.ladder(&bench.id).await.unwrap().learned, Some(Rung::Bmc));
 }
