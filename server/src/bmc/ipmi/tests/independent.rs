@@ -13,11 +13,11 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::super::suite::Suite;
-use super::super::{Input, Ipmi, Login};
+use super::super::{Ipmi, Login};
 use super::driver::{Bench, driver, read_until};
 use super::model::Model;
 use crate::bmc::Driver;
-use crate::bmc::console::{Console, Input};
+use crate::bmc::console::Input;
 
 /// A server of others, ended with its test.
 struct Server(Child);
