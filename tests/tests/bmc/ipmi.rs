@@ -13,7 +13,8 @@ use lab::bmc::board::{Action, Board, Boot, Light, Mode, Persistence, Target};
 use lab::bmc::fault::Faults;
 use lab::bmc::ipmi::{Handle, Settings, Suite, serve};
 use server::bmc::Driver;
-use server::bmc::ipmi::{Console, Input, Ipmi, Login};
+use server::bmc::console::{Console, Input};
+use server::bmc::ipmi::{Ipmi, Login};
 
 use crate::board::Memory;
 
