@@ -51,7 +51,9 @@ impl Outlet {
         let set =
             format!("name = \"x\"\n[bmc.pdu]\ndriver = \"command\"\ncommand = [\"{}\"]\n", program.display());
         let bmcs = Site::parse(&set).unwrap_or_else(|finding| panic!("{}", finding.message)).bmcs;
-        bench.app.site = Arc::new(Site { bmcs, ..(*bench.app.site).clone() });
+        let mut site = Site::clone(&bench.app.site);
+        site.bmcs = bmcs;
+        bench.app.site = Arc::new(site);
         let row = BmcRow {
             machine: id.0.clone(),
             driver: "command".into(),
