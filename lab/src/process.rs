@@ -105,7 +105,7 @@ impl Machine {
 
     /// Among QEMU's own words: what happened with nobody waiting for its outcome.
     pub(crate) fn note(&self, attempt: u32, what: &str) {
-        if let Ok(mut log) = File::options().append(true).open(self.log(attempt)) {
+        if let Ok(mut log) = File::options().create(true).append(true).open(self.log(attempt)) {
             let _ = writeln!(log, "{what}");
         }
     }

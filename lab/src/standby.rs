@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::power::Machine;
 
@@ -35,7 +35,10 @@ impl Standby {
                 match socket.recv(&mut frame) {
                     Ok(length) => wake(&machines, &frame[..length]),
                     Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                    Err(error) => return eprintln!("standby: {error}"),
+                    Err(error) => {
+                        let error = error.into();
+                        return machines.iter().for_each(|machine| note(machine, &error));
+                    }
                 }
             }
         });
@@ -52,12 +55,16 @@ impl Drop for Standby {
     }
 }
 
+fn note(machine: &Machine, error: &Error) {
+    machine.note(machine.attempt(), &format!("standby: {error:#}"));
+}
+
 fn wake(machines: &[Arc<Machine>], frame: &[u8]) {
     let Some(mac) = magic(frame) else { return };
     let has = |machine: &&Arc<Machine>| machine.hardware().nics.iter().any(|nic| nic.mac == mac);
     for machine in machines.iter().filter(has) {
         if let Err(error) = machine.on() {
-            eprintln!("standby: {} was woken and did not come: {error:#}", machine.name);
+            note(machine, &error.context("woken, and did not come"));
         }
     }
 }
