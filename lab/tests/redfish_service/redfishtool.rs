@@ -48,7 +48,9 @@ impl Tool {
             .unwrap();
         let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
         assert!(run.status.success(), "{arguments:?}: {out}{err}");
-        serde_json::from_str(&out).unwrap_or(Value::Null)
+        // What it says of itself comes first.
+        let document = out.find('{').map_or("null", |at| &out[at..]);
+        serde_json::from_str(document).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
     }
 }
 

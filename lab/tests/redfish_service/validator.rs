@@ -58,8 +58,8 @@ fn verdict(vendor: Vendor) -> Verdict {
 /// Of the one run that the folder has seen.
 fn log(folder: &Path) -> String {
     let only = |folder: &Path, end: &str| {
-        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        entries.into_iter().find(|path| path.to_string_lossy().ends_with(end)).unwrap()
+        let mut entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.find(|path| path.to_string_lossy().ends_with(end)).unwrap()
     };
     let run = only(&folder.join("logs"), "");
     fs::read_to_string(only(&run, ".log")).unwrap()

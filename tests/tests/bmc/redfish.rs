@@ -134,7 +134,7 @@ async fn readings_log_and_hardware_are_read() {
         }
         assert_eq!(driver.draw().await, Ok(Some(87.0)), "{vendor:?}");
         let mut log = driver.log().await.unwrap();
-        log.sort_by(|a, b| a.id.cmp(&b.id));
+        log.sort_by_key(|entry| entry.id.clone());
         let said: Vec<_> =
             log.iter().map(|entry| (entry.severity.as_str(), entry.message.as_str())).collect();
         assert_eq!(said, [("OK", "Power on"), ("Warning", "CPU Temp is high")], "{vendor:?}");
