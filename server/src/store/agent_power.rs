@@ -44,13 +44,14 @@ impl Store {
         Ok(())
     }
 
-    /// It was woken: what it said when it went is of another boot.
-    pub async fn agent_power_forget(&self, machine: &MachineId) -> Result<()> {
-        let sql = "DELETE FROM agent_power WHERE machine = $1";
+    /// It was woken: what its agent was asked is over, and as after a reboot nobody knows until it is heard.
+    pub async fn agent_power_woken(&self, machine: &MachineId, now: i64) -> Result<()> {
+        let sql = "UPDATE agent_power SET action = $2, gone_at = $3 WHERE machine = $1";
         let id = machine.0.clone();
         self.write(move |conn| {
             Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(id).execute(&mut **c).await.map(drop))?;
+                on!(conn, c => sqlx::query(sql).bind(id).bind(ByAgent::Reboot.as_str()).bind(now)
+                    .execute(&mut **c).await.map(drop))?;
                 Ok(())
             })
         })

@@ -87,7 +87,7 @@ impl Desk {
         Desk { app, folder, id }
     }
 
-    async fn call(&self, role: Role, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    pub async fn call(&self, role: Role, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/v1/{path}"))

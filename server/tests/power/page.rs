@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use api::user::Role;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
+use serde_json::json;
 use server::http::boot::hash;
 use server::http::secure;
 use server::http::tls::Peer;
@@ -49,12 +50,14 @@ async fn several_are_switched_by_one_answer() {
     desk.adopt().await;
     let (_, page) = browse(&desk, &ask, None).await;
     assert!(page.contains("Cut its power; it stays off.") && page.contains("Type <b>1</b>"), "{page}");
-    let (status, page) = browse(&desk, "/actions/power-on", answer(&desk, "")).await;
-    assert!(status == StatusCode::OK && desk.asked().ends_with("on"), "{} {page}", desk.asked());
+    desk.call(Role::Operator, "POST", "machines/node07/power", json!({"action": "on"})).await;
     let (status, _) = browse(&desk, "/actions/power-off", answer(&desk, "2")).await;
     assert!(status == StatusCode::UNPROCESSABLE_ENTITY && desk.asked().ends_with("on"), "{}", desk.asked());
     let (status, page) = browse(&desk, "/actions/power-off", answer(&desk, "1")).await;
     assert!(status == StatusCode::OK && desk.asked().ends_with("on off"), "{} {page}", desk.asked());
+    let (status, page) = browse(&desk, "/actions/power-on", answer(&desk, "")).await;
+    let wanted = desk.app.store.machine(&desk.id).await.unwrap();
+    assert!(status == StatusCode::OK && !wanted.power_off, "it is wanted on, in its turn: {page}");
 }
 
 #[tokio::test]

@@ -137,8 +137,9 @@ pub async fn what_an_agent_was_asked_is_kept_until_it_is_woken(database: Databas
     store.agent_power_ask(&machine, ByAgent::PowerOff, "b1", 8).await.unwrap();
     assert_eq!(store.agent_power(&machine).await.unwrap().unwrap().gone_at, None);
     assert_eq!(store.task_finish(&machine, "t3", Outcome::Done, 9).await.unwrap(), None);
-    store.agent_power_forget(&machine).await.unwrap();
-    assert_eq!(store.agent_power(&machine).await.unwrap(), None);
+    store.agent_power_woken(&machine, 9).await.unwrap();
+    let woken = store.agent_power(&machine).await.unwrap().unwrap();
+    assert_eq!((woken.what, woken.gone_at), (ByAgent::Reboot, Some(9)));
 }
 
 pub async fn a_models_time_is_learned(database: Database) {

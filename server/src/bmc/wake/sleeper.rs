@@ -60,7 +60,7 @@ impl Driver for Sleeper {
         let is_woken = way(action, wake.seen, wake.agent.is_some()) == Some(Way::Packet);
         wake.act(action).await?;
         if is_woken {
-            self.store.agent_power_forget(&self.machine).await.map_err(unknown)?;
+            self.store.agent_power_woken(&self.machine, clock::now()).await.map_err(unknown)?;
         }
         Ok(())
     }
