@@ -10,10 +10,10 @@ use serde_json::Value;
 use tests::desk::Desk;
 use tests::operator::{Said, run};
 
-const LIST: &str = "hostname,mac,address,switch,port,rack,position,profile,labels\n\
-    node01,52:54:00:00:00:01,10.77.0.11,sw1,Eth1/1,A,1,worker,gpu;zone=a\n\
-    node02,52:54:00:00:00:02 52:54:00:00:01:02,,sw1,Eth1/2,A,2,worker,zone=b\n\
-    node03,52:54:00:00:00:03,,,,,,,\n";
+const LIST: &str = "hostname,mac,address,switch,port,rack,position,profile,labels,bmc,bmcdriver,bmcuser\n\
+    node01,52:54:00:00:00:01,10.77.0.11,sw1,Eth1/1,A,1,worker,gpu;zone=a,,,\n\
+    node02,52:54:00:00:00:02 52:54:00:00:01:02,,sw1,Eth1/2,A,2,worker,zone=b,,,\n\
+    node03,52:54:00:00:00:03,,,,,,,,,,\n";
 
 fn import(desk: &Desk, text: &str, flags: &str) -> Result<Said> {
     let file = desk.folder.path().join("rack.csv");
