@@ -1,6 +1,7 @@
 //! What makes an installed system a node of a cluster, and what it does for that cluster afterwards. kubeadm, kubectl
 //! and etcdctl are the image's; here is what they are given, when they are run, and what their words mean.
 
+mod api_server;
 mod checks;
 mod classify;
 mod clean;

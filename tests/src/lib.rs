@@ -6,6 +6,7 @@ pub mod disks;
 pub mod hall;
 pub mod kube;
 pub mod operator;
+pub mod planes;
 pub mod power_cut;
 pub mod server;
 pub mod ssh;

@@ -66,11 +66,23 @@ pub async fn members(app: &App, cluster: &str, since: i64) -> Result<Option<Vec<
     let newest = tasks.iter().find(|task| listed(&task.kind, &task.state) && task.created >= since);
     Ok(match newest {
         Some(task) => match steps::result(app, task)? {
-            Some(ClusterResult::Members { members }) => Some(members),
+            Some(ClusterResult::Members { members }) => Some(without_renewals(app, cluster, members).await?),
             _ => None,
         },
         None => None,
     })
+}
+
+/// A member whose certificates are being renewed restarts at any moment: it carries nobody meanwhile, whatever the list
+/// says that was made before.
+async fn without_renewals(app: &App, cluster: &str, mut members: Vec<EtcdMember>) -> Result<Vec<EtcdMember>> {
+    for machine in app.store.renewals(cluster).await? {
+        let Some(node) = app.store.node(&machine).await? else { continue };
+        for member in members.iter_mut().filter(|member| member.name == node.name) {
+            member.healthy = false;
+        }
+    }
+    Ok(members)
 }
 
 /// Has them listed, unless somebody is at it or has just failed. Returns what is waited for.

@@ -37,14 +37,15 @@ pub async fn keep_up(app: App) {
             }
         };
         for row in rows.iter().filter(|row| row.state().is_ok_and(|state| state == ClusterState::Up)) {
-            if let Err(error) = one(&app, row).await {
+            if let Err(error) = look(&app, row).await {
                 tracing::error!(cluster = row.name, %error, "its upkeep failed; the next look tries again");
             }
         }
     }
 }
 
-async fn one(app: &App, row: &ClusterRow) -> Result<()> {
+/// One look at one cluster that is up.
+pub async fn look(app: &App, row: &ClusterRow) -> Result<()> {
     // Tasks that nobody takes end too.
     app.store.cluster_tasks_expire(&row.name, clock::now()).await?;
     remove_old(app, &row.name).await?;
@@ -53,7 +54,8 @@ async fn one(app: &App, row: &ClusterRow) -> Result<()> {
         return Ok(());
     }
     snapshot(app, row).await?;
-    if !somebody_moves(app, row).await? {
+    // One at a time: each restarts a member of etcd.
+    if !somebody_moves(app, row).await? && app.store.renewals(&row.name).await?.is_empty() {
         renew(app, &row.name, &nodes).await?;
     }
     Ok(())

@@ -140,6 +140,15 @@ impl Store {
         Ok(calls > 0)
     }
 
+    /// The control planes whose certificates are being renewed, or are about to.
+    pub async fn renewals(&self, cluster: &str) -> Result<Vec<MachineId>> {
+        let sql = "SELECT executor FROM cluster_task WHERE cluster = $1 AND state IN ('queued', 'running') \
+                   AND kind = 'renew' AND executor IS NOT NULL ORDER BY created";
+        let found: Vec<(String,)> =
+            on!(self.read(), p => sqlx::query_as(sql).bind(cluster).fetch_all(p).await)?;
+        Ok(found.into_iter().map(|(executor,)| MachineId(executor)).collect())
+    }
+
     /// Newest first.
     pub async fn cluster_tasks(&self, cluster: &str, limit: i64) -> Result<Vec<ClusterTaskRow>> {
         let sql = "SELECT * FROM cluster_task WHERE cluster = $1 ORDER BY created DESC, id DESC LIMIT $2";

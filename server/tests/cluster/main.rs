@@ -12,5 +12,6 @@ mod join;
 mod leave;
 mod observe;
 mod power;
+mod renew;
 mod site;
 mod watch;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::log::Log;
 use crate::node::etcd::{self, Etcdctl};
-use crate::node::{containers, kubectl};
+use crate::node::{api_server, containers};
 use crate::report::Report;
 
 /// Until a container that was ended runs again; the kubelet waits longer each time one ends.
@@ -34,7 +34,7 @@ pub fn restart_all(report: &Report, log: &Log) -> Result<()> {
 fn is_well(pod: &str) -> bool {
     match pod {
         "etcd" => etcd::members(&Etcdctl::default()).is_ok_and(|members| members.iter().any(|m| m.healthy)),
-        _ => kubectl::run(&["get", "--raw=/readyz"], None).is_ok(),
+        _ => api_server::is_ready(),
     }
 }
 

@@ -1,0 +1,57 @@
+//! New certificates for control planes: one after the other, whatever else is due, because each restarts a member of etcd.
+
+use api::cluster::{CertificateExpiry, ClusterState, Node, Role};
+use api::id::MachineId;
+use server::cluster::{etcd, upkeep};
+
+use crate::leave::{Bench, members, serve};
+
+const MINUTE: i64 = 60_000_000;
+
+async fn shows(bench: &Bench, id: &MachineId, ends: i64) {
+    let row = bench.app.store.node(id).await.unwrap().unwrap();
+    let node = Node { ready: true, ..row.node().unwrap() };
+    bench.app.store.node_seen(id, &node).await.unwrap();
+    let certificates = [CertificateExpiry { name: "apiserver".into(), not_after: ends }];
+    assert!(bench.app.store.node_certificates(id, 1, &certificates).await.unwrap());
+}
+
+/// Both have ended already, so nothing is left to wait for but the other one.
+#[tokio::test]
+async fn two_that_are_due_are_renewed_one_after_the_other() {
+    let bench = Bench::new().await;
+    let (first, second) =
+        (bench.active(1, Role::ControlPlane, 0).await, bench.active(2, Role::ControlPlane, 0).await);
+    let now = server::clock::now();
+    shows(&bench, &first, now - 2 * MINUTE).await;
+    shows(&bench, &second, now - MINUTE).await;
+    let cluster = bench.app.store.clusters().await.unwrap().remove(0);
+    assert_eq!(cluster.state().unwrap(), ClusterState::Up);
+    let mut listed = members(&["node01", "node02"]);
+    let key = etcd::list_members(&bench.app, "prod").await.unwrap();
+    let mut done = Vec::new();
+    serve(&bench, &second, &mut listed, &mut done).await;
+    assert!(
+        bench.app.store.cluster_task_by_key(&key).await.unwrap().is_some_and(|task| task.state == "done")
+    );
+
+    upkeep::look(&bench.app, &cluster).await.unwrap();
+    assert_eq!(bench.app.store.renewals("prod").await.unwrap(), [first.clone()]);
+    // Its certificates are new long before what reads them was restarted.
+    shows(&bench, &first, now + 600 * MINUTE).await;
+    upkeep::look(&bench.app, &cluster).await.unwrap();
+    assert_eq!(bench.app.store.renewals("prod").await.unwrap(), [first.clone()]);
+    // Whoever asks meanwhile whether another can be spared hears that this one carries nothing.
+    let seen = etcd::members(&bench.app, "prod", 0).await.unwrap().unwrap();
+    let well: Vec<(&str, bool)> = seen.iter().map(|member| (member.name.as_str(), member.healthy)).collect();
+    assert_eq!(well, [("node01", false), ("node02", true)]);
+
+    // The daily snapshot is before it in the queue.
+    for _ in 0..2 {
+        serve(&bench, &first, &mut listed, &mut done).await;
+    }
+    assert_eq!(done, ["snapshot by machine-1", "renew by machine-1"]);
+    assert_eq!(bench.app.store.renewals("prod").await.unwrap(), []);
+    upkeep::look(&bench.app, &cluster).await.unwrap();
+    assert_eq!(bench.app.store.renewals("prod").await.unwrap(), [second]);
+}
