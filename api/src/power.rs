@@ -209,11 +209,18 @@ pub enum Trouble {
     NotOnTheWire,
     /// Nothing here can switch it: somebody presses the button.
     NeedsAHand,
+    /// It is read as off, and speaks.
+    Contradicted,
 }
 
 impl Trouble {
-    pub const ALL: [Trouble; 4] =
-        [Trouble::None, Trouble::NotObeyed, Trouble::NotOnTheWire, Trouble::NeedsAHand];
+    pub const ALL: [Trouble; 5] = [
+        Trouble::None,
+        Trouble::NotObeyed,
+        Trouble::NotOnTheWire,
+        Trouble::NeedsAHand,
+        Trouble::Contradicted,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -221,6 +228,7 @@ impl Trouble {
             Trouble::NotObeyed => "not-obeyed",
             Trouble::NotOnTheWire => "not-on-the-wire",
             Trouble::NeedsAHand => "needs-a-hand",
+            Trouble::Contradicted => "contradicted",
         }
     }
 }

@@ -220,6 +220,10 @@ impl<O: Open> Bmcs<O> {
     pub fn reading(&self, machine: &MachineId) -> Option<(Power, i64)> {
         self.known(&machine.0)?.reading()
     }
+
+    pub fn reads_off_since(&self, machine: &MachineId) -> Option<i64> {
+        self.known(&machine.0)?.reads_off_since()
+    }
 }
 
 /// 0 to 1.

@@ -83,7 +83,7 @@ pub(super) async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> 
         DriverKind::WakeOnLan => heard(&app.store, &row, clock::now()).await?.on_wire_at,
         _ => row.last_seen,
     };
-    let seen = Seen { power: read, read_at, on_wire_at, patience };
+    let seen = Seen { power: read, read_at, off_since: bmcs.reads_off_since(id), on_wire_at, patience };
     Ok(Some(Look { life: row.life()?, row, bmc, power, doing, seen }))
 }
 

@@ -26,6 +26,8 @@ pub struct Seen {
     pub power: Power,
     /// Times are in microseconds since 1970.
     pub read_at: Option<i64>,
+    /// Since when every reading says that it is off.
+    pub off_since: Option<i64>,
     /// Its last packet: a request of its firmware, or a word of its agent.
     pub on_wire_at: Option<i64>,
     /// How long its model takes from power to the wire.
@@ -64,6 +66,8 @@ const TRIES: u32 = 2;
 const AGAIN: i64 = 900 * SECOND;
 /// What cannot be read counts as on while it speaks.
 const ALIVE: i64 = 180 * SECOND;
+/// A word that was under way when it went off.
+const LAST_WORD: i64 = 5 * SECOND;
 /// A machine that was on all the time is also read as on: a power cycle takes this long at least.
 const CYCLE: i64 = 10 * SECOND;
 
@@ -78,6 +82,9 @@ pub const fn deadline(action: PowerAction) -> Duration {
 }
 
 pub fn step(aim: Aim, seen: Seen, doing: Doing, now: i64) -> (Doing, Move) {
+    if contradicts_itself(seen, now) {
+        return (Doing { trouble: Trouble::Contradicted, ..Doing::default() }, Move::Rest);
+    }
     if aim.power == want::Power::AsItIs {
         return (Doing::default(), Move::Rest);
     }
@@ -92,6 +99,15 @@ pub fn step(aim: Aim, seen: Seen, doing: Doing, now: i64) -> (Doing, Move) {
         (want::Power::Off, Power::Off) => (Doing::default(), Move::Rest),
         (want::Power::AsItIs, _) => (Doing::default(), Move::Rest),
     }
+}
+
+/// It reads off before and after a word that it said: whatever this BMC belongs to, it is switched by no guess.
+fn contradicts_itself(seen: Seen, now: i64) -> bool {
+    let (Some(off_since), Some(read_at), Some(heard)) = (seen.off_since, seen.read_at, seen.on_wire_at)
+    else {
+        return false;
+    };
+    seen.power == Power::Off && heard > off_since + LAST_WORD && read_at > heard && now - heard < ALIVE
 }
 
 /// What was begun, as the BMC has just taken it.

@@ -67,6 +67,8 @@ struct Memory {
     history: History,
     /// What was read last, and when.
     reading: Option<(Power, i64)>,
+    /// When this was first read in a row.
+    reads_since: i64,
     /// In which state and boot firmware is told what to boot next, and whether that has ended.
     led: Option<(i64, String, bool)>,
     /// What was written last, and when.
@@ -156,6 +158,9 @@ impl<D: Driver> Lane<D> {
         let mut memory = self.memory();
         memory.history.note(asked, jitter);
         if let Ok(Answer::Power(power)) = outcome {
+            if memory.reading.is_none_or(|(before, _)| before != power) {
+                memory.reads_since = at;
+            }
             memory.reading = Some((power, at));
         }
         (outcome, true)
@@ -179,6 +184,12 @@ impl<D: Driver> Lane<D> {
 
     pub fn reading(&self) -> Option<(Power, i64)> {
         self.memory().reading
+    }
+
+    /// Since when every reading says so, in microseconds since 1970.
+    pub fn reads_off_since(&self) -> Option<i64> {
+        let memory = self.memory();
+        memory.reading.filter(|(power, _)| *power == Power::Off).map(|_| memory.reads_since)
     }
 
     /// Nothing is known of it any more: its address, its login or what it must present has changed.

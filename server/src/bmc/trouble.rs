@@ -14,6 +14,9 @@ pub fn sentence(trouble: Trouble, asked: Option<PowerAction>, seen: Seen) -> Opt
             let asked = asked.map_or("what was asked", PowerAction::as_str);
             Some(format!("its BMC took `{asked}`, and the power still reads {}", seen.power))
         }
+        Trouble::Contradicted => {
+            Some("its BMC reads off, and it spoke while it should have been off: this BMC is another machine's, or does not tell the truth".into())
+        }
         Trouble::NotOnTheWire => {
             Some(format!("it is on, was power-cycled once, and did not appear on the wire within {patience}"))
         }
@@ -39,6 +42,7 @@ mod tests {
         let seen = |seconds| Seen {
             power: Power::Off,
             read_at: None,
+            off_since: None,
             on_wire_at: None,
             patience: Duration::from_secs(seconds),
         };
@@ -46,6 +50,7 @@ mod tests {
         assert_eq!(words(Trouble::None, 600), None);
         let obeyed = words(Trouble::NotObeyed, 600).unwrap();
         assert_eq!(obeyed, "its BMC took `on`, and the power still reads off");
+        assert!(words(Trouble::Contradicted, 0).unwrap().starts_with("its BMC reads off, and it spoke"));
         assert!(words(Trouble::NotOnTheWire, 600).unwrap().ends_with("within 10 min"));
         assert!(words(Trouble::NeedsAHand, 600).unwrap().contains("woken and not heard of within 10 min"));
         assert!(words(Trouble::NeedsAHand, 0).unwrap().ends_with("nothing here can do it"));

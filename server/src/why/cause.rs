@@ -52,6 +52,8 @@ causes! {
         "`metalctl machine bmc-log NAME` and `metalctl machine sensors NAME`; look at its power supplies.";
     NotOnTheWire "not-on-the-wire": "It is on, was power-cycled once, and sent no packet: no cable, network boot switched off, a firmware that waits for a key, or a dead board.",
         "Look at its console and at the switch port; `metalctl machine power cycle NAME` tries once more.";
+    BmcContradicted "bmc-contradicted": "Its BMC reads off while it speaks: that address is another machine's BMC (swapped cables, a wrong line in a table), or the BMC does not tell the truth.",
+        "`metalctl machine identify NAME` lights the chassis that this BMC is in; `metalctl bmc set NAME --address ADDRESS` corrects it, `metalctl bmc reset NAME` restarts one that lies. Switch nothing by it before.";
     NeedsAHand "needs-a-hand": "It has no BMC, and neither a magic packet nor an agent does what is wanted: Wake-on-LAN is off in its firmware, it has no mains, or what runs there is not ours.",
         "Press its power button; then switch Wake-on-LAN on in its firmware.";
     BmcHung "bmc-hung": "Its BMC takes requests and does not answer; the machine itself need not be hurt.",

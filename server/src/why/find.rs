@@ -19,6 +19,12 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
     if machine.hold || machine.maintenance {
         return Cause::Held;
     }
+    let ours = machine.enrolled && machine.state != State::Retired;
+    let trouble = machine.power.as_ref().map(|power| power.trouble);
+    // Of those that are to be off, too: it may be another machine that went off.
+    if ours && trouble == Some(Trouble::Contradicted) {
+        return Cause::BmcContradicted;
+    }
     if machine.wait.as_ref().is_some_and(|wait| wait.waiting_for.starts_with("power off")) {
         return Cause::PowerOff;
     }
@@ -26,7 +32,6 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
     {
         return cause;
     }
-    let ours = machine.enrolled && machine.state != State::Retired;
     if let Some(cause) = of_power(machine, now).filter(|_| ours) {
         return cause;
     }
@@ -55,6 +60,7 @@ fn of_power(machine: &Machine, now: i64) -> Option<Cause> {
         Trouble::NotObeyed => return Some(Cause::NotObeyed),
         Trouble::NotOnTheWire => return Some(Cause::NotOnTheWire),
         Trouble::NeedsAHand => return Some(Cause::NeedsAHand),
+        Trouble::Contradicted => return Some(Cause::BmcContradicted),
         Trouble::None => {}
     }
     // Whoever speaks is neither off nor in need of its BMC.

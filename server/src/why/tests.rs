@@ -96,6 +96,7 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
         (C::NotObeyed, switched("off", "healthy", "not-obeyed"), None),
         (C::NotOnTheWire, switched("on", "healthy", "not-on-the-wire"), None),
         (C::NeedsAHand, switched("unknown", "healthy", "needs-a-hand"), None),
+        (C::BmcContradicted, switched("off", "healthy", "contradicted"), None),
         (C::BmcHung, switched("on", "hung", "none"), None),
         (C::BmcHung, switched("on", "faulty", "none"), None),
         (C::BmcRefused, switched("unknown", "refused", "none"), None),

@@ -33,7 +33,7 @@ impl Rack {
             boots,
             due: None,
             powered_at: 0,
-            seen: Seen { power: real, read_at: Some(1), on_wire_at: None, patience },
+            seen: Seen { power: real, read_at: Some(1), off_since: None, on_wire_at: None, patience },
             doing: Doing::default(),
             now: 0,
             moves: Vec::new(),
@@ -104,7 +104,13 @@ fn a_machine_that_is_off_is_switched_on_once_and_its_time_is_learned() {
 fn nothing_is_done_on_an_old_reading() {
     let (aim, seen) = (
         Aim { power: want::Power::On, awaited: true },
-        Seen { power: Power::Off, read_at: Some(0), on_wire_at: None, patience: Duration::from_secs(300) },
+        Seen {
+            power: Power::Off,
+            read_at: Some(0),
+            off_since: None,
+            on_wire_at: None,
+            patience: Duration::from_secs(300),
+        },
     );
     assert_eq!(step(aim, seen, Doing::default(), 89 * SECOND).1, Move::Act(PowerAction::On));
     assert_eq!(step(aim, seen, Doing::default(), 90 * SECOND).1, Move::Read);
@@ -213,7 +219,8 @@ fn an_agent_that_goes_is_waited_for_and_not_asked_twice() {
         for second in 101..=400 {
             let power = if second < 290 { Power::Unknown } else { Power::Off };
             let (read_at, on_wire_at) = (Some(second * SECOND), Some(100 * SECOND));
-            let seen = Seen { power, read_at, on_wire_at, patience: Duration::from_secs(600) };
+            let seen =
+                Seen { power, read_at, off_since: None, on_wire_at, patience: Duration::from_secs(600) };
             let (next, made) = step(aim, seen, doing, second * SECOND);
             assert!(matches!(made, Move::Rest | Move::Read), "{action} after {second} s: {made:?}");
             doing = next;
@@ -230,6 +237,7 @@ fn the_last_word_before_a_cycle_is_no_sign_of_the_boot_after() {
     let seen = |second: i64, heard: i64| Seen {
         power: Power::On,
         read_at: Some(second * SECOND),
+        off_since: None,
         on_wire_at: Some(heard * SECOND),
         patience,
     };
@@ -262,5 +270,30 @@ fn no_machine_is_switched_to_and_fro() {
                 assert!(cycles <= 2 && actions <= 10, "{real} {boots:?}: {:?}", rack.moves);
             }
         }
+    }
+}
+
+/// Cables or a table were swapped, or a BMC lies: what speaks is not off, and nothing is switched on such a word.
+#[test]
+fn a_bmc_that_reads_off_while_its_machine_speaks_is_believed_no_more() {
+    let seen = |off_since, read_at, heard: i64| Seen {
+        power: Power::Off,
+        read_at: Some(read_at * SECOND),
+        off_since: Some(off_since * SECOND),
+        on_wire_at: Some(heard * SECOND),
+        patience: Duration::from_secs(300),
+    };
+    for power in [want::Power::On, want::Power::Off, want::Power::AsItIs] {
+        let aim = Aim { power, awaited: true };
+        let judged = |seen, now: i64| step(aim, seen, Doing::default(), now * SECOND);
+        let trouble = |seen, now| judged(seen, now).0.trouble;
+        assert_eq!(judged(seen(100, 130, 120), 131).1, Move::Rest, "{power:?}");
+        assert_eq!(trouble(seen(100, 130, 120), 131), Trouble::Contradicted, "{power:?}");
+        // Its last word, under way when it went off.
+        assert_eq!(trouble(seen(100, 130, 104), 131), Trouble::None, "{power:?}");
+        // It was switched on since: the next reading shows it.
+        assert_eq!(trouble(seen(100, 130, 135), 136), Trouble::None, "{power:?}");
+        // It went off since.
+        assert_eq!(trouble(seen(100, 310, 120), 311), Trouble::None, "{power:?}");
     }
 }
