@@ -11,4 +11,5 @@ pub mod next;
 pub mod offer;
 pub mod patience;
 pub mod picture;
+pub mod started;
 pub mod want;

@@ -17,6 +17,7 @@ use super::turn::{waits_for, waits_for_place};
 use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::{may_pause, may_restart};
+use crate::lifecycle::started;
 use crate::lifecycle::want::{Boot, want};
 use crate::store::Result;
 use crate::store::bmc::BmcRow;
@@ -118,7 +119,7 @@ async fn switch<O: Open>(
     };
     tracing::info!(machine = look.row.name(), "power: {said}");
     if outcome.is_ok() || asker == Asker::Person {
-        app.store.remark(&look.row.id(), "power", said, now).await?;
+        app.store.remark(&look.row.id(), started::POWER, said, now).await?;
     }
     Ok(outcome.map(|_| begun(doing, action, now)))
 }

@@ -9,6 +9,7 @@ use super::machine::{Row, errand_text};
 use super::{Conn, Error, Result, Store, lock, on};
 use crate::boot;
 use crate::lifecycle::next::{Step, after, next, works};
+use crate::lifecycle::started;
 use crate::lifecycle::want::rests;
 
 /// What came of an event.
@@ -89,7 +90,12 @@ pub(super) async fn apply(
     // An agent that lost its connection says hello again: not news, unless that changed something.
     let repeated = matches!(event, Event::Hello { boot_id, .. } if *boot_id == row.boot_id);
     if !repeated || new != life {
-        super::history::add(conn, id, entry(&life, &new, event, step, who, now)).await?;
+        let mut entry = entry(&life, &new, event, step, who, now);
+        if life.state == State::Active && matches!(event, Event::Hello { home: Home::Disk, .. }) {
+            let newest = super::history::newest(conn, id, started::ENTRIES).await?;
+            entry.note = format!("{}: {}", entry.note, started::whose(&newest, now));
+        }
+        super::history::add(conn, id, entry).await?;
     }
     Ok(Applied { step, life: new })
 }
@@ -128,9 +134,6 @@ fn entry(
         (_, Event::StepFailed { reason }) => reason.clone(),
         (_, Event::Assign { profile, .. }) => profile.clone(),
         (_, Event::Wipe { wish } | Event::Retire { wish }) => wish.to_string(),
-        (_, Event::Hello { home: Home::Disk, boot_id, generation }) if old.state == State::Active => {
-            format!("boot {boot_id}, generation {generation}: a reboot that nobody here asked for")
-        }
         (_, Event::Hello { boot_id, generation, .. }) => format!("boot {boot_id}, generation {generation}"),
         _ => String::new(),
     };

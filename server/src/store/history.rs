@@ -12,6 +12,9 @@ use super::{Conn, Result, Store, on, stored};
 type OfAll = (String, Option<String>, i64, i64, String, String, String, String, bool, String);
 type Columns = (i64, String, String, String, String, bool, String);
 
+const NEWEST: &str = "SELECT at, event, from_state, to_state, who, refused, note FROM history \
+                      WHERE machine = $1 ORDER BY number DESC LIMIT $2";
+
 /// Where a page of events begins: before this one. By default before none, which is at the newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Before {
@@ -48,10 +51,8 @@ impl fmt::Display for Before {
 impl Store {
     /// Newest first.
     pub async fn history(&self, machine: &MachineId, limit: i64) -> Result<Vec<HistoryEntry>> {
-        let sql = "SELECT at, event, from_state, to_state, who, refused, note FROM history \
-                   WHERE machine = $1 ORDER BY number DESC LIMIT $2";
         let rows: Vec<Columns> =
-            on!(self.read(), p => sqlx::query_as(sql).bind(&machine.0).bind(limit).fetch_all(p).await)?;
+            on!(self.read(), p => sqlx::query_as(NEWEST).bind(&machine.0).bind(limit).fetch_all(p).await)?;
         rows.into_iter().map(read).collect()
     }
 
@@ -152,6 +153,13 @@ fn of_all(
     let name = hostname.unwrap_or_else(|| machine.clone());
     let entry = read((at, event, from, to, who, refused, note))?;
     Ok(MachineEvent { machine: MachineId(machine), name, number, entry })
+}
+
+/// As this transaction sees them, the newest first.
+pub(super) async fn newest(conn: &mut Conn, machine: &MachineId, limit: i64) -> Result<Vec<HistoryEntry>> {
+    let rows: Vec<Columns> = on!(conn, c => sqlx::query_as(NEWEST).bind(&machine.0).bind(limit)
+        .fetch_all(&mut **c).await)?;
+    rows.into_iter().map(read).collect()
 }
 
 pub(super) async fn add(conn: &mut Conn, machine: &MachineId, entry: HistoryEntry) -> Result<()> {

@@ -129,6 +129,25 @@ pub async fn an_active_machine_that_reboots_stays_active(database: Database) {
     assert_eq!(database.store.machine(&id).await.unwrap().state, "active");
 }
 
+pub async fn an_active_machine_that_was_switched_on_says_by_whom(database: Database) {
+    let id = inspecting(&database).await;
+    database
+        .execute("UPDATE machine SET state = 'active', generation = 1, installed = 1, boot_id = 'd1'")
+        .await;
+    let hello = async |boot_id, at| {
+        database.submit(&id, hello(Home::Disk, boot_id), at).await;
+        database.store.history(&id, 1).await.unwrap().remove(0).note
+    };
+    database.store.submit(&id, Event::PowerOff, "ada", MINUTE).await.unwrap();
+    database.store.remark(&id, "power", "shutdown".into(), MINUTE).await.unwrap();
+    database.store.submit(&id, Event::PowerOn, "bob", 2 * MINUTE).await.unwrap();
+    database.store.remark(&id, "power", "on".into(), 2 * MINUTE).await.unwrap();
+    let note = hello("d2", 4 * MINUTE).await;
+    assert_eq!(note, "boot d2, generation 1: switched on by bob 2 min 0 s before");
+    let note = hello("d3", 5 * MINUTE).await;
+    assert!(note.ends_with("a reboot that nobody here asked for"), "{note}");
+}
+
 pub async fn a_machine_keeps_its_own_loader_until_another_is_chosen(database: Database) {
     let (store, id) = (&database.store, database.born(1).await);
     assert_eq!(store.loader(&id).await.unwrap(), None);

@@ -99,6 +99,7 @@ on_both!(
     ladder::the_hello_from_ram_ends_a_climb_and_teaches,
     ladder::what_an_agent_cannot_do_is_no_failure_of_its_machine,
     ladder::an_active_machine_that_reboots_stays_active,
+    ladder::an_active_machine_that_was_switched_on_says_by_whom,
     ladder::a_machine_keeps_its_own_loader_until_another_is_chosen,
     nodes::a_node_begins_once_a_generation,
     nodes::a_token_stays_until_it_is_revoked,
