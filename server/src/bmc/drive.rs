@@ -43,7 +43,11 @@ pub(super) struct Look {
 pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<()> {
     let lane = bmcs.lane(&id.0);
     let Ok(_alone) = lane.pass.try_lock() else { return Ok(()) };
-    let Some(look) = look(app, bmcs, id).await? else { return Ok(()) };
+    let mut found = look(app, bmcs, id).await?;
+    if found.is_none() && is_new(app, bmcs, id).await? {
+        found = look(app, bmcs, id).await?;
+    }
+    let Some(look) = found else { return Ok(()) };
     let aim = aim(&look.life, is_fenced(app, &look).await?);
     take_back(app, bmcs, (&look.row, &look.bmc), &look.power).await?;
     let now = clock::now();
@@ -62,6 +66,14 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
         }
     };
     keep(app, &look, doing).await
+}
+
+/// A BMC that nobody has read yet is read now: whoever wants its machine on does not wait for its first poll.
+async fn is_new<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<bool> {
+    let Some(bmc) = app.store.bmc(id).await? else { return Ok(false) };
+    // A fault is kept with the BMC, too.
+    let _ = bmcs.read(app, &bmc, Asker::Server).await;
+    Ok(true)
 }
 
 pub(super) async fn look<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Look>> {

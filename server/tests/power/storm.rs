@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use api::bmc::{Power, PowerAction};
+use api::bmc::{Fault, Power, PowerAction};
+use api::event::Event;
 use api::id::MachineId;
 use api::power::Health;
 use server::bmc::gap::Doing;
@@ -32,6 +33,24 @@ async fn after_an_outage_groups_come_one_after_the_other() {
     assert_eq!(waiting, std::slice::from_ref(&second));
     rack.pass(&second).await;
     assert_eq!(rack.fakes.moves("bmc-2").last().unwrap(), "on");
+}
+
+/// `metalctl power on --all` a moment after the server has started, or after BMCs were declared.
+#[tokio::test]
+async fn in_order_a_bmc_that_was_never_read_is_read_at_once() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1h\"\n").await;
+    let (first, second) =
+        (rack.machine(1, Power::Off, Way::Obeys).await, rack.machine(2, Power::Off, Way::Obeys).await);
+    rack.pass(&first).await;
+    assert_eq!(rack.fakes.get("bmc-1").asked, ["power", "boot network uefi", "on"]);
+    rack.pass(&second).await;
+    assert_eq!(rack.fakes.get("bmc-2").asked, ["power"], "it has no place yet");
+    assert_eq!(take_waiting(&rack.bmcs, 10), [second]);
+    // One that does not answer is asked no more often than its patience allows.
+    let hung = rack.machine(3, Power::Off, Way::Fails(Fault::Busy("503".into()))).await;
+    rack.submit(&hung, Event::PowerOff).await;
+    rack.pass(&hung).await;
+    assert_eq!(rack.view(&hung).await.power.unwrap().health, Health::Faulty);
 }
 
 #[tokio::test]
