@@ -74,8 +74,10 @@ pub enum Fault {
     Unreachable(String),
     /// It takes connections or packets and does not answer in time.
     Hung(String),
-    /// Name or password are wrong, or it opens no more sessions.
+    /// Name or password are wrong.
     Refused(String),
+    /// All sessions that it can have are taken.
+    NoSessions(String),
     /// Its certificate is not the one that was pinned.
     CertificateChanged { pinned: String, presented: String },
     /// It says that it cannot do this.
@@ -94,6 +96,7 @@ impl fmt::Display for Fault {
             Self::Unreachable(what) => write!(f, "unreachable: {what}"),
             Self::Hung(what) => write!(f, "hung: {what}"),
             Self::Refused(what) => write!(f, "refused: {what}"),
+            Self::NoSessions(what) => write!(f, "no session left: {what}"),
             Self::CertificateChanged { pinned, presented } => {
                 write!(f, "its certificate changed: pinned {pinned}, presented {presented}")
             }

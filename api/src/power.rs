@@ -31,12 +31,14 @@ pub enum Health {
     Unreachable,
     /// It does not take the name and the password.
     Refused,
+    /// It answers, and opens no more sessions.
+    NoSessions,
     /// Its certificate is not the one that was pinned.
     CertificateChanged,
 }
 
 impl Health {
-    pub const ALL: [Health; 8] = [
+    pub const ALL: [Health; 9] = [
         Health::Unproven,
         Health::Healthy,
         Health::Slow,
@@ -44,6 +46,7 @@ impl Health {
         Health::Hung,
         Health::Unreachable,
         Health::Refused,
+        Health::NoSessions,
         Health::CertificateChanged,
     ];
 
@@ -56,6 +59,7 @@ impl Health {
             Health::Hung => "hung",
             Health::Unreachable => "unreachable",
             Health::Refused => "refused",
+            Health::NoSessions => "no-sessions",
             Health::CertificateChanged => "certificate-changed",
         }
     }

@@ -138,7 +138,7 @@ impl Ipmi {
     pub async fn log_after(&self, id: Option<u16>) -> Result<Vec<LogEntry>, Fault> {
         let records = match self.records().await {
             Ok(records) => records,
-            Err(fault @ (Fault::Unreachable(_) | Fault::Refused(_) | Fault::Hung(_))) => return Err(fault),
+            Err(fault) if is_of_bmc(&fault) => return Err(fault),
             // A log without names of sensors is better than none.
             Err(_) => Arc::new([]),
         };
@@ -237,6 +237,7 @@ impl Ipmi {
             Fault::Unreachable(what) => Fault::Unreachable(at(what)),
             Fault::Hung(what) => Fault::Hung(at(what)),
             Fault::Refused(what) => Fault::Refused(at(what)),
+            Fault::NoSessions(what) => Fault::NoSessions(at(what)),
             Fault::Unsupported(what) => Fault::Unsupported(at(what)),
             Fault::NotObeyed(what) => Fault::NotObeyed(at(what)),
             Fault::Garbled(what) => Fault::Garbled(at(what)),
@@ -244,4 +245,9 @@ impl Ipmi {
             changed @ Fault::CertificateChanged { .. } => changed,
         }
     }
+}
+
+/// Whether it would be the same with any other request.
+const fn is_of_bmc(fault: &Fault) -> bool {
+    matches!(fault, Fault::Unreachable(_) | Fault::Hung(_) | Fault::Refused(_) | Fault::NoSessions(_))
 }

@@ -225,6 +225,14 @@ fn judge_fault(fault: &Fault, history: &History, name: &str) -> Judgement {
                  is asked rarely until then, because BMCs lock accounts"
             ),
         ),
+        Fault::NoSessions(_) => (
+            Health::NoSessions,
+            format!(
+                "name and password need no change: others have all its sessions. End some on the BMC's own page, or \
+                 `metalctl bmc reset {name}`, which needs one for a moment and ends all; left alone they end by \
+                 themselves, most within half an hour"
+            ),
+        ),
         Fault::CertificateChanged { .. } => (
             Health::CertificateChanged,
             format!(

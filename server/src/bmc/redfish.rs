@@ -168,6 +168,7 @@ impl Redfish {
                         fault @ (Fault::Unreachable(_)
                         | Fault::Hung(_)
                         | Fault::Refused(_)
+                        | Fault::NoSessions(_)
                         | Fault::CertificateChanged { .. }),
                     ) => return Err(fault),
                     read => tree.insert(path, read),

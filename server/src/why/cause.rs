@@ -58,8 +58,10 @@ causes! {
         "Press its power button; then switch Wake-on-LAN on in its firmware.";
     BmcHung "bmc-hung": "Its BMC takes requests and does not answer; the machine itself need not be hurt.",
         "`metalctl bmc reset NAME` restarts the BMC; where that does not help, take the mains away for half a minute.";
-    BmcRefused "bmc-refused": "Its BMC does not take the name or the password, or has no session left.",
+    BmcRefused "bmc-refused": "Its BMC does not take the name or the password.",
         "`metalctl bmc set NAME --user NAME --password-file FILE`; until then it is asked rarely, because BMCs lock accounts.";
+    BmcNoSessions "bmc-no-sessions": "Its BMC has no session left: tools that never log out, or many who look at it at once; name and password are right.",
+        "End sessions on the BMC's own page, or `metalctl bmc reset NAME`; left alone they end by themselves, most within half an hour.";
     BmcCertificate "bmc-certificate": "Its BMC presents another certificate than it did: a new board, a new certificate, or somebody else at its address.",
         "If you know why, `metalctl bmc accept-certificate NAME`; no password is sent to it before that.";
     BmcUnreachable "bmc-unreachable": "Nothing answers at its BMC's address: cable, switch, or another address since.",

@@ -77,6 +77,7 @@ fn of_bmc(machine: &Machine) -> Option<Cause> {
     match machine.power.as_ref()?.health {
         Health::Hung | Health::Faulty => Some(Cause::BmcHung),
         Health::Refused => Some(Cause::BmcRefused),
+        Health::NoSessions => Some(Cause::BmcNoSessions),
         Health::CertificateChanged => Some(Cause::BmcCertificate),
         Health::Unreachable => Some(Cause::BmcUnreachable),
         Health::Healthy | Health::Slow | Health::Unproven => None,

@@ -100,6 +100,7 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
         (C::BmcHung, switched("on", "hung", "none"), None),
         (C::BmcHung, switched("on", "faulty", "none"), None),
         (C::BmcRefused, switched("unknown", "refused", "none"), None),
+        (C::BmcNoSessions, switched("unknown", "no-sessions", "none"), None),
         (C::BmcCertificate, switched("unknown", "certificate-changed", "none"), None),
         (C::BmcUnreachable, switched("off", "unreachable", "none"), None),
         (C::Recorded, machine(State::Discovered, json!({ "enrolled": false })), None),

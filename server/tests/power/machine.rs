@@ -133,6 +133,7 @@ async fn each_fault_is_on_the_machine_with_what_to_do() {
     for (number, (fault, health, entry)) in [
         (Fault::Hung("no answer in 10 s".into()), Health::Hung, "bmc-hung"),
         (Fault::Refused("401".into()), Health::Refused, "bmc-refused"),
+        (Fault::NoSessions("no room".into()), Health::NoSessions, "bmc-no-sessions"),
         (Fault::Unreachable("no route".into()), Health::Unreachable, "bmc-unreachable"),
         (changed, Health::CertificateChanged, "bmc-certificate"),
     ]

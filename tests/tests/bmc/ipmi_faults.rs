@@ -76,7 +76,7 @@ async fn a_bmc_without_room_says_so() {
     let bench = Bench::new(Settings::default());
     bench.faults.set([Bent::NoSessions]);
     let fault = bench.driver().power().await.unwrap_err();
-    assert_says(&fault, Fault::Refused, "no room for another session");
+    assert_says(&fault, Fault::NoSessions, "no room for another session");
     bench.faults.set([]);
     // Sessions that are closed are no burden.
     for _ in 0..2 * Settings::default().sessions {

@@ -3,7 +3,7 @@
 use api::bmc::Fault;
 
 use super::message::completion_text;
-use super::rakp::status_text;
+use super::rakp::{is_about_room, status_text};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -41,7 +41,8 @@ impl Failure {
                 Fault::Refused("it has a BMC key (Kg), and none is set for it here".into())
             }
             Self::Status(status, what) => {
-                Fault::Refused(format!("{what}: {} (status {status:#04x})", status_text(*status)))
+                let text = format!("{what}: {} (status {status:#04x})", status_text(*status));
+                if is_about_room(*status) { Fault::NoSessions(text) } else { Fault::Refused(text) }
             }
             Self::Suites(None) => {
                 Fault::Unsupported("it does neither cipher suite 17 nor 3; enable one of them".into())
@@ -101,8 +102,10 @@ mod tests {
         let full = Failure::Status(0x01, "opening a session").fault();
         assert_eq!(
             full.to_string(),
-            "refused: opening a session: it has no room for another session (status 0x01)"
+            "no session left: opening a session: it has no room for another session (status 0x01)"
         );
+        assert!(matches!(Failure::Status(0x0b, "RAKP 1").fault(), Fault::NoSessions(_)));
+        assert!(matches!(Failure::Status(0x0d, "RAKP 1").fault(), Fault::Refused(_)));
         assert!(matches!(Failure::Nothing.fault(), Fault::Unreachable(_)));
         assert!(matches!(Failure::Silent("Get Device ID").fault(), Fault::Hung(_)));
         assert!(matches!(Failure::Privilege(0xc0).fault(), Fault::Busy(_)));

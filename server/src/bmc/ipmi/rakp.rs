@@ -186,6 +186,11 @@ pub fn status_text(status: u8) -> &'static str {
     }
 }
 
+/// A status that says nothing about name and password: all sessions are taken (table 13-15).
+pub fn is_about_room(status: u8) -> bool {
+    matches!(status, 0x01 | 0x0b)
+}
+
 /// A status that another suite may not get.
 pub fn is_about_suite(status: u8) -> bool {
     matches!(status, 0x04..=0x07 | 0x10..=0x12)

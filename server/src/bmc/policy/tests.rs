@@ -62,6 +62,21 @@ fn a_wrong_password_is_not_tried_again_soon() {
     assert!(judgement.todo.contains("metalctl bmc set node07"), "{}", judgement.todo);
 }
 
+/// A login that fails for want of room harms no account: it is tried again as after any other fault.
+#[test]
+fn a_bmc_without_a_session_left_needs_no_other_password() {
+    let full = Err(Fault::NoSessions("no room".into()));
+    let once = after(&[Ok(()), full.clone()]);
+    assert_eq!(once.gate(60 * SECOND), Gate::Go);
+    assert_eq!(after(&[full.clone(), full]).gate(61 * SECOND), Gate::Wait { until: 90 * SECOND });
+    let Judgement { health, todo, .. } = judge(&once, "node07");
+    assert_eq!(health, Health::NoSessions);
+    assert!(!health.answers() && !todo.contains("--password-file") && !todo.contains("bmc set"), "{todo}");
+    for part in ["the BMC's own page", "`metalctl bmc reset node07`", "half an hour"] {
+        assert!(todo.contains(part), "{todo}");
+    }
+}
+
 #[test]
 fn what_cannot_be_done_says_nothing_about_the_bmc() {
     for fault in [Fault::Unsupported("no light".into()), Fault::NotObeyed("still off".into())] {
@@ -78,6 +93,7 @@ fn each_fault_has_its_name_and_something_to_do() {
         (hung(), Health::Hung),
         (Fault::Unreachable("no route".into()), Health::Unreachable),
         (Fault::Refused("401".into()), Health::Refused),
+        (Fault::NoSessions("0x01".into()), Health::NoSessions),
         (changed, Health::CertificateChanged),
         (Fault::Garbled("no JSON".into()), Health::Faulty),
         (Fault::Busy("503".into()), Health::Faulty),
