@@ -70,8 +70,10 @@ pub enum FirmwareMode {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "fault", content = "detail")]
 pub enum Fault {
-    /// Nothing answers at its address.
+    /// Nothing answers at its address, and something says so: its host, the network, or the name service.
     Unreachable(String),
+    /// Nothing comes back at all: it hangs, or it is not there. Its last answers tell which.
+    Silent(String),
     /// It takes connections or packets and does not answer in time.
     Hung(String),
     /// Name or password are wrong.
@@ -94,6 +96,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(what) => write!(f, "unreachable: {what}"),
+            Self::Silent(what) => write!(f, "silent: {what}"),
             Self::Hung(what) => write!(f, "hung: {what}"),
             Self::Refused(what) => write!(f, "refused: {what}"),
             Self::NoSessions(what) => write!(f, "no session left: {what}"),

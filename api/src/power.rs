@@ -25,7 +25,7 @@ pub enum Health {
     Slow,
     /// It answers with errors, or in a way that no specification allows.
     Faulty,
-    /// It takes connections or packets and does not answer.
+    /// It takes connections or packets and does not answer, or answered a moment ago and is silent.
     Hung,
     /// Nothing answers at its address.
     Unreachable,

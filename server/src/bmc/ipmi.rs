@@ -235,6 +235,7 @@ impl Ipmi {
         let at = |what: String| format!("{} (IPMI, UDP {}): {what}", self.host, self.port);
         match fault {
             Fault::Unreachable(what) => Fault::Unreachable(at(what)),
+            Fault::Silent(what) => Fault::Silent(at(what)),
             Fault::Hung(what) => Fault::Hung(at(what)),
             Fault::Refused(what) => Fault::Refused(at(what)),
             Fault::NoSessions(what) => Fault::NoSessions(at(what)),
@@ -249,5 +250,6 @@ impl Ipmi {
 
 /// Whether it would be the same with any other request.
 const fn is_of_bmc(fault: &Fault) -> bool {
-    matches!(fault, Fault::Unreachable(_) | Fault::Hung(_) | Fault::Refused(_) | Fault::NoSessions(_))
+    use Fault::{Hung, NoSessions, Refused, Silent, Unreachable};
+    matches!(fault, Unreachable(_) | Silent(_) | Hung(_) | Refused(_) | NoSessions(_))
 }

@@ -117,6 +117,13 @@ impl History {
         }
     }
 
+    /// Whether it was heard at one of its last requests. A refusal may be our own, for want of a password to send.
+    fn heard_lately(&self) -> bool {
+        use Fault::{Refused, Silent, Unreachable};
+        let heard = |asked: &Asked| !matches!(asked.outcome, Err(Unreachable(_) | Silent(_) | Refused(_)));
+        self.asked.iter().any(heard)
+    }
+
     /// A person has changed what could be wrong, such as the password: what was before counts no more.
     pub fn forget(&mut self) {
         *self = History::default();
@@ -205,14 +212,15 @@ fn judge_fault(fault: &Fault, history: &History, name: &str) -> Judgement {
         n => format!("{n} times in a row, since {}", api::words::iso(history.failing_since)),
     };
     let (health, todo) = match fault {
-        Fault::Hung(_) => (
+        Fault::Hung(_) => (Health::Hung, todo_of_hung(name)),
+        Fault::Silent(_) if history.heard_lately() => (
             Health::Hung,
             format!(
-                "the BMC itself hangs, the machine need not: `metalctl bmc reset {name}` restarts it; where that does \
-                 not help, take the mains away for half a minute"
+                "{}; where its address does not answer a ping either, look at its cable",
+                todo_of_hung(name)
             ),
         ),
-        Fault::Unreachable(_) => (
+        Fault::Unreachable(_) | Fault::Silent(_) => (
             Health::Unreachable,
             format!(
                 "look at its cable and at its network's switch; `metalctl bmc show {name}` says where it is looked for"
@@ -243,4 +251,11 @@ fn judge_fault(fault: &Fault, history: &History, name: &str) -> Judgement {
         _ => (Health::Faulty, format!("`metalctl bmc reset {name}` restarts the BMC, not the machine")),
     };
     Judgement { health, sentence: format!("its BMC failed {times}: {fault}"), todo }
+}
+
+fn todo_of_hung(name: &str) -> String {
+    format!(
+        "the BMC itself hangs, the machine need not: `metalctl bmc reset {name}` restarts it; where that does not help, \
+         take the mains away for half a minute"
+    )
 }

@@ -166,6 +166,7 @@ impl Redfish {
                     // Nothing else would be answered, either.
                     Err(
                         fault @ (Fault::Unreachable(_)
+                        | Fault::Silent(_)
                         | Fault::Hung(_)
                         | Fault::Refused(_)
                         | Fault::NoSessions(_)

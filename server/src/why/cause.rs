@@ -56,7 +56,7 @@ causes! {
         "`metalctl machine identify NAME` lights the chassis that this BMC is in; `metalctl bmc set NAME --address ADDRESS` corrects it, `metalctl bmc reset NAME` restarts one that lies. Switch nothing by it before.";
     NeedsAHand "needs-a-hand": "It has no BMC, and neither a magic packet nor an agent does what is wanted: Wake-on-LAN is off in its firmware, it has no mains, or what runs there is not ours.",
         "Press its power button; then switch Wake-on-LAN on in its firmware.";
-    BmcHung "bmc-hung": "Its BMC takes requests and does not answer; the machine itself need not be hurt.",
+    BmcHung "bmc-hung": "Its BMC takes requests and does not answer, or has just fallen silent; the machine itself need not be hurt.",
         "`metalctl bmc reset NAME` restarts the BMC; where that does not help, take the mains away for half a minute.";
     BmcRefused "bmc-refused": "Its BMC does not take the name or the password.",
         "`metalctl bmc set NAME --user NAME --password-file FILE`; until then it is asked rarely, because BMCs lock accounts.";

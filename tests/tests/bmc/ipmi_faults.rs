@@ -66,7 +66,7 @@ async fn a_bmc_that_falls_silent_is_given_up() {
     driver.power().await.unwrap();
     bench.faults.set([Bent::Hung]);
     let fault = driver.power().await.unwrap_err();
-    assert_says(&fault, Fault::Unreachable, "neither IPMI nor an RMCP ping");
+    assert_says(&fault, Fault::Silent, "neither IPMI nor an RMCP ping");
     bench.faults.set([]);
     assert_eq!(driver.power().await, Ok(Power::Off));
 }

@@ -28,7 +28,7 @@ pub enum Failure {
 impl Failure {
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Nothing => Fault::Unreachable("it answers neither IPMI nor an RMCP ping".into()),
+            Self::Nothing => Fault::Silent("it answers neither IPMI nor an RMCP ping".into()),
             Self::NoPort => Fault::Unreachable(
                 "nothing listens on its IPMI port: is IPMI over LAN switched on, and is this the BMC's address?".into(),
             ),
@@ -106,7 +106,8 @@ mod tests {
         );
         assert!(matches!(Failure::Status(0x0b, "RAKP 1").fault(), Fault::NoSessions(_)));
         assert!(matches!(Failure::Status(0x0d, "RAKP 1").fault(), Fault::Refused(_)));
-        assert!(matches!(Failure::Nothing.fault(), Fault::Unreachable(_)));
+        assert!(matches!(Failure::Nothing.fault(), Fault::Silent(_)));
+        assert!(matches!(Failure::NoPort.fault(), Fault::Unreachable(_)));
         assert!(matches!(Failure::Silent("Get Device ID").fault(), Fault::Hung(_)));
         assert!(matches!(Failure::Privilege(0xc0).fault(), Fault::Busy(_)));
         assert!(matches!(Failure::Privilege(0x81).fault(), Fault::Refused(_)));

@@ -106,6 +106,37 @@ fn each_fault_has_its_name_and_something_to_do() {
     assert_eq!(judge(&History::default(), "node07").health, Health::Unproven);
 }
 
+/// What is silent hangs as long as it was heard at one of the last eight requests; then, and where it never was, nobody is
+/// there.
+#[test]
+fn silence_is_hung_after_an_answer_and_unreachable_without_one() {
+    let silent = || Err(Fault::Silent("neither IPMI nor a ping".into()));
+    let unread = Err(Fault::Refused("cannot read its password".into()));
+    let (hung, gone) = (Err(hung()), Err(Fault::Unreachable("nothing listens".into())));
+    let then = |first: &Result<(), Fault>, silences: usize| {
+        let mut outcomes = vec![first.clone()];
+        outcomes.resize_with(silences + 1, silent);
+        judge(&after(&outcomes), "node07")
+    };
+    for (first, silences, health) in [
+        (Ok(()), 1, Health::Hung),
+        (Ok(()), 7, Health::Hung),
+        (Ok(()), 8, Health::Unreachable),
+        (Err(Fault::Unsupported("no light".into())), 1, Health::Hung),
+        (silent(), 0, Health::Unreachable),
+        (silent(), 3, Health::Unreachable),
+        (hung, 1, Health::Hung),
+        (gone.clone(), 1, Health::Unreachable),
+        (unread, 1, Health::Unreachable),
+    ] {
+        assert_eq!(then(&first, silences).health, health, "{first:?}, then {silences} silences");
+    }
+    assert_eq!(judge(&after(&[Ok(()), gone]), "node07").health, Health::Unreachable, "its host says so");
+    let todo = then(&Ok(()), 2).todo;
+    assert!(todo.contains("`metalctl bmc reset node07`") && todo.contains("its cable"), "{todo}");
+    assert!(!may_reset(&after(&[Ok(()), silent(), silent(), silent()]), true, 0, 0), "it would not hear it");
+}
+
 #[test]
 fn slow_is_what_most_answers_are() {
     let mut history = History::default();

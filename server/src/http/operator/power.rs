@@ -63,7 +63,7 @@ pub async fn faulty(app: &App, row: &Row, fault: &Fault) -> Failure {
     let status = match fault {
         Fault::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
         Fault::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Fault::Hung(_) => StatusCode::GATEWAY_TIMEOUT,
+        Fault::Hung(_) | Fault::Silent(_) => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
     let error = format!("the BMC of {}: {fault}", row.name());

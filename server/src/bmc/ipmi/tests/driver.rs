@@ -194,7 +194,7 @@ async fn faults_name_the_bmc_and_never_the_password() {
     assert!(matches!(fault, Fault::Hung(_)), "{fault}");
     bench.with(|model| model.dead = true);
     let fault = bench.driver().power().await.unwrap_err();
-    assert!(matches!(fault, Fault::Unreachable(_)), "{fault}");
+    assert!(matches!(fault, Fault::Silent(_)), "{fault}");
     let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
     let fault = driver(nobody.port(), "x").power().await.unwrap_err();
     assert!(matches!(&fault, Fault::Unreachable(text) if text.contains("nothing listens")), "{fault}");
