@@ -64,8 +64,9 @@ pub struct Machine {
     /// Of a machine that something can switch.
     #[serde(default)]
     pub power: Option<MachinePower>,
-    /// Where the agent that spoke last lives, and when it spoke.
+    /// Where the agent that spoke last lives.
     pub home: Option<Home>,
+    /// When it spoke last; a packet of the machine's firmware is no word of it.
     pub last_seen: Option<i64>,
     /// Grows with every change: compare-and-swap.
     pub version: i64,

@@ -96,7 +96,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         node: of(&beside.nodes, row).first().cloned(),
         power: power(row, beside)?,
         home: row.home(),
-        last_seen: row.last_seen,
+        last_seen: row.agent_seen,
         version: row.version,
     })
 }

@@ -148,7 +148,7 @@ fn agent(leaver: &Leaver, now: i64) -> Agent {
     let Leaver { row, life, node, .. } = leaver;
     let ours = row.home() == Some(Home::Disk) && row.session_generation == life.generation;
     let silence = if node.fenced { SILENCE_OF_FENCED } else { SILENCE };
-    match row.last_seen {
+    match row.agent_seen {
         Some(seen) if ours && now - seen <= silence => Agent::Here,
         Some(seen) => Agent::Silent { since: seen },
         None => Agent::Silent { since: row.since },

@@ -163,7 +163,7 @@ async fn evidence(app: &App, member: &Member, reason: &str) -> store::Result<()>
     if member.machine.evidence == evidence {
         return Ok(());
     }
-    app.store.machine_seen(&member.node.id(), evidence, clock::now()).await
+    app.store.machine_noted(&member.node.id(), evidence).await
 }
 
 async fn label(client: &Client, object: &Node, wanted: &Wanted<'_>) -> Result<()> {

@@ -205,7 +205,7 @@ async fn task(
     let machine = agent.machine();
     let end = tokio::time::Instant::now() + Duration::from_secs(patience.wait.min(50));
     live::speaks(&app, &machine, &patience.boot_id).await?;
-    app.store.machine_seen_at(&machine, clock::now()).await?;
+    app.store.agent_seen(&machine, clock::now()).await?;
     loop {
         if let Some(task) = work::next_task(&app, &agent).await? {
             return Ok((StatusCode::OK, Json(Some(task))));

@@ -149,7 +149,7 @@ fn comes_before_joining(life: &Life) -> bool {
 
 /// The OS of this generation has said hello, and the event was lost or came while the machine had failed.
 fn arrived(row: &Row, life: &Life) -> bool {
-    let recent = row.last_seen.is_some_and(|seen| seen > row.since);
+    let recent = row.agent_seen.is_some_and(|seen| seen > row.since);
     row.home() == Some(Home::Disk) && row.session_generation == life.generation && recent
 }
 
@@ -261,5 +261,5 @@ async fn note(app: &App, row: &Row, unready: &Unready) -> Result<()> {
     if row.evidence == evidence {
         return Ok(());
     }
-    app.store.machine_seen(&row.id(), evidence, clock::now()).await
+    app.store.machine_noted(&row.id(), evidence).await
 }

@@ -64,7 +64,8 @@ pub(super) async fn apply(
         return Ok(Applied { step, life: new });
     }
     if let Event::Hello { home, boot_id, generation } = event {
-        let sql = "UPDATE machine SET home = $2, boot_id = $3, session_generation = $4, last_seen = $5, evidence = $6 WHERE id = $1";
+        let sql = "UPDATE machine SET home = $2, boot_id = $3, session_generation = $4, last_seen = $5, agent_seen = $5, \
+                   evidence = $6 WHERE id = $1";
         let evidence = format!("hello of the agent from {home}");
         on!(conn, c => sqlx::query(sql).bind(&id.0).bind(home.as_str()).bind(boot_id).bind(generation)
             .bind(now).bind(evidence).execute(&mut **c).await.map(drop))?;

@@ -20,7 +20,7 @@ pub struct Counts {
     pub bmcs: Vec<(String, i64)>,
     /// Machines by what went wrong with their power.
     pub troubles: Vec<(String, i64)>,
-    /// Active ones that were not heard of since the time asked for.
+    /// Active ones whose agent was not heard since the time asked for.
     pub silent: i64,
 }
 
@@ -34,7 +34,7 @@ impl Store {
                      FROM machine";
         let oldest = "SELECT state, MIN(since) FROM machine GROUP BY state ORDER BY state";
         let apart = "SELECT COUNT(CASE WHEN hold THEN 1 END), \
-                     COUNT(CASE WHEN state = 'active' AND COALESCE(last_seen, 0) < $1 THEN 1 END) FROM machine";
+                     COUNT(CASE WHEN state = 'active' AND COALESCE(agent_seen, 0) < $1 THEN 1 END) FROM machine";
         let (held, silent): (i64, i64) =
             on!(self.read(), p => sqlx::query_as(apart).bind(heard_since).fetch_one(p).await)?;
         let (boots,): (i64,) = on!(self.read(), p => sqlx::query_as(boots).fetch_one(p).await)?;

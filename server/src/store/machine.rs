@@ -32,7 +32,10 @@ pub struct Row {
     pub home: Option<String>,
     pub boot_id: String,
     pub session_generation: i64,
+    /// The last packet of its firmware, or word of its agent.
     pub last_seen: Option<i64>,
+    /// The last word of its agent.
+    pub agent_seen: Option<i64>,
     pub evidence: String,
     pub disk_boots: i64,
     pub boot_drive: Option<i64>,
@@ -207,7 +210,7 @@ impl Store {
         Ok(())
     }
 
-    /// The last thing seen of a machine, in words.
+    /// The last thing seen of a machine, in words: a packet of its firmware.
     pub async fn machine_seen(&self, id: &MachineId, evidence: String, now: i64) -> Result<()> {
         let sql = "UPDATE machine SET evidence = $2, last_seen = $3 WHERE id = $1";
         let key = id.0.clone();
@@ -235,9 +238,10 @@ impl Store {
         Ok(())
     }
 
-    /// It is alive. Written at most every few seconds, and no news to anyone.
-    pub async fn machine_seen_at(&self, id: &MachineId, now: i64) -> Result<()> {
-        let sql = "UPDATE machine SET last_seen = $2 WHERE id = $1 AND (last_seen IS NULL OR last_seen < $2 - 10000000)";
+    /// Its agent is alive. Written at most every few seconds, and no news to anyone.
+    pub async fn agent_seen(&self, id: &MachineId, now: i64) -> Result<()> {
+        let sql = "UPDATE machine SET last_seen = $2, agent_seen = $2 WHERE id = $1 \
+                   AND (agent_seen IS NULL OR agent_seen < $2 - 10000000)";
         let key = id.0.clone();
         self.write(move |conn| {
             Box::pin(async move {

@@ -48,7 +48,7 @@ impl Store {
     ) -> Result<bool> {
         let sql = "UPDATE task SET since = CASE WHEN phase = $3 THEN since ELSE $6 END, phase = $3, done = $4, total = $5, \
                    at = $6 WHERE id = $1 AND machine = $2 AND state = 'running'";
-        let seen = "UPDATE machine SET last_seen = $2, evidence = $3 WHERE id = $1";
+        let seen = "UPDATE machine SET last_seen = $2, agent_seen = $2, evidence = $3 WHERE id = $1";
         let (key, id) = (machine.0.clone(), id.to_string());
         let Progress { phase, done, total } = progress;
         let (done, total) =

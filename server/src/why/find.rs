@@ -32,7 +32,7 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
     {
         return cause;
     }
-    if let Some(cause) = of_power(machine, now).filter(|_| ours) {
+    if let Some(cause) = of_power(machine, attempt, now).filter(|_| ours) {
         return cause;
     }
     match machine.state {
@@ -54,7 +54,7 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
 }
 
 /// What its power, or whatever switches it, keeps it from.
-fn of_power(machine: &Machine, now: i64) -> Option<Cause> {
+fn of_power(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Option<Cause> {
     let power = machine.power.as_ref()?;
     match power.trouble {
         Trouble::NotObeyed => return Some(Cause::NotObeyed),
@@ -63,8 +63,9 @@ fn of_power(machine: &Machine, now: i64) -> Option<Cause> {
         Trouble::Contradicted => return Some(Cause::BmcContradicted),
         Trouble::None => {}
     }
-    // Whoever speaks is neither off nor in need of its BMC.
-    if machine.last_seen.is_some_and(|seen| now - seen < SILENT) {
+    // Whoever speaks is neither off nor in need of its BMC, be it firmware or an agent.
+    let booting = attempt.and_then(|attempt| attempt.hops.last()).map(|hop| hop.at);
+    if machine.last_seen.into_iter().chain(booting).any(|at| now - at < SILENT) {
         return None;
     }
     match power.power {

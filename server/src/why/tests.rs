@@ -177,6 +177,15 @@ fn each_entry_is_met() {
     assert!(missed.is_empty(), "nothing leads to {missed:?}");
 }
 
+/// Its BMC read it as off a minute ago, and its firmware asks for an address.
+#[test]
+fn who_boots_is_not_off() {
+    let off = switched("off", "healthy", "none");
+    assert_eq!(find(&off, None, NOW), Cause::Off);
+    assert_eq!(find(&off, attempt(HopName::Discover).as_ref(), NOW), Cause::NoOffer);
+    assert_eq!(find(&off, attempt(HopName::Discover).as_ref(), NOW + 300_000_000), Cause::Off);
+}
+
 #[test]
 fn each_entry_says_something_of_its_own() {
     let names: BTreeSet<_> = Cause::ALL.iter().map(|cause| cause.name()).collect();

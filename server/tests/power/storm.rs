@@ -26,12 +26,18 @@ async fn after_an_outage_groups_come_one_after_the_other() {
     rack.poll(&first).await;
     assert_eq!(rack.fakes.moves("bmc-1").last().unwrap(), "on");
     rack.poll(&first).await;
-    rack.app.store.machine_seen(&first, "hello".into(), server::clock::now()).await.unwrap();
-    // What was seen of the groups a moment ago is forgotten.
-    rack.bmcs.mains().groups = None;
-    let waiting = take_waiting(&rack.bmcs, 10);
-    assert_eq!(waiting, std::slice::from_ref(&second));
-    rack.pass(&second).await;
+    let second_turn = async || {
+        // What was seen of the groups a moment ago is forgotten.
+        rack.bmcs.mains().groups = None;
+        let waiting = take_waiting(&rack.bmcs, 10);
+        assert_eq!(waiting, std::slice::from_ref(&second));
+        rack.pass(&second).await;
+    };
+    rack.app.store.machine_seen(&first, "discover".into(), server::clock::now()).await.unwrap();
+    second_turn().await;
+    assert_eq!(rack.fakes.moves("bmc-2"), Vec::<String>::new(), "its firmware runs, and nothing serves yet");
+    rack.app.store.agent_seen(&first, server::clock::now()).await.unwrap();
+    second_turn().await;
     assert_eq!(rack.fakes.moves("bmc-2").last().unwrap(), "on");
 }
 

@@ -29,10 +29,14 @@ pub async fn who_is_held_or_silent_is_counted(database: Database) {
     let held = database.born(1).await;
     database.born(2).await;
     database.submit(&held, Event::Hold, 2).await;
-    database.execute("UPDATE machine SET state = 'active', last_seen = 100").await;
+    database.execute("UPDATE machine SET state = 'active', agent_seen = 100, last_seen = 500").await;
     let counts = database.store.counts(1, 100).await.unwrap();
     assert_eq!((counts.held, counts.silent), (1, 0));
-    assert_eq!(database.store.counts(1, 101).await.unwrap().silent, 2);
+    assert_eq!(
+        database.store.counts(1, 101).await.unwrap().silent,
+        2,
+        "firmware that starts over is no agent"
+    );
 }
 
 pub async fn a_lease_that_has_ended_is_none(database: Database) {

@@ -3,6 +3,7 @@
 use api::event::Event;
 use api::id::MachineId;
 use api::state::{Home, State};
+use api::task::Progress;
 use server::lifecycle::next::Step;
 use server::store::machine::Birth;
 use server::store::{Error, Store};
@@ -92,6 +93,30 @@ pub async fn a_hello_is_news_once_a_boot(database: Database) {
     );
     let row = database.store.machine(&id).await.unwrap();
     assert_eq!((row.home(), row.boot_id.as_str(), row.last_seen), (Some(Home::Ram), "b2", Some(40)));
+}
+
+/// Firmware that starts over and over is seen all the time, and the agent that was there is silent.
+pub async fn an_agent_is_heard_by_its_own_words_only(database: Database) {
+    const SECOND: i64 = 1_000_000;
+    let id = available(&database).await;
+    let store = &database.store;
+    let seen = async || {
+        let row = store.machine(&id).await.unwrap();
+        (row.last_seen, row.agent_seen)
+    };
+    database.submit(&id, RAM("b2"), 100 * SECOND).await;
+    assert_eq!(seen().await, (Some(100 * SECOND), Some(100 * SECOND)));
+    store.machine_seen(&id, "discover: uefi-pxe".into(), 200 * SECOND).await.unwrap();
+    assert_eq!(seen().await, (Some(200 * SECOND), Some(100 * SECOND)));
+    store.agent_seen(&id, 205 * SECOND).await.unwrap();
+    assert_eq!(seen().await, (Some(205 * SECOND), Some(205 * SECOND)), "a packet keeps no word of it away");
+    store.agent_seen(&id, 206 * SECOND).await.unwrap();
+    assert_eq!(seen().await.1, Some(205 * SECOND), "not written each second");
+    store.machine_noted(&id, "the server says why it waits".into()).await.unwrap();
+    assert_eq!(seen().await, (Some(205 * SECOND), Some(205 * SECOND)));
+    let progress = Progress { phase: "writing".into(), done: 1, total: 2 };
+    store.task_progress(&id, "t1", progress, 300 * SECOND).await.unwrap();
+    assert_eq!(seen().await, (Some(300 * SECOND), Some(300 * SECOND)));
 }
 
 pub async fn time_on_hold_does_not_count(database: Database) {

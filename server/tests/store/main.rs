@@ -76,6 +76,7 @@ on_both!(
     events::nothing_is_lost_when_many_submit_at_once,
     events::history_tells_all_in_order,
     events::a_hello_is_news_once_a_boot,
+    events::an_agent_is_heard_by_its_own_words_only,
     events::time_on_hold_does_not_count,
     events::a_remark_and_a_note_change_no_state,
     inventory::a_list_is_imported_once,

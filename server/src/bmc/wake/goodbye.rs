@@ -23,6 +23,8 @@ pub struct Asked {
 pub struct Heard<'a> {
     /// Its last packet: a request of its firmware, or a word of its agent.
     pub at: Option<i64>,
+    /// The last word of its agent.
+    pub agent_at: Option<i64>,
     /// Where the agent that spoke last lives, and in which boot.
     pub home: Option<Home>,
     pub boot_id: &'a str,
@@ -59,10 +61,10 @@ pub fn is_due(asked: &Asked, boot_id: &str, now: i64) -> bool {
 }
 
 pub fn known(asked: Option<&Asked>, heard: Heard<'_>, now: i64) -> Known {
-    let speaks = heard.at.is_some_and(|at| now - at < SILENT);
+    let recent = |at: Option<i64>| at.is_some_and(|at| now - at < SILENT);
     let plain = Known {
-        power: if speaks { Power::On } else { Power::Unknown },
-        agent: speaks && heard.home.is_some(),
+        power: if recent(heard.at) { Power::On } else { Power::Unknown },
+        agent: recent(heard.agent_at) && heard.home.is_some(),
         on_wire_at: heard.at,
     };
     let Some(asked) = asked.filter(|asked| asked.boot_id == heard.boot_id) else { return plain };
@@ -102,7 +104,8 @@ mod tests {
     }
 
     fn heard(second: i64, boot_id: &str) -> Heard<'_> {
-        Heard { at: Some(second * SECOND), home: Some(Home::Disk), boot_id }
+        let at = Some(second * SECOND);
+        Heard { at, agent_at: at, home: Some(Home::Disk), boot_id }
     }
 
     fn power(asked: &Asked, heard: Heard<'_>, second: i64) -> (Power, bool) {
@@ -124,7 +127,10 @@ mod tests {
         );
         let firmware = Heard { home: None, ..heard(1000, "") };
         assert_eq!((one(firmware, 1001).power, one(firmware, 1001).agent), (Power::On, false));
-        let never = Heard { at: None, home: None, boot_id: "" };
+        // It is in POST: its agent was heard before that, and cannot be asked.
+        let again = Heard { agent_at: Some(700 * SECOND), ..heard(1000, "b1") };
+        assert_eq!((one(again, 1001).power, one(again, 1001).agent), (Power::On, false));
+        let never = Heard { at: None, agent_at: None, home: None, boot_id: "" };
         assert_eq!(one(never, 1001).power, Power::Unknown);
     }
 

@@ -22,7 +22,8 @@ pub struct Sleeper {
 /// What was heard of a machine, and what its agent said.
 pub async fn heard(store: &Store, row: &Row, now: i64) -> Stored<Known> {
     let asked = store.agent_power(&row.id()).await?;
-    let heard = Heard { at: row.last_seen, home: row.home(), boot_id: &row.boot_id };
+    let heard =
+        Heard { at: row.last_seen, agent_at: row.agent_seen, home: row.home(), boot_id: &row.boot_id };
     Ok(known(asked.as_ref(), heard, now))
 }
 

@@ -171,7 +171,7 @@ async fn join(app: &App, row: &Row, life: &Life) -> Result<Option<Work>, Failure
         Turn::Go(order) => Ok(Some(Work::Join { order })),
         Turn::Wait(why) => {
             if row.evidence != why {
-                app.store.machine_seen(&row.id(), why, now).await?;
+                app.store.machine_noted(&row.id(), why).await?;
             }
             Ok(None)
         }
