@@ -1,6 +1,7 @@
 //! A machine's power as the server last read it, and how whatever switches it is doing.
 
 mod bmc;
+mod order;
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +9,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::bmc::{DriverKind, Power, PowerAction};
-use crate::id::{MachineId, ParseError};
+use crate::id::ParseError;
 
 pub use self::bmc::{BmcInUse, BmcSettings, BmcView, FoundBmc};
+pub use self::order::{GroupView, HostView, Identify, PowerOrder};
 
 /// How a BMC does, as its last requests went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -198,6 +200,23 @@ pub struct MachinePower {
     /// What came of the last thing that was asked, where it did not work.
     #[serde(default)]
     pub trouble: Trouble,
+    /// Whether a key of the BMC itself (IPMI's Kg) is set for it. The key is never shown.
+    #[serde(default)]
+    pub bmc_key: bool,
+    /// Whether a SecureOn password is set for its network cards. It is never shown.
+    #[serde(default)]
+    pub secure_on: bool,
+}
+
+impl MachinePower {
+    /// What its driver can want beside a password, and whether that is set.
+    pub const fn key(&self) -> Option<(&'static str, bool)> {
+        match self.driver {
+            DriverKind::Ipmi => Some(("BMC key", self.bmc_key)),
+            DriverKind::WakeOnLan => Some(("SecureOn", self.secure_on)),
+            DriverKind::Redfish | DriverKind::Command => None,
+        }
+    }
 }
 
 /// What did not work although the BMC took it.
@@ -238,49 +257,6 @@ impl Trouble {
 }
 
 spelled!(Trouble: "a trouble with power");
-
-/// What is asked of a machine's power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct PowerOrder {
-    pub action: PowerAction,
-    /// In the site's declared order, with the machines before it; otherwise now.
-    #[serde(default)]
-    pub in_order: bool,
-    /// Also where etcd may lose its quorum by it.
-    #[serde(default)]
-    pub force: bool,
-}
-
-/// The identify light.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Identify {
-    pub lit: bool,
-}
-
-/// A `[[power.group]]` and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct GroupView {
-    pub name: String,
-    pub machines: Vec<MachineId>,
-    /// Hosts outside the rack, with what their check said.
-    pub hosts: Vec<HostView>,
-    /// Whether the groups after it may be switched on.
-    pub well: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct HostView {
-    pub name: String,
-    pub check: String,
-    /// None where it answers as it should.
-    pub fault: Option<String>,
-}
 
 #[cfg(test)]
 mod tests {

@@ -85,6 +85,9 @@ fn power_of_machines() {
     let bmcs: Vec<BmcView> = rack.iter().take(5).map(bmc).collect();
     golden("bmcs.txt", &power::bmcs(&bmcs, PLAIN));
     golden("bmc.txt", &power::bmc(&bmcs[2], NOW, PLAIN));
+    let mut keyed = bmcs[2].clone();
+    keyed.in_use.as_mut().unwrap().power.bmc_key = true;
+    assert!(power::bmc(&keyed, NOW, PLAIN).contains("BMC key      set\n"));
 }
 
 #[test]

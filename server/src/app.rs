@@ -12,6 +12,7 @@ use api::state::State;
 use api::wipe::{DiskName, Wipe, WipePlan, WipePreview, WipeWish};
 use uuid::Uuid;
 
+use crate::bmc::access;
 use crate::bmc::bmcs::Bmcs;
 use crate::ca::Authority;
 use crate::cluster::Clusters;
@@ -124,6 +125,10 @@ impl App {
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let labels = self.store.labels_of(&ids).await?;
         let (bmcs, powers) = (self.store.bmcs_of(&ids).await?, self.store.powers_of(&ids).await?);
+        let mut keys = HashMap::new();
+        for bmc in &bmcs {
+            keys.insert(bmc.machine.clone(), access::keys(self, bmc).await);
+        }
         let beside = view::Beside {
             interfaces: by_machine(self.store.interfaces(&ids).await?),
             progress: by_machine(self.store.progress(&ids).await?),
@@ -136,6 +141,7 @@ impl App {
             bmcs: by_machine(bmcs.into_iter().map(|bmc| (bmc.machine.clone(), bmc))),
             powers: by_machine(powers.into_iter().map(|power| (power.machine.clone(), power))),
             readings: self.readings(rows),
+            keys,
             ladders: by_machine(self.store.ladders(&ids).await?),
         };
         rows.iter().map(|row| view::machine(row, &beside, &self.site)).collect()

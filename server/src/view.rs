@@ -9,6 +9,7 @@ use api::id::Mac;
 use api::machine::{Machine, Quarantine, Reservation, TaskProgress, Uplink};
 use api::power::{Health, MachinePower};
 
+use crate::bmc::access::Keys;
 use crate::config::{Approve, Site};
 use crate::lifecycle::ladder::Ladder;
 use crate::lifecycle::offer::is_sent_back;
@@ -37,6 +38,7 @@ pub struct Beside {
     pub powers: HashMap<String, Vec<PowerRow>>,
     /// What was read since it was written, and when.
     pub readings: HashMap<String, (Power, i64)>,
+    pub keys: HashMap<String, Keys>,
     pub ladders: HashMap<String, Vec<Ladder>>,
 }
 
@@ -105,6 +107,7 @@ fn power(row: &Row, beside: &Beside) -> Result<Option<MachinePower>> {
     let Some(bmc) = of(&beside.bmcs, row).first() else { return Ok(None) };
     let known = of(&beside.powers, row).first();
     let doing = known.map(PowerRow::doing).transpose()?.unwrap_or_default();
+    let keys = beside.keys.get(&row.id).copied().unwrap_or_default();
     let mut power = MachinePower {
         driver: bmc.driver()?,
         address: bmc.address.clone(),
@@ -117,6 +120,8 @@ fn power(row: &Row, beside: &Beside) -> Result<Option<MachinePower>> {
         todo: known.map(|known| known.todo.clone()).unwrap_or_default(),
         doing: doing.action,
         trouble: doing.trouble,
+        bmc_key: keys.bmc_key,
+        secure_on: keys.secure_on,
     };
     if let Some((read, at)) = beside.readings.get(&row.id) {
         (power.power, power.read_at) = (*read, Some(*at));

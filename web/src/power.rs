@@ -15,6 +15,8 @@ pub struct PowerCard<'a> {
     machine: &'a Machine,
     power: Option<&'a MachinePower>,
     tone: &'static str,
+    /// What it can want beside a password, and whether that is set.
+    key: Option<(&'static str, &'static str)>,
     read: Option<Since>,
     health_since: Since,
     buttons: Vec<PowerAction>,
@@ -28,6 +30,9 @@ impl<'a> PowerCard<'a> {
             machine,
             power,
             tone: power.map_or("quiet", tone),
+            key: power
+                .and_then(MachinePower::key)
+                .map(|(key, set)| (key, if set { "set" } else { "not set" })),
             read: power.and_then(|power| power.read_at).map(|at| Since { at, now }),
             health_since: Since { at: power.map_or(now, |power| power.health_since), now },
             buttons: match visitor.role >= Role::Operator && !machine.hold && !machine.maintenance {

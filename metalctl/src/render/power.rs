@@ -124,6 +124,9 @@ pub fn bmc(view: &BmcView, now: i64, paint: Paint) -> String {
         let port = used.port.map_or(String::new(), |port| format!(" port {port}"));
         table.pair("address", format!("{}{port}", power.address));
         table.pair("credentials", credentials(used));
+        if let Some((key, set)) = power.key() {
+            table.pair(key, if set { "set" } else { "not set" });
+        }
         table.pair("certificate", used.certificate.clone().unwrap_or_default());
         table.pair("from", power.origin.to_string());
     }

@@ -88,8 +88,7 @@ pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
     let macs = app.store.macs_of(&id).await.map_err(|error| failed(&error))?;
     let set = set_of(app, row).await?;
     let driver = row.driver().map_err(|error| failed(&error))?;
-    // Nobody sends the password of a BMC to what has none.
-    let fitting = set.filter(|set| driver.has_address() || !set.driver.has_address());
+    let fitting = set.filter(|set| fits(set, driver));
     let secret = async |what: &'static str, own: &Option<String>, kept: Option<Kept<'_>>| match own {
         Some(sealed) => unsealed(app, &place(what, &row.machine), sealed).map(Some),
         None => read(fitting, kept).await,
@@ -137,6 +136,34 @@ pub async fn set_of<'a>(app: &'a App, row: &BmcRow) -> Result<Option<&'a BmcSet>
     let facts = app.store.facts(&row.id()).await.map_err(|error| Fault::Refused(error.to_string()))?;
     let manufacturer = facts.map(|facts| facts.system.manufacturer).unwrap_or_default();
     Ok(app.site.bmc_set_for(&manufacturer))
+}
+
+/// Nobody sends the password of a BMC to what has none.
+fn fits(set: &BmcSet, driver: DriverKind) -> bool {
+    driver.has_address() || !set.driver.has_address()
+}
+
+/// Which secrets beside the password a driver is opened with: said, and not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    pub bmc_key: bool,
+    pub secure_on: bool,
+}
+
+/// A set that is missing has none.
+pub async fn keys(app: &App, row: &BmcRow) -> Keys {
+    let own = Keys { bmc_key: row.bmc_key.is_some(), secure_on: row.secure_on.is_some() };
+    let of_set =
+        |set: &BmcSet| Keys { bmc_key: set.bmc_key().is_named(), secure_on: set.secure_on().is_named() };
+    // Lists of machines cost no look at each one's hardware where no set has any.
+    if app.site.bmcs.values().all(|set| of_set(set) == Keys::default()) {
+        return own;
+    }
+    let driver = row.driver().ok();
+    let set = set_of(app, row).await.ok().flatten();
+    let shared = set.filter(|set| driver.is_some_and(|driver| fits(set, driver))).map(of_set);
+    let shared = shared.unwrap_or_default();
+    Keys { bmc_key: own.bmc_key || shared.bmc_key, secure_on: own.secure_on || shared.secure_on }
 }
 
 fn unsealed(app: &App, place: &str, sealed: &str) -> Result<Password, Fault> {

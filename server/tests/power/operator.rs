@@ -21,10 +21,13 @@ use server::http::secure;
 use server::http::tls::Peer;
 use server::images::Images;
 use server::seal::Seal;
+use server::store::bmc::BmcRow;
 use server::store::machine::Birth;
 use server::store::{NewToken, Store};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::rack::bmc;
 
 /// A PDU whose outlets are files; it writes down what it was asked.
 const PDU: &str = r#"#!/bin/sh
@@ -190,6 +193,36 @@ async fn roles_end_at_the_switch_and_at_the_login() {
     assert_eq!(status, StatusCode::FORBIDDEN, "a password would go there");
 }
 
+fn keys(view: &Value) -> [bool; 2] {
+    let of = |key: &str| view["in_use"][key].as_bool().unwrap_or_else(|| panic!("{key} of {view}"));
+    [of("bmc_key"), of("secure_on")]
+}
+
+/// Also by its vendor, where nobody names a set.
+#[tokio::test]
+async fn a_key_of_a_set_is_shown_as_set() {
+    let desk = Desk::new().await;
+    let site = "name = \"test\"\n[bmc.rack]\ndriver = \"ipmi\"\nuser = \"root\"\npassword_file = \"/absent\"\n\
+                bmc_key_file = \"/absent/kg\"\ndefault = true\n";
+    let app = App {
+        site: Arc::new(Site::parse(site).unwrap_or_else(|finding| panic!("{}", finding.message))),
+        ..desk.app.clone()
+    };
+    for (credentials, password, expected) in
+        [(Some("rack"), None, true), (None, None, true), (None, Some("sealed"), false)]
+    {
+        let (credentials, password) = (credentials.map(String::from), password.map(String::from));
+        let plain = bmc(&desk.id, "10.0.0.7");
+        let row = BmcRow { driver: "ipmi".into(), username: String::new(), credentials, password, ..plain };
+        app.store.bmc_put(row).await.unwrap();
+        let power = app.view(&desk.id).await.unwrap().power.unwrap();
+        assert_eq!(
+            (power.bmc_key, power.secure_on, power.key()),
+            (expected, false, Some(("BMC key", expected)))
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_bmc_is_named_shown_and_forgotten_and_its_password_never_told() {
     let desk = Desk::new().await;
@@ -226,12 +259,23 @@ async fn a_bmc_is_named_shown_and_forgotten_and_its_password_never_told() {
         let error = answer["error"].as_str().unwrap();
         assert!(error.contains(part) && !error.contains("dud"), "{answer}");
     }
+    assert_eq!(keys(&put(json!({"driver": "ipmi"})).await.1), [false, false]);
+    assert_eq!(
+        keys(&put(json!({"bmc_key": "dud-key"})).await.1),
+        [true, false],
+        "that it is set is no secret"
+    );
     let row = desk.app.store.bmc(&desk.id).await.unwrap().unwrap();
     assert!(!row.password.clone().unwrap().contains("calvin"), "it is sealed");
     let (_, list) = desk.call(Role::Viewer, "GET", "bmcs", Value::Null).await;
     let (_, audit) = desk.call(Role::Admin, "GET", "audit", Value::Null).await;
     for told in [answer.to_string(), list.to_string(), audit.to_string()] {
-        assert!(!told.contains("calvin") && !told.contains(row.password.as_deref().unwrap()), "{told}");
+        assert!(
+            !told.contains("calvin")
+                && !told.contains("dud-key")
+                && !told.contains(row.password.as_deref().unwrap()),
+            "{told}"
+        );
     }
     // A new address is another BMC: what the old one presented is pinned no more.
     desk.app.store.bmc_pin(&desk.id, Some("aa".into())).await.unwrap();

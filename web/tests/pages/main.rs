@@ -209,6 +209,29 @@ fn machine_with_a_bmc_that_hangs() {
 }
 
 #[test]
+fn machine_with_a_key_of_its_bmc() {
+    let (offers, why) = (offers(), why());
+    let mut detail: MachineDetail = answer("node07.json");
+    for (driver, of, line) in [
+        ("ipmi", "bmc_key", Some("<dt>BMC key</dt><dd>set</dd>")),
+        ("ipmi", "secure_on", Some("<dt>BMC key</dt><dd>not set</dd>")),
+        ("wake-on-lan", "secure_on", Some("<dt>SecureOn</dt><dd>set</dd>")),
+        ("redfish", "bmc_key", None),
+    ] {
+        let power = json!({
+            "driver": driver, "address": "", "origin": "site", "power": "on", "read_at": NOW, "health": "healthy",
+            "health_since": NOW, of: true
+        });
+        detail.machine.power = Some(serde_json::from_value(power).unwrap());
+        let page = web::machine_page(machine_view(&detail, &why, &[], &offers), &visitor(), NOW).unwrap();
+        match line {
+            Some(line) => assert!(page.contains(line), "{driver} with {of}"),
+            None => assert!(!page.contains("BMC key") && !page.contains("SecureOn"), "{driver}"),
+        }
+    }
+}
+
+#[test]
 fn every_fragment_is_a_section_of_the_page() {
     let (offers, why) = (offers(), why());
     let (detail, logs): (MachineDetail, Vec<LogEntry>) = (answer("node07.json"), answer("logs.json"));
