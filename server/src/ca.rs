@@ -218,6 +218,26 @@ mod tests {
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
+    /// A machine whose clock runs hours behind believes them all the same.
+    #[test]
+    fn certificates_count_from_a_day_ago() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::open(folder.path(), "lab").unwrap();
+        let begins = |pem: &str| {
+            let der = der_of(pem).unwrap();
+            x509_parser::parse_x509_certificate(&der).unwrap().1.validity().not_before.timestamp()
+        };
+        let now = 1_790_000_000;
+        let (server, _) = authority.server_certificate(&[], &[], now).unwrap();
+        assert_eq!(begins(&server), now - 86_400);
+        assert!(begins(&authority.pem) <= crate::clock::now() / 1_000_000 - 86_400);
+        let name =
+            AgentName { machine: "m1".into(), home: Home::Disk, generation: 3, boot_id: String::new() };
+        let csr = CertificateParams::default().serialize_request(&KeyPair::generate().unwrap()).unwrap();
+        let agent = authority.agent_certificate(&csr.pem().unwrap(), &name, now).unwrap();
+        assert_eq!(begins(&agent), now - 86_400);
+    }
+
     #[test]
     fn an_agent_is_named_by_its_certificate() {
         let folder = tempfile::tempdir().unwrap();

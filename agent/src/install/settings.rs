@@ -177,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn a_system_that_hangs_is_reset_by_its_hardware() {
+        let file = text("etc/systemd/system.conf.d/metal.conf", &[]);
+        assert_eq!(file.text.lines().next(), Some("[Manager]"));
+        for word in ["RuntimeWatchdogSec=60", "RebootWatchdogSec=2min", "KExecWatchdogSec=5min"] {
+            assert!(file.text.lines().any(|line| line == word), "{word}");
+        }
+    }
+
+    #[test]
     fn fstab_names_file_systems_by_uuid_and_swap_only_if_planned() {
         let mut partitions = vec![
             partition(1, Role::BiosBoot, None, None),

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use api::rung::{RamFile, RamImage, Rung};
+use api::task::{RebootTo, Way};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 
@@ -265,4 +267,19 @@ async fn a_file_is_sent_again_when_the_server_went_away_and_not_when_it_refused(
     let error = refusing.session(Home::Disk).upload("/t1/snapshot", file.path(), 11, &report).await;
     assert!(error.unwrap_err().is::<Unwanted>(), "nor is anything sent that nobody wants");
     assert_eq!(refusing.sent("/t1/snapshot").len(), 1);
+}
+
+#[tokio::test]
+async fn out_of_ram_there_is_no_way_but_through_the_firmware() {
+    let fake = fake(vec![]);
+    let session = fake.session(Home::Ram);
+    let file = |path: &str| RamFile { path: path.into(), size: 1, sha256: String::new() };
+    let ram = RamImage { kernel: file("/k"), initrd: file("/i"), arguments: vec![] };
+    for rung in [Rung::Kexec, Rung::Grub] {
+        let way = Way { rung, ram: Some(ram.clone()) };
+        let report = Report::new(session.log.clone());
+        let refusal = crate::leave::prepare(&session, RebootTo::Disk, Some(&way), &report).await.unwrap_err();
+        assert_eq!(refusal.to_string(), "this agent is in RAM already");
+    }
+    assert!(fake.asked.lock().unwrap().is_empty(), "nothing was fetched");
 }
