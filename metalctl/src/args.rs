@@ -149,6 +149,7 @@ pub enum ImageVerb {
 mod tests {
     use clap::CommandFactory;
 
+    use super::select::Selection;
     use super::service::ServiceVerb;
     use super::*;
 
@@ -169,9 +170,9 @@ mod tests {
             "machine reprovision --profile worker --max-unavailable 2 --yes --wait --timeout 1h",
             "machine reprovision --profile worker --since 2026-11-24T08:00:00Z",
             "machine reprovision node0* -l zone=a --state failed --max-unavailable 5 --yes",
-            "machine assign node07 node08 worker",
-            "machine assign -l zone=a --yes worker",
-            "machine assign node0* worker --yes --json",
+            "machine assign node07 node08 --profile worker",
+            "machine assign -l zone=a --from worker --yes --profile gpu",
+            "machine assign --profile worker node0* --yes --json",
             "machine inspect --state failed --yes",
             "machine rescue -l zone=a --key id.pub --yes",
             "machine leave --state rescue --yes --wait",
@@ -203,7 +204,7 @@ mod tests {
             "machine release node07",
             "machine logs node07 --attempt 3",
             "machine why node07",
-            "machine assign node07 worker",
+            "machine assign --all --profile worker",
             "machine inspect node07 --wait",
             "machine rescue node07 --key id.pub --key other.pub --force --wait --timeout 5m",
             "machine leave node07",
@@ -276,17 +277,18 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_is_told_from_the_machines() {
-        let args = Args::try_parse_from("metalctl machine assign node07 node08 worker".split(' ')).unwrap();
-        let Noun::Machine { verb: MachineVerb::Service(ServiceVerb::Assign { selection, profile, .. }) } =
+    fn the_profile_that_machines_get_is_told_from_the_one_they_have() {
+        let line = "metalctl machine assign node07 node08 --from worker --profile gpu";
+        let args = Args::try_parse_from(line.split(' ')).unwrap();
+        let Noun::Machine { verb: MachineVerb::Service(ServiceVerb::Assign { machines, profile, .. }) } =
             args.noun
         else {
             panic!("{args:?}");
         };
-        assert_eq!(
-            (selection.machines, profile.as_str()),
-            (vec!["node07".into(), "node08".into()], "worker")
-        );
+        assert_eq!(profile, "gpu");
+        let selection = Selection::from(machines);
+        assert_eq!(selection.machines, ["node07", "node08"]);
+        assert_eq!(selection.filter.of_profile.as_deref(), Some("worker"));
     }
 
     #[test]
@@ -301,7 +303,9 @@ mod tests {
             "machine reprovision --all node07",
             "machine wipe",
             "machine delete --yes",
-            "machine assign worker",
+            "machine assign --profile worker",
+            "machine assign node07 worker",
+            "machine assign node07 --profile worker --profile gpu",
             "machine inspect --all --state failed",
             "machine reprovision --profile worker --max-unavailable 0",
             "machine reprovision --profile worker --since yesterday",

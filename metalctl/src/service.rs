@@ -23,9 +23,9 @@ const SETTLED: &[State] = &[State::Available, State::Active];
 
 pub async fn run(verb: ServiceVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match verb {
-        ServiceVerb::Assign { selection, sure, profile } => {
+        ServiceVerb::Assign { machines, sure, profile } => {
             let order = Order { profile: Some(profile), ..Order::default() };
-            assign(client, io, (&selection, sure), order).await
+            assign(client, io, (&Selection::from(machines), sure), order).await
         }
         ServiceVerb::Inspect { selection, sure, leaving, waiting } => {
             let moving = Moving { verb: "inspect", order: Order::default(), leaving, goals: SETTLED };

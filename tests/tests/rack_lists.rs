@@ -106,9 +106,10 @@ async fn what_is_done_to_several_is_asked_once_and_told_for_each() -> Result<()>
     desk.hello(&node07).await?;
     desk.inspected(&node07).await?;
 
-    let one: Machine = serde_json::from_str(&run(&desk, "machine assign node03 spare --json")?.out)?;
+    let one: Machine =
+        serde_json::from_str(&run(&desk, "machine assign node03 --profile spare --json")?.out)?;
     ensure!(one.profile.as_deref() == Some("spare"), "{one:?}");
-    let assigned = run(&desk, "machine assign node0[123] worker -l zone --yes --json")?;
+    let assigned = run(&desk, "machine assign node0[123] --profile worker -l zone --yes --json")?;
     let several: Vec<Machine> = serde_json::from_str(&assigned.out)?;
     ensure!(several.len() == 2 && several.iter().all(|m| m.profile.as_deref() == Some("worker")));
     let listed: Vec<Machine> = serde_json::from_str(&run(&desk, "machine list --profile spare --json")?.out)?;

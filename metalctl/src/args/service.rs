@@ -2,21 +2,23 @@
 
 use std::path::PathBuf;
 
+use api::label::Selector;
+use api::state::State;
 use clap::Subcommand;
 
 use super::machine::{Consent, Leaving, Waiting};
-use super::select::{Selection, Sure};
+use super::select::{Filter, Selection, Sure};
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceVerb {
     /// Give machines another profile; an install of it is a verb of its own
-    #[command(allow_missing_positional = true)]
     Assign {
         #[command(flatten)]
-        selection: Selection,
+        machines: Assigned,
         #[command(flatten)]
         sure: Sure,
-        #[arg(help = "Its name in the site file")]
+        /// The profile that they get: its name in the site file
+        #[arg(long, value_name = "PROFILE")]
         profile: String,
     },
     /// Read the hardware again; what is installed stays and boots again
@@ -94,6 +96,33 @@ pub enum ServiceVerb {
     },
     /// Machines that were deleted
     Tombstones,
+}
+
+/// What other verbs select by `--profile` is `--from` here: there that word says which profile machines have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Assigned {
+    /// Hostnames or patterns such as `node0?` or `web-*`, or beginnings of MACs, serials or ids
+    #[arg(value_name = "MACHINE", required_unless_present_any = ["labels", "state", "from", "all"])]
+    pub machines: Vec<String>,
+    /// Only machines with this label: KEY, KEY=VALUE or KEY!=VALUE. Given again, all have to hold
+    #[arg(short = 'l', long = "label", value_name = "LABEL", help_heading = "Selection")]
+    pub labels: Vec<Selector>,
+    /// Only machines in this state
+    #[arg(long, value_name = "STATE", help_heading = "Selection")]
+    pub state: Option<State>,
+    /// Only machines that have this profile now
+    #[arg(long, value_name = "PROFILE", help_heading = "Selection")]
+    pub from: Option<String>,
+    /// All machines
+    #[arg(long, conflicts_with_all = ["machines", "labels", "state", "from"], help_heading = "Selection")]
+    pub all: bool,
+}
+
+impl From<Assigned> for Selection {
+    fn from(assigned: Assigned) -> Selection {
+        let Assigned { machines, labels, state, from, all } = assigned;
+        Selection { machines, filter: Filter { labels, state, of_profile: from }, all }
+    }
 }
 
 /// Which disks a wipe erases, and how.

@@ -76,10 +76,12 @@ impl<'a> Rack<'a> {
                 found.push(format!("{wanted} is the name of another machine ({})", macs(other)));
             }
         }
-        if let Some(owner) = owner.filter(|owner| row.profile.is_some() && row.profile != owner.profile) {
+        if let Some((owner, wanted)) =
+            owner.zip(row.profile.as_ref()).filter(|(owner, wanted)| owner.profile.as_ref() != Some(*wanted))
+        {
             match &owner.profile {
                 Some(has) => found.push(format!(
-                    "its profile is {has}: `metalctl machine assign {}` gives it another one",
+                    "its profile is {has}: `metalctl machine assign {} --profile {wanted}` gives it another one",
                     name(owner)
                 )),
                 None if owner.state == State::Retired => {

@@ -205,7 +205,7 @@ pub async fn of_a_list_that_clashes_nothing_is_imported(database: Database) {
     let expected = [
         "line 3: node11 is the name of another machine",
         "line 4: its MACs belong to node13 and to node14",
-        "line 5: its profile is worker: `metalctl machine assign node12`",
+        "line 5: its profile is worker: `metalctl machine assign node12 --profile gpu`",
         "line 5: there is no profile `gpu`",
         "line 5: this machine is node12: `metalctl machine rename node12 node98`",
         "line 6: its address is kept for 52:54:00:ab:00:0b",
