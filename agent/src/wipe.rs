@@ -2,27 +2,24 @@
 //! a cut is known, and after its last. A disk that is not as planned is left, and that is told, too.
 
 mod ata;
+mod blocks;
 mod nvme;
 mod sanitize;
 mod security;
 mod ways;
 
 use std::fs::File;
-use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use api::client::Error;
 use api::facts::Disk;
 use api::routes::agent::wiped;
 use api::state::Home;
 use api::wipe::{WipeDisk, WipeOutcome, WipePlan, WipeStep, WipedDisk};
 use reqwest::Method;
-use rustix::fs::Advice;
-use rustix::io::Errno;
-use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 
+use self::blocks::{chunks, discard, read_back, regions, zero};
 use self::ways::{Barred, Can, Way, ways};
 use crate::gpt::MIB;
 use crate::log::Log;
@@ -30,7 +27,7 @@ use crate::partition::{open_exclusive, reread_table};
 use crate::report::{Report, Unwanted};
 use crate::session::{Session, Waiting};
 use crate::sysfs::Tree;
-use crate::{clock, disk, inventory, mkfs};
+use crate::{clock, disk, inventory};
 
 /// Whether all is erased is the server's to say: it has the record.
 pub async fn run(
@@ -199,7 +196,7 @@ fn try_way(way: &Way, file: &File, target: &Target, report: &Report) -> Result<(
         Way::Sanitize(how) => nvme::sanitize(file, *how, size, report),
         Way::Format(format) => nvme::format(file, *format),
         Way::Secure(erase) => ata::run(&target.path, *erase),
-        Way::Discard => chunks(size, 1 << 30, report, |at, length| block::<DISCARD>(file, at, length)),
+        Way::Discard => chunks(size, 1 << 30, report, |at, length| discard(file, at, length)),
         Way::Zeros => chunks(size, 64 * MIB, report, |at, length| zero(file, at, length)),
         Way::Tables => {
             for (at, length) in regions(size, &target.partitions) {
@@ -208,84 +205,8 @@ fn try_way(way: &Way, file: &File, target: &Target, report: &Report) -> Result<(
             file.sync_all().with_context(|| format!("cannot flush {}", target.path.display()))?;
             reread_table(file, &target.path)
         }
-        Way::ReadBack => read_back(file, target),
+        Way::ReadBack => read_back(file, (&target.path, size), &target.partitions),
     }
-}
-
-/// Stops between two chunks where nobody wants it any more.
-fn chunks(
-    size: u64,
-    chunk: u64,
-    report: &Report,
-    mut work: impl FnMut(u64, u64) -> Result<()>,
-) -> Result<()> {
-    let mut at = 0;
-    while at < size {
-        report.still_wanted()?;
-        let length = chunk.min(size - at);
-        work(at, length)?;
-        at += length;
-        report.done(at);
-    }
-    Ok(())
-}
-
-/// Where tables and signatures lie: the first and the last mebibyte of the disk and of each partition.
-fn regions(size: u64, partitions: &[(u64, u64)]) -> Vec<(u64, u64)> {
-    let mut all = Vec::new();
-    for &(start, length) in [(0, size)].iter().chain(partitions) {
-        let end = start.saturating_add(length).min(size);
-        let part = MIB.min(end.saturating_sub(start));
-        all.extend([(start, part), (end - part, part)].into_iter().filter(|(_, length)| *length > 0));
-    }
-    all
-}
-
-const DISCARD: Opcode = opcode::none(0x12, 119);
-const ZEROOUT: Opcode = opcode::none(0x12, 127);
-
-/// BLKDISCARD and BLKZEROOUT take where to begin and how far to go, in bytes.
-fn block<const CODE: Opcode>(file: &File, at: u64, length: u64) -> Result<()> {
-    // SAFETY: both read two 64-bit numbers and write nothing back.
-    let answer = unsafe { ioctl(file, Setter::<CODE, [u64; 2]>::new([at, length])) };
-    answer.with_context(|| format!("at byte {at}"))
-}
-
-/// The kernel writes zeros itself where it can tell the disk to; a plain file gets them from here.
-fn zero(file: &File, at: u64, length: u64) -> Result<()> {
-    // SAFETY: BLKZEROOUT reads two 64-bit numbers and writes nothing back.
-    match unsafe { ioctl(file, Setter::<ZEROOUT, [u64; 2]>::new([at, length])) } {
-        Ok(()) => return Ok(()),
-        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::INVAL) => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot write zeros at byte {at}")),
-    }
-    let zeros = vec![0; MIB as usize];
-    let mut written = 0;
-    while written < length {
-        let part = MIB.min(length - written);
-        file.write_all_at(&zeros[..part as usize], at + written)
-            .with_context(|| format!("cannot write zeros at byte {}", at + written))?;
-        written += part;
-    }
-    Ok(())
-}
-
-/// From the disk itself, past the cache; a disk may take writes and keep none.
-fn read_back(file: &File, target: &Target) -> Result<()> {
-    rustix::fs::fadvise(file, 0, None, Advice::DontNeed).context("cannot drop the cache")?;
-    for (at, length) in regions(target.disk.size, &target.partitions) {
-        let mut bytes = vec![0; length as usize];
-        match file.read_exact_at(&mut bytes, at) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                bail!("it ends before byte {}", at + length)
-            }
-            read => read.with_context(|| format!("cannot read {length} bytes at {at}"))?,
-        }
-        ensure!(bytes.iter().all(|byte| *byte == 0), "what was erased at byte {at} is still there");
-    }
-    let found = mkfs::probe(&target.path)?;
-    ensure!(found.kind.is_empty() && !found.ambivalent, "blkid still finds `{}` on it", found.kind);
-    Ok(())
 }
 
 fn step(method: &str, done: Result<&(), &anyhow::Error>) -> WipeStep {

@@ -19,10 +19,12 @@ pub fn abilities(path: &Path, disk: &Disk, full: bool) -> (Vec<SecureErase>, Opt
     if disk.transport != Transport::Sata {
         return (Vec::new(), None);
     }
-    // A drive that does not answer such questions, or an image without hdparm, has other ways.
-    let Ok(Some(security)) = look(&mut |arguments| hdparm(path, arguments)) else {
-        return (Vec::new(), None);
-    };
+    abilities_with(&mut |arguments| hdparm(path, arguments), full)
+}
+
+/// A drive that does not answer such questions, or an image without hdparm, has other ways.
+fn abilities_with(run: Run<'_>, full: bool) -> (Vec<SecureErase>, Option<Barred>) {
+    let Ok(Some(security)) = look(run) else { return (Vec::new(), None) };
     match offered(&security, full) {
         Ok(ways) => (ways, None),
         Err(why) => (Vec::new(), Some(Barred { way: SecureErase::Normal.to_string(), why })),
@@ -93,24 +95,31 @@ mod tests {
     struct Drive {
         password: Option<&'static str>,
         locked: bool,
+        frozen: bool,
         erased: u32,
         refuses: &'static [&'static str],
+        /// What it was asked, in order: hdparm's verbs.
+        asked: Vec<String>,
     }
 
     impl Drive {
         fn hdparm(&mut self, arguments: &[&str]) -> Result<String> {
             let &["--user-master", "u", verb, password] = arguments else {
                 assert_eq!(arguments, ["-I"]);
+                self.asked.push("-I".into());
                 let not = |is: bool| if is { "\t" } else { "not" };
                 return Ok(format!(
-                    "Security: \n\t\tsupported\n\t{}\tenabled\n\t{}\tlocked\n\tnot\tfrozen\n\
-                     \t2min for SECURITY ERASE UNIT.\n",
+                    "Security: \n\t\tsupported\n\t{}\tenabled\n\t{}\tlocked\n\t{}\tfrozen\n\
+                     \t\tsupported: enhanced erase\n\
+                     \t2min for SECURITY ERASE UNIT. 2min for ENHANCED SECURITY ERASE UNIT.\n",
                     not(self.password.is_some()),
-                    not(self.locked)
+                    not(self.locked),
+                    not(self.frozen)
                 ));
             };
+            self.asked.push(verb.into());
             let fits = self.password == Some(password);
-            if self.refuses.contains(&verb) || (self.locked && !fits) {
+            if self.frozen || self.refuses.contains(&verb) || (self.locked && !fits) {
                 bail!("SG_IO: bad/missing sense data");
             }
             match verb {
@@ -128,6 +137,23 @@ mod tests {
         fn erase(&mut self) -> Result<()> {
             erase_with(&mut |arguments| self.hdparm(arguments), SecureErase::Normal)
         }
+
+        fn abilities(&mut self) -> (Vec<SecureErase>, Option<Barred>) {
+            abilities_with(&mut |arguments| self.hdparm(arguments), true)
+        }
+    }
+
+    #[test]
+    fn a_frozen_drive_is_looked_at_and_asked_for_nothing() {
+        let mut drive = Drive { frozen: true, ..Drive::default() };
+        let (ways, barred) = drive.abilities();
+        assert_eq!((ways, &drive.asked[..]), (vec![], &["-I".to_string()][..]));
+        let barred = barred.unwrap();
+        assert_eq!(barred.way, "ATA secure erase");
+        assert!(barred.why.contains("froze"), "{}", barred.why);
+        let mut open = Drive::default();
+        assert_eq!(open.abilities(), (vec![SecureErase::Enhanced, SecureErase::Normal], None));
+        assert_eq!(open.asked, ["-I"], "a look changes nothing");
     }
 
     #[test]
@@ -135,6 +161,10 @@ mod tests {
         let mut drive = Drive::default();
         drive.erase().unwrap();
         assert_eq!((drive.erased, drive.password), (1, None));
+        assert_eq!(drive.asked, ["-I", "--security-set-pass", "-I", "--security-erase", "-I"]);
+        let mut drive = Drive::default();
+        erase_with(&mut |arguments| drive.hdparm(arguments), SecureErase::Enhanced).unwrap();
+        assert_eq!(drive.asked[3], "--security-erase-enhanced");
     }
 
     #[test]
@@ -142,6 +172,7 @@ mod tests {
         let mut drive = Drive { password: Some(PASSWORD), locked: true, ..Drive::default() };
         drive.erase().unwrap();
         assert_eq!((drive.erased, drive.password), (1, None));
+        assert_eq!(drive.asked[..4], ["-I", "--security-unlock", "-I", "--security-set-pass"]);
     }
 
     #[test]
@@ -149,6 +180,7 @@ mod tests {
         let mut drive = Drive { password: Some("theirs"), locked: true, ..Drive::default() };
         assert!(drive.erase().is_err());
         assert_eq!((drive.erased, drive.password), (0, Some("theirs")));
+        assert_eq!(drive.asked, ["-I", "--security-unlock"], "one guess: drives count them");
     }
 
     #[test]
@@ -157,6 +189,7 @@ mod tests {
         let error = drive.erase().unwrap_err().to_string();
         assert!(error.contains("bad/missing sense data"), "{error}");
         assert_eq!((drive.erased, drive.password), (0, None));
+        assert_eq!(drive.asked[3..], ["--security-erase", "-I", "--security-disable"]);
         let mut drive = Drive { refuses: &["--security-erase", "--security-disable"], ..Drive::default() };
         let error = drive.erase().unwrap_err().to_string();
         assert!(error.contains("locked by the password `metal`"), "{error}");

@@ -1,6 +1,7 @@
 //! Erasing plain files: a file cannot discard, so that way fails and the next one is taken, and all is put on record.
 
 use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
 
 use api::wipe::DiskName;
 use tempfile::TempDir;
@@ -59,6 +60,30 @@ fn a_way_that_fails_is_on_record_and_the_next_one_is_taken() {
     assert_eq!(outcome, WipeOutcome::Erased, "tables and signatures are gone");
     assert_eq!(steps[0], ("discard of all blocks".to_string(), false), "a file has no such thing");
     assert_eq!(steps.len(), 3);
+}
+
+/// A plain file understands no command of NVMe's, as a controller that refuses all.
+#[test]
+fn ways_follow_one_another_in_their_order_and_each_refusal_is_on_record() {
+    let format = ways::Format { namespace: 1, setting: 0x200, cryptographic: false };
+    let sanitize = vec![sanitize::Sanitize::Crypto, sanitize::Sanitize::Blocks];
+    let can = Can { sanitize, format: Some(format), discard: true, ..Can::default() };
+    let (_folder, target) = used_disk(can.clone());
+    let (outcome, steps) = wipe(&target, false);
+    assert_eq!(outcome, WipeOutcome::Erased, "tables and signatures are gone");
+    let expected = [
+        ("NVMe sanitize with cryptographic erase", false),
+        ("NVMe sanitize with block erase", false),
+        ("NVMe format with user data erase", false),
+        ("discard of all blocks", false),
+        ("zeros over tables and signatures", true),
+        ("reading back that they are gone", true),
+    ];
+    assert_eq!(steps, expected.map(|(way, done)| (way.to_string(), done)));
+    let (_folder, target) = used_disk(can);
+    let (outcome, steps) = wipe(&target, true);
+    assert_eq!((outcome, &steps[3]), (WipeOutcome::Erased, &("zeros over all blocks".to_string(), true)));
+    assert!(left(&target).is_empty());
 }
 
 #[test]

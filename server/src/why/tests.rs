@@ -326,8 +326,14 @@ fn each_refusal_to_erase_has_its_entry() {
 fn each_sign_is_said_by_a_source() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut said = String::new();
-    for folder in ["server/src/freeze", "agent/src", "agent/src/wipe", "agent/src/install", "agent/src/node"]
-    {
+    for folder in [
+        "server/src/freeze",
+        "agent/src",
+        "agent/src/wipe",
+        "agent/src/wipe/nvme",
+        "agent/src/install",
+        "agent/src/node",
+    ] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap().flatten() {
             if entry.path().extension().is_some_and(|extension| extension == "rs") {
                 said += &std::fs::read_to_string(entry.path()).unwrap();
