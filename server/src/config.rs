@@ -80,6 +80,8 @@ pub struct Server {
     pub https_port: u16,
     /// Between two signs of life of an installed machine.
     pub heartbeat: Duration,
+    /// How long one way back to RAM may take in silence.
+    pub back_to_ram: Duration,
 }
 
 /// A network on which machines boot.
@@ -124,6 +126,8 @@ pub struct Profile {
     pub approve: Approve,
     /// Where a state's own patience is not right for this hardware.
     pub deadlines: BTreeMap<State, Duration>,
+    /// Instead of the site's, for hardware whose firmware takes its time.
+    pub back_to_ram: Option<Duration>,
     /// A key of [`Site::clusters`]: the machine becomes a node of it.
     pub cluster: Option<String>,
     /// In its cluster; a `[[machine]]` may say otherwise for itself.
@@ -217,6 +221,11 @@ impl Site {
             hint: Some(format!("`metald init --output {}` writes one", path.display())),
         })?;
         Ok(Site { path: Some(path.into()), ..Site::parse(&text)? })
+    }
+
+    /// How long one way back to RAM may take in silence, for a machine of this profile.
+    pub fn back_to_ram(&self, profile: Option<&Profile>) -> Duration {
+        profile.and_then(|profile| profile.back_to_ram).unwrap_or(self.server.back_to_ram)
     }
 
     /// The network that an address belongs to.

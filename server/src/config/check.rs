@@ -8,6 +8,8 @@ mod power;
 mod profile;
 mod webhook;
 
+use std::time::Duration;
+
 use api::image::{FileRole, Manifest};
 
 use super::{Finding, Places, Profile, Severity, Site};
@@ -118,7 +120,17 @@ fn server(site: &Site, found: &mut Findings) {
         let message = "a heartbeat more often than every 5 seconds only makes load".into();
         found.warning("server.heartbeat", message, "30s is the default");
     }
+    back_to_ram("server.back_to_ram", server.back_to_ram, found);
     database(&server.database, found);
+}
+
+/// Too short, and every way is given up before its firmware has booted anything; too long, and nobody learns of it.
+fn back_to_ram(path: &str, patience: Duration, found: &mut Findings) {
+    let seconds = patience.as_secs();
+    if !(60..=24 * 60 * 60).contains(&seconds) {
+        let message = format!("no way back to RAM is judged after {}", api::words::span(seconds));
+        found.error(path, message, "from 1m to 1d; 15m is the default");
+    }
 }
 
 fn database(url: &str, found: &mut Findings) {

@@ -76,6 +76,8 @@ struct ServerFile {
     https_port: u16,
     #[serde(deserialize_with = "duration")]
     heartbeat: Duration,
+    #[serde(deserialize_with = "duration")]
+    back_to_ram: Duration,
 }
 
 impl Default for ServerFile {
@@ -87,6 +89,9 @@ impl Default for ServerFile {
             http_port: 8080,
             https_port: 8443,
             heartbeat: Duration::from_secs(30),
+            // A large server's firmware takes ten minutes before it boots anything; a way that led back to the OS is
+            // noticed at that OS's hello, long before this.
+            back_to_ram: Duration::from_secs(15 * 60),
         }
     }
 }
@@ -202,6 +207,7 @@ impl ServerFile {
             http_port: self.http_port,
             https_port: self.https_port,
             heartbeat: self.heartbeat,
+            back_to_ram: self.back_to_ram,
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn of(site: &Site, profile: &Profile) -> BTreeMap<String, String> {
     for (state, patience) in &profile.deadlines {
         put(&format!("deadlines.{state}"), api::words::span(patience.as_secs()));
     }
+    put("back_to_ram", api::words::span(site.back_to_ram(Some(profile)).as_secs()));
     for (key, value) in &profile.labels {
         put(&format!("labels.{key}"), value.clone());
     }

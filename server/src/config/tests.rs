@@ -1,5 +1,6 @@
 //! Whole site files and all that is said about them.
 
+mod back_to_ram;
 mod cluster;
 mod power;
 mod reference;
@@ -114,6 +115,7 @@ fn a_good_site_has_nothing_to_complain_about_and_every_default() {
     assert_eq!(profile.consoles, ["ttyS0,115200n8", "tty0"]);
     assert_eq!(profile.approve, Approve::Untouched);
     assert_eq!(profile.deadlines[&State::Installing].as_secs(), 2700);
+    assert_eq!(site.back_to_ram(Some(profile)).as_secs(), 900);
     assert_eq!(profile.hostname.name(7).unwrap().as_str(), "node07");
     assert_eq!(profile.hostname.to_string(), "node{:02}");
     assert_eq!(site.layouts["plain"].esp, 512 << 20);
@@ -133,8 +135,8 @@ fn what_cannot_be_read_is_named_by_setting_line_and_column() {
         "hostname = \"node{:02}\"",
         "hostnam = \"x\"",
         "error: `profile.web.hostnam`: unknown field `hostnam`, expected one of `image`, `layout`, `disk`, \
-         `authorized_keys`, `hostname`, `consoles`, `kernel_arguments`, `approve`, `deadlines`, `cluster`, \
-         `role`, `labels`, `taints`\n  --> site.toml:32:1",
+         `authorized_keys`, `hostname`, `consoles`, `kernel_arguments`, `approve`, `deadlines`, `back_to_ram`, \
+         `cluster`, `role`, `labels`, `taints`\n  --> site.toml:32:1",
     );
     complaint(
         "\"10.77.0.1/24\"",

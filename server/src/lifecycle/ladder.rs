@@ -6,10 +6,6 @@ use std::time::Duration;
 use api::rung::Rung;
 use serde::{Deserialize, Serialize};
 
-/// How long a way may take in silence. A large server's firmware takes ten minutes before it boots anything; a way that
-/// led back to the OS is noticed at that OS's hello, long before this.
-pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
-
 /// What was tried for one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ladder {

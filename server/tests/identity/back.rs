@@ -1,6 +1,8 @@
 //! The ladder from the agent's side: each way is named in a task, a killed server goes on where it was, and what worked
 //! is tried first the next time.
 
+mod patience;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use api::rung::Rung;
 use api::state::Home;
 use server::bmc::lane::Asker;
 use server::bmc::lead::{Lead, is_led, lead};
-use server::lifecycle::ladder::{Goal, Ground, PATIENCE};
+use server::lifecycle::ladder::{Goal, Ground};
 
 use crate::rack::{Rack, Way};
 
@@ -53,7 +53,7 @@ async fn a_bmc_that_cannot_lead_ends_its_rung_with_its_reason() {
         bmc: true,
         ram_image: true,
         netboots_first: None,
-        patience: PATIENCE,
+        patience: rack.app.site.back_to_ram(None),
     };
     let now = server::clock::now();
     let ladder = rack.app.store.ladder_climb(&id, ground, "d1", now).await.unwrap().unwrap();

@@ -2,7 +2,7 @@
 
 use api::state::State;
 
-use super::{Findings, LABEL_HINT, is_label, one_of};
+use super::{Findings, LABEL_HINT, back_to_ram, is_label, one_of};
 use crate::config::{Profile, Site};
 
 pub fn profile(site: &Site, profile: &Profile, found: &mut Findings) {
@@ -14,6 +14,9 @@ pub fn profile(site: &Site, profile: &Profile, found: &mut Findings) {
     keys(&profile.authorized_keys, &format!("{path}.authorized_keys"), found);
     consoles(&profile.consoles, &format!("{path}.consoles"), found);
     kernel_arguments(&profile.kernel_arguments, &format!("{path}.kernel_arguments"), found);
+    if let Some(patience) = profile.back_to_ram {
+        back_to_ram(&format!("{path}.back_to_ram"), patience, found);
+    }
     for state in profile.deadlines.keys() {
         if matches!(state, State::Available | State::Active | State::Rescue | State::Retired | State::Failed)
         {

@@ -32,6 +32,7 @@ pub struct ProfileFile {
     approve: Approve,
     #[serde(default)]
     deadlines: BTreeMap<State, Patience>,
+    back_to_ram: Option<Patience>,
     cluster: Option<String>,
     #[serde(default = "worker")]
     role: Role,
@@ -102,6 +103,7 @@ impl ProfileFile {
             kernel_arguments: self.kernel_arguments,
             approve: self.approve,
             deadlines: self.deadlines.into_iter().map(|(state, patience)| (state, patience.0)).collect(),
+            back_to_ram: self.back_to_ram.map(|patience| patience.0),
             cluster: self.cluster,
             role: self.role,
             labels: self.labels,

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config::Profile;
 use crate::http::error::Failure;
 use crate::lifecycle::boots::netboots_first;
-use crate::lifecycle::ladder::{Goal, Ground, PATIENCE};
+use crate::lifecycle::ladder::{Goal, Ground};
 use crate::lifecycle::want::want;
 use crate::store::machine::Row;
 
@@ -48,7 +48,7 @@ async fn ground(app: &App, row: &Row, life: &Life) -> Result<Ground, Failure> {
         bmc: has_bmc(app, row).await?,
         ram_image: app.images.current().ram().is_some(),
         netboots_first: netboots_first(&attempts),
-        patience: PATIENCE,
+        patience: app.site.back_to_ram(app.profile(row)),
     })
 }
 
