@@ -16,6 +16,7 @@ use crate::state::{Errand, Home, State};
 use crate::task::Progress;
 use crate::trace::Attempt;
 use crate::wait::Wait;
+use crate::who::Doubt;
 use crate::wipe::Wipe;
 
 /// One line of the rack.
@@ -87,6 +88,8 @@ impl Machine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quarantine {
+    #[serde(default)]
+    pub about: Doubt,
     /// Microseconds since 1970.
     pub since: i64,
     /// What agrees and what does not, in one sentence.

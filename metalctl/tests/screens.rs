@@ -7,6 +7,7 @@ use api::bmc::Sensor;
 use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, Machine, MachineDetail, Quarantine};
 use api::power::{BmcInUse, BmcView, FoundBmc, GroupView, HostView};
+use api::who::Doubt;
 use metalctl::render::paint::Paint;
 use metalctl::render::{catalogue, cluster, erasure, list, logs, power, show, why};
 use serde::de::DeserializeOwned;
@@ -164,6 +165,7 @@ fn a_machine_in_quarantine() {
     let mut detail: MachineDetail = answer("node07.json");
     detail.machine.hold = true;
     detail.machine.quarantine = Some(Quarantine {
+        about: Doubt::Hardware,
         since: NOW - 3_600_000_000,
         why: "its port is in other hardware than before: system serial and disks differ".into(),
         interfaces: vec!["52:54:00:a1:00:07".parse().unwrap()],

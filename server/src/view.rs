@@ -66,7 +66,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         name: &name,
         agent_here,
         person_approves,
-        in_doubt: quarantine.is_some(),
+        in_doubt: quarantine.map(|quarantine| quarantine.about),
         arrived: ladder.and_then(|ladder| ladder.arrived),
         ladder: ladder.filter(|_| is_sent_back(&life, row.home(), row.session_generation)),
     };

@@ -200,7 +200,7 @@ fn waits(life: &Life) -> String {
         name: "NAME",
         agent_here: true,
         person_approves: true,
-        in_doubt: false,
+        in_doubt: None,
         arrived: None,
         ladder: None,
     };

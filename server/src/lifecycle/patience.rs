@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::rung::Rung;
 use api::state::{Home, Life, State};
 use api::wait::Wait;
+use api::who::Doubt;
 
 use super::ladder::{Ladder, Stand};
 use super::want::{hands_off, rests, want};
@@ -25,8 +26,8 @@ pub struct Seen<'a> {
     pub agent_here: bool,
     /// The profile lets nothing be erased without a person, whatever the disk holds.
     pub person_approves: bool,
-    /// Nobody has said yet whose hardware it is.
-    pub in_doubt: bool,
+    /// What nobody has settled yet about who it is.
+    pub in_doubt: Option<Doubt>,
     /// Its agent in RAM first came in this state, after its OS had been told to go there.
     pub arrived: Option<i64>,
     /// Its OS runs and was told to go: by which ways.
@@ -112,12 +113,24 @@ pub fn deadline(state: State, since: i64, override_: Option<Duration>) -> Option
     Some(since.saturating_add(i64::try_from(patience.as_micros()).unwrap_or(i64::MAX)))
 }
 
-/// The two ways out of a quarantine.
-fn in_doubt(name: &str) -> String {
-    format!(
-        "`metalctl machine merge {name} {name}` if it is still {name}, `metalctl machine merge {name} OTHER` if it is that \
-         one, `metalctl machine split {name}` if what came by its interfaces is a machine of its own"
-    )
+/// What is waited for, and the ways out of it.
+fn in_doubt(name: &str, about: Doubt) -> (String, String) {
+    match about {
+        Doubt::Hardware => (
+            "an operator: who it is is in doubt".into(),
+            format!(
+                "`metalctl machine merge {name} {name}` if it is still {name}, `metalctl machine merge {name} OTHER` if it \
+                 is that one, `metalctl machine split {name}` if what came by its interfaces is a machine of its own"
+            ),
+        ),
+        Doubt::Sessions => (
+            "an operator: two systems speak in its name".into(),
+            format!(
+                "switch one of the two off, boot the other anew, then `metalctl machine merge {name} {name}`; \
+                 `metalctl machine split {name} --mac MAC` if a port of it is another machine's"
+            ),
+        ),
+    }
 }
 
 fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
@@ -130,8 +143,8 @@ fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
             format!("it stays off until `metalctl machine power on {name}`"),
         ));
     }
-    if seen.in_doubt {
-        return Some(("an operator: who it is is in doubt".into(), in_doubt(name)));
+    if let Some(about) = seen.in_doubt {
+        return Some(in_doubt(name, about));
     }
     if hands_off(life) {
         return Some((

@@ -8,6 +8,7 @@ use api::facts::Facts;
 use api::id::{Mac, MachineId};
 use api::machine::{HistoryEntry, Quarantine};
 use api::state::{Home, State};
+use api::who::Doubt;
 
 use super::machine::{Row, insert_interfaces, row};
 use super::{Conn, Error, Result, Store, lock, of_ids, on, stored};
@@ -32,9 +33,18 @@ impl Store {
     }
 
     /// Holds a machine until a person says who it is. `macs` are the ports that came with what is in question.
-    pub async fn quarantine(&self, machine: &MachineId, why: String, macs: Vec<Mac>, now: i64) -> Result<()> {
+    pub async fn quarantine(
+        &self,
+        machine: &MachineId,
+        (about, why): (Doubt, String),
+        macs: Vec<Mac>,
+        now: i64,
+    ) -> Result<()> {
         let id = machine.clone();
-        self.write(move |conn| Box::pin(async move { quarantine(conn, &id, why, &macs, now).await })).await?;
+        self.write(move |conn| {
+            Box::pin(async move { quarantine(conn, &id, (about, why), &macs, now).await })
+        })
+        .await?;
         self.changed(machine);
         Ok(())
     }
@@ -46,13 +56,15 @@ impl Store {
 
     /// Of these machines.
     pub async fn quarantines(&self, ids: &[String]) -> Result<Vec<(String, Quarantine)>> {
-        let sql = "SELECT machine, at, why, macs FROM quarantine WHERE machine IN ($1) ORDER BY machine";
-        let rows: Vec<(String, i64, String, String)> = of_ids!(self, sql, ids)?;
+        let sql =
+            "SELECT machine, about, at, why, macs FROM quarantine WHERE machine IN ($1) ORDER BY machine";
+        let rows: Vec<(String, String, i64, String, String)> = of_ids!(self, sql, ids)?;
         let mut quarantines = Vec::new();
-        for (machine, since, why, macs) in rows {
+        for (machine, about, since, why, macs) in rows {
+            let about = stored("quarantine.about", &about)?;
             let interfaces =
                 macs.split_whitespace().map(|mac| stored("quarantine.macs", mac)).collect::<Result<_>>()?;
-            quarantines.push((machine, Quarantine { since, why, interfaces }));
+            quarantines.push((machine, Quarantine { about, since, why, interfaces }));
         }
         Ok(quarantines)
     }
@@ -124,7 +136,7 @@ async fn identify(
             let mine: BTreeSet<&String> =
                 own.identifiers.iter().filter(|id| id.kind == Kind::Mac).map(|id| &id.value).collect();
             let macs: Vec<Mac> = macs.into_iter().filter(|mac| mine.contains(&mac.to_string())).collect();
-            quarantine(conn, &machine, why.clone(), &macs, now).await?;
+            quarantine(conn, &machine, (Doubt::Hardware, why.clone()), &macs, now).await?;
         }
     }
     Ok((verdict, touched))
@@ -228,9 +240,15 @@ pub(super) async fn remember(conn: &mut Conn, boot_id: &str, machine: &MachineId
     Ok(())
 }
 
-async fn quarantine(conn: &mut Conn, id: &MachineId, why: String, macs: &[Mac], now: i64) -> Result<()> {
-    let sql = "INSERT INTO quarantine (machine, at, why, macs) VALUES ($1, $2, $3, $4) \
-               ON CONFLICT (machine) DO UPDATE SET why = excluded.why, macs = excluded.macs";
+async fn quarantine(
+    conn: &mut Conn,
+    id: &MachineId,
+    (about, why): (Doubt, String),
+    macs: &[Mac],
+    now: i64,
+) -> Result<()> {
+    let sql = "INSERT INTO quarantine (machine, about, at, why, macs, held) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (machine) DO UPDATE SET about = excluded.about, why = excluded.why, macs = excluded.macs";
     let seen = "UPDATE machine SET evidence = $2 WHERE id = $1";
     let again = "SELECT COUNT(*) FROM quarantine WHERE machine = $1 AND why = $2";
     let (told,): (i64,) =
@@ -238,9 +256,11 @@ async fn quarantine(conn: &mut Conn, id: &MachineId, why: String, macs: &[Mac], 
     if told > 0 {
         return Ok(());
     }
+    let held = row(conn, id).await?.hold;
     super::apply::apply(conn, id, &Event::Hold, "server", now).await?;
     let ports: Vec<String> = macs.iter().map(Mac::to_string).collect();
-    on!(conn, c => sqlx::query(sql).bind(&id.0).bind(now).bind(&why).bind(ports.join(" ")).execute(&mut **c).await.map(drop))?;
+    on!(conn, c => sqlx::query(sql).bind(&id.0).bind(about.as_str()).bind(now).bind(&why).bind(ports.join(" "))
+        .bind(held).execute(&mut **c).await.map(drop))?;
     on!(conn, c => sqlx::query(seen).bind(&id.0).bind(&why).execute(&mut **c).await.map(drop))?;
     remark(conn, id, "quarantined", why, ("server", now)).await
 }

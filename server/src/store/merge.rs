@@ -3,14 +3,16 @@
 use api::event::Event;
 use api::id::{Mac, MachineId};
 use api::state::{Home, Life, State};
+use api::who::Doubt;
 
 use super::identity::{macs, move_all, remark, remember, take_ports};
 use super::machine::{Birth, insert, row};
-use super::{Conn, Result, Store, lock, on};
+use super::{Conn, Result, Store, lock, on, stored};
 
 impl Store {
     /// A person says that `from` is `into`: its ports and hardware become `into`'s, its row goes. With itself: its
-    /// hardware is its own, whatever it was before. False where `from` has an install, or one under way.
+    /// hardware is its own, whatever it was before, or one system alone speaks in its name again. False where `from`
+    /// has an install, or one under way.
     pub async fn machine_merge(
         &self,
         from: &MachineId,
@@ -62,11 +64,20 @@ impl Store {
     }
 }
 
+/// What is in doubt about it.
+async fn about(conn: &mut Conn, id: &MachineId) -> Result<Option<Doubt>> {
+    let sql = "SELECT about FROM quarantine WHERE machine = $1";
+    let about: Option<(String,)> =
+        on!(conn, c => sqlx::query_as(sql).bind(&id.0).fetch_optional(&mut **c).await)?;
+    about.map(|(text,)| stored("quarantine.about", &text)).transpose()
+}
+
 async fn end_quarantine(conn: &mut Conn, id: &MachineId, who: &str, now: i64) -> Result<()> {
-    let sql = "DELETE FROM quarantine WHERE machine = $1";
-    let ended =
-        on!(conn, c => sqlx::query(sql).bind(&id.0).execute(&mut **c).await.map(|r| r.rows_affected()))?;
-    if ended > 0 {
+    let sql = "DELETE FROM quarantine WHERE machine = $1 RETURNING held";
+    let ended: Option<(bool,)> =
+        on!(conn, c => sqlx::query_as(sql).bind(&id.0).fetch_optional(&mut **c).await)?;
+    // Whoever had it on hold before lets it go.
+    if ended == Some((false,)) {
         super::apply::apply(conn, id, &Event::Release, who, now).await?;
     }
     Ok(())
@@ -78,9 +89,14 @@ async fn merge(conn: &mut Conn, from: MachineId, into: MachineId, who: &str, now
     let move_on = "UPDATE identifier SET machine = $2 WHERE machine = $1";
     let source = row(conn, &from).await?;
     if from == into {
-        on!(conn, c => sqlx::query(clear).bind(&from.0).execute(&mut **c).await.map(drop))?;
-        remark(conn, &into, "merged", "its hardware is its own, whatever it was before".into(), (who, now))
-            .await?;
+        // Of two systems one may run in somebody else's hardware: what is known of its own stays.
+        let note = if about(conn, &from).await? == Some(Doubt::Sessions) {
+            "one system alone speaks in its name again"
+        } else {
+            on!(conn, c => sqlx::query(clear).bind(&from.0).execute(&mut **c).await.map(drop))?;
+            "its hardware is its own, whatever it was before"
+        };
+        remark(conn, &into, "merged", note.into(), (who, now)).await?;
         end_quarantine(conn, &into, who, now).await?;
         return Ok(true);
     }

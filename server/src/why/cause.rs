@@ -34,6 +34,8 @@ causes! {
         "`metalctl event list --machine NAME` shows who; `metalctl machine release NAME` lets it go on.";
     Quarantined "quarantined": "A card was moved, a board was replaced, or a disk was put into another machine: what it shows is partly this machine's and partly not.",
         "`metalctl machine show NAME` shows what is in question. `metalctl machine merge NAME NAME` says that it is still NAME, `metalctl machine merge NAME OTHER` that it is that one, `metalctl machine split NAME` that the interfaces in question are a machine of their own.";
+    SecondSession "second-session": "Its disk was copied and the copy runs in another machine, or somebody pretends to be it: both are stopped, and neither gets work or a secret.",
+        "Find the two by the boots that are named, switch one off and boot the other anew; then `metalctl machine merge NAME NAME` lets it go on. If they are two machines whose ports are in one row, `metalctl machine split NAME --mac MAC`.";
     PowerOff "power-off": "An operator wants it off.", "`metalctl machine power on NAME` takes the wish back.";
     Recorded "recorded": "Nobody announced it, and the site file says that unknown clients are only recorded.",
         "`metalctl machine approve NAME` lets it in; leave it, and it goes on booting its own disk.";

@@ -6,6 +6,7 @@ use api::machine::Machine;
 use api::power::{Health, Trouble};
 use api::state::{Home, State};
 use api::trace::{Attempt, HopName};
+use api::who::Doubt;
 
 use super::cause::Cause;
 use super::signs::known;
@@ -13,8 +14,10 @@ use crate::lifecycle::patience::SILENT;
 
 /// `now` in microseconds since 1970.
 pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
-    if machine.quarantine.is_some() {
-        return Cause::Quarantined;
+    match machine.quarantine.as_ref().map(|quarantine| quarantine.about) {
+        Some(Doubt::Hardware) => return Cause::Quarantined,
+        Some(Doubt::Sessions) => return Cause::SecondSession,
+        None => {}
     }
     if machine.hold || machine.maintenance {
         return Cause::Held;

@@ -53,9 +53,9 @@ fn node(ready: bool, uid: &str, not_after: i64) -> Value {
     }})
 }
 
-fn doubt() -> Value {
-    let quarantine =
-        json!({ "since": NOW - DAY, "why": "its port is in other hardware than before", "interfaces": [] });
+fn doubt(about: &str) -> Value {
+    let quarantine = json!({ "about": about, "since": NOW - DAY, "interfaces": [],
+        "why": "its port is in other hardware than before" });
     json!({ "hold": true, "quarantine": quarantine })
 }
 
@@ -90,7 +90,8 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
     let back = |state, waiting_for| machine(state, waiting(state, waiting_for, ""));
     vec![
         (C::Held, machine(State::Installing, json!({ "hold": true })), None),
-        (C::Quarantined, machine(State::Active, doubt()), None),
+        (C::Quarantined, machine(State::Active, doubt("hardware")), None),
+        (C::SecondSession, machine(State::Active, doubt("sessions")), None),
         (C::PowerOff, machine(State::Active, power), None),
         (C::Off, switched("off", "healthy", "none"), None),
         (C::NotObeyed, switched("off", "healthy", "not-obeyed"), None),
@@ -215,7 +216,7 @@ fn each_wait_has_an_entry() {
                 name: "node07",
                 agent_here: home.is_some(),
                 person_approves: true,
-                in_doubt: false,
+                in_doubt: None,
                 arrived: None,
                 ladder: None,
             };

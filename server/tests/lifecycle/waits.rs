@@ -16,7 +16,7 @@ fn seen(evidence: &str, agent_here: bool) -> Seen<'_> {
         name: "node07",
         agent_here,
         person_approves: agent_here,
-        in_doubt: false,
+        in_doubt: None,
         arrived,
         ladder,
     }

@@ -4,6 +4,7 @@ use api::event::Event;
 use api::facts::{BootMode, Disk, DiskContent, Facts, Firmware, Interface, Memory, Product, Transport};
 use api::id::{Mac, MachineId};
 use api::state::Home;
+use api::who::Doubt;
 use server::store::Error;
 use server::store::machine::Birth;
 use server::who::Verdict;
@@ -155,6 +156,32 @@ pub async fn replaced_parts_are_its_own_when_a_person_says_so(database: Database
     assert!(!database.store.machine(&id).await.unwrap().hold);
     let verdict = database.store.identify(&id, &facts(9, &[mac(1)]), 12).await.unwrap();
     assert_eq!(verdict, Verdict::Itself { absorbs: vec![] });
+}
+
+pub async fn its_own_hardware_stays_known_when_one_of_two_systems_is_left(database: Database) {
+    let id = known(&database, 1).await;
+    database.store.quarantine(&id, (Doubt::Sessions, "two speak".into()), vec![], 10).await.unwrap();
+    assert_eq!(database.store.quarantine_of(&id).await.unwrap().unwrap().about, Doubt::Sessions);
+    assert!(database.store.machine_merge(&id, &id, "ada", 11).await.unwrap());
+    let row = database.store.machine(&id).await.unwrap();
+    assert!(!row.hold && database.store.quarantine_of(&id).await.unwrap().is_none());
+    let verdict = database.store.identify(&id, &facts(9, &[mac(1)]), 12).await.unwrap();
+    assert!(
+        matches!(verdict, Verdict::Doubt { .. }),
+        "the one that is left runs in other hardware: {verdict:?}"
+    );
+    assert_eq!(database.store.quarantine_of(&id).await.unwrap().unwrap().about, Doubt::Hardware);
+}
+
+pub async fn a_hold_from_before_outlives_the_quarantine(database: Database) {
+    let id = known(&database, 1).await;
+    database.submit(&id, Event::Hold, 5).await;
+    database.store.identify(&id, &facts(9, &[mac(1)]), 10).await.unwrap();
+    let sessions = (Doubt::Sessions, "two speak".into());
+    database.store.quarantine(&id, sessions, vec![], 11).await.unwrap();
+    assert!(database.store.machine_merge(&id, &id, "ada", 12).await.unwrap());
+    assert!(database.store.quarantine_of(&id).await.unwrap().is_none());
+    assert!(database.store.machine(&id).await.unwrap().hold, "hands may be in the chassis");
 }
 
 pub async fn a_replaced_board_is_merged_by_a_person(database: Database) {

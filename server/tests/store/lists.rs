@@ -3,6 +3,7 @@
 use api::event::Event;
 use api::id::MachineId;
 use api::label::Labels;
+use api::who::Doubt;
 use server::store::history::Before;
 use server::store::machine::Birth;
 
@@ -22,7 +23,7 @@ pub async fn a_word_is_found_wherever_people_know_a_machine_by_it(database: Data
     let id = store.machine_born(birth, MachineId("m1".into()), 1).await.unwrap().id();
     let other = database.born(2).await;
     store.machine_label(&id, Labels::from([("zone".into(), "a".into())]), vec![]).await.unwrap();
-    store.quarantine(&other, "who is it?".into(), vec![], 2).await.unwrap();
+    store.quarantine(&other, (Doubt::Hardware, "who is it?".into()), vec![], 2).await.unwrap();
 
     for word in
         ["node01", "ODE0", "sn-08", "work", "hall_2", "52:54:00:ab:00:01", "525400ab0001", "zone=a", "m1"]

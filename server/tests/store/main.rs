@@ -91,6 +91,8 @@ on_both!(
     identity::a_second_port_that_was_seen_alone_is_absorbed,
     identity::a_port_in_other_hardware_is_quarantined,
     identity::replaced_parts_are_its_own_when_a_person_says_so,
+    identity::its_own_hardware_stays_known_when_one_of_two_systems_is_left,
+    identity::a_hold_from_before_outlives_the_quarantine,
     identity::a_replaced_board_is_merged_by_a_person,
     identity::an_install_is_merged_into_nothing,
     identity::an_installed_system_moves_no_rows,

@@ -1,6 +1,7 @@
 //! Whoever uses only a keyboard, does not tell colours apart, hears the pages, or has a phone can do all of it.
 
 use anyhow::{Result, bail, ensure};
+use api::who::Doubt;
 use serde_json::json;
 use tests::chromium::Browser;
 use tests::desk::Desk;
@@ -86,7 +87,14 @@ async fn rack() -> Result<Desk> {
     desk.joined(&node08, "node08", false, "container runtime is down, and its name is a long one").await?;
     let node09 = desk.born("a-machine-with-quite-a-long-name-in-a-row-of-others", 9).await?;
     desk.happens(&node09, api::event::Event::Hold).await?;
-    desk.store.quarantine(&node09, "two machines answer as one".into(), vec![], server::clock::now()).await?;
+    desk.store
+        .quarantine(
+            &node09,
+            (Doubt::Hardware, "two machines answer as one".into()),
+            vec![],
+            server::clock::now(),
+        )
+        .await?;
     Ok(desk)
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use api::id::Mac;
+use api::who::Doubt;
 use server::store::lease::{Addresses, Wish};
 use tests::chromium::Browser;
 use tests::desk::Desk;
@@ -78,7 +79,14 @@ async fn every_record_has_its_page() -> Result<()> {
     browser.press("Deleted")?;
     browser.shows("main", "No machine was deleted")?;
 
-    desk.store.quarantine(&node07, "its board is node08's".into(), vec![mac], server::clock::now()).await?;
+    desk.store
+        .quarantine(
+            &node07,
+            (Doubt::Hardware, "its board is node08's".into()),
+            vec![mac],
+            server::clock::now(),
+        )
+        .await?;
     browser.goto(&desk.url("/?quarantined=yes"))?;
     browser.press("node07")?;
     browser.shows("#doubt", "its board is node08's")?;

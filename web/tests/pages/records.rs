@@ -4,6 +4,7 @@ use api::lease::LeaseView;
 use api::machine::{Erasure, Machine, MachineDetail, MachineEvent, ProfileSettings, ProfileView, Quarantine};
 use api::tombstone::Tombstone;
 use api::user::{AuditEntry, AuditQuery, Role};
+use api::who::Doubt;
 use api::wipe::{DiskName, LeftDisk, Wipe};
 use serde_json::json;
 use web::{Answers, EventsAsked, Outcome, Question, ReservationForm, ShelfImage, Subject, Verb, Visitor};
@@ -184,8 +185,12 @@ fn a_machine_in_doubt_and_its_wipe() {
     .unwrap();
     let mut detail = MachineDetail { wipe: Some(wipe), ..detail };
     let interfaces = detail.machine.interfaces.clone();
-    detail.machine.quarantine =
-        Some(Quarantine { since: NOW, why: "its board is `node08`'s".into(), interfaces });
+    detail.machine.quarantine = Some(Quarantine {
+        about: Doubt::Hardware,
+        since: NOW,
+        why: "its board is `node08`'s".into(),
+        interfaces,
+    });
     let (why, offers) = (why(), offers());
     let view = machine_view(&detail, &why, &[], &offers);
     let page = web::machine_page(view, &visitor(), NOW).unwrap();
@@ -195,4 +200,10 @@ fn a_machine_in_doubt_and_its_wipe() {
     };
     golden("machine-doubt.html", &format!("{}\n{}\n", of("doubt"), of("wipe")));
     assert!(sections.iter().all(|section| page.contains(section)));
+
+    let two = Quarantine { about: Doubt::Sessions, since: NOW, why: "two speak".into(), interfaces: vec![] };
+    detail.machine.quarantine = Some(two);
+    let page = web::machine_page(machine_view(&detail, &why, &[], &offers), &visitor(), NOW).unwrap();
+    assert!(page.contains("two speak") && page.contains("Switch one of the two off"), "{page}");
+    assert!(!page.contains("In question:") && !page.contains("whose hardware this is"), "{page}");
 }

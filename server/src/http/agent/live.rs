@@ -1,8 +1,8 @@
-//! One machine runs one system. Two that speak in its name are both stopped until a person has looked: one of them is
-//! a copy of a disk, or somebody who pretends to be this machine.
+//! One machine runs one system. Two that speak in its name are both stopped and quarantined until a person has looked:
+//! one of them is a copy of a disk, or somebody who pretends to be this machine.
 
-use api::event::Event;
 use api::id::MachineId;
+use api::who::Doubt;
 use axum::http::StatusCode;
 
 use crate::app::App;
@@ -25,17 +25,14 @@ pub async fn speaks(app: &App, machine: &MachineId, boot_id: &str) -> Result<(),
     let why = format!(
         "two systems speak in its name: that of boot {boot_id} is alive beside that of boot {later}, which came later"
     );
-    if !row.hold {
+    // One doubt at a time: what was found first is a person's to settle before the next.
+    if app.store.quarantine_of(machine).await?.is_none() {
         tracing::warn!(machine = row.name(), why, "both are stopped");
-        app.store.submit(machine, Event::Hold, "server", clock::now()).await?;
-        app.store.remark(machine, "second_session", why.clone(), clock::now()).await?;
-    }
-    if row.evidence != why {
-        app.store.machine_noted(machine, why.clone()).await?;
+        app.store.quarantine(machine, (Doubt::Sessions, why.clone()), Vec::new(), clock::now()).await?;
     }
     let hint = format!(
-        "switch one of the two off, boot the other anew, then `metalctl machine release {}`",
-        row.name()
+        "switch one of the two off, boot the other anew, then `metalctl machine merge {name} {name}`",
+        name = row.name()
     );
     Err(Failure::with_hint(StatusCode::CONFLICT, why, hint))
 }

@@ -87,7 +87,7 @@ async fn in_question(app: &App, row: &Row) -> Result<Vec<Mac>, Failure> {
     let macs = quarantine.map(|quarantine| quarantine.interfaces).unwrap_or_default();
     if macs.is_empty() {
         let error =
-            format!("{} is not quarantined: say which of its ports are another machine's", row.name());
+            format!("nobody knows which of {}'s ports would be another machine's: say it", row.name());
         return Err(Failure::with_hint(StatusCode::BAD_REQUEST, error, "`--mac MAC`, once for each"));
     }
     Ok(macs)
