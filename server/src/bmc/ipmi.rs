@@ -2,6 +2,7 @@
 //! and 3, the UEFI flag, sensors, log and console. Section numbers below are those of the IPMI 2.0 specification,
 //! revision 1.1.
 
+mod activation;
 mod boot;
 mod chassis;
 mod console;

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::activation::{Activated, activate, activated, deactivate};
 use super::chassis::get_device_id;
 use super::session::Event;
-use super::sol::{Activated, Heard, Sol, TYPED, activate, activated, deactivate};
+use super::sol::{Heard, Sol, TYPED};
 use super::wire::{Connection, until};
 use crate::bmc::console::{Console, Input};
 

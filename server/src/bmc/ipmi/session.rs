@@ -1,28 +1,25 @@
 //! One session with a BMC (IPMI 2.0, 13.14 to 13.33) as a machine of bytes and timeouts: it opens, asks one thing
 //! at a time, carries console output, closes. Time and randomness are given; a datagram can do no harm. Pure.
 
+mod exchange;
+mod opening;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::exchange::{Exchange, Say};
 use super::dice::Dice;
 use super::failure::{Failure, is_busy};
-use super::keys::Keys;
 use super::live::{Live, Stage};
 use super::login::Login;
 use super::message::{Function, Request, Response, request};
-use super::packet::{Datagram, Kind, Malformed, Plus, decode, encode_plain, encode_plus, presence_ping};
+use super::packet::{Datagram, Kind, Malformed, Plus, decode};
 use super::patience::Patience;
-use super::rakp::{Challenge, Level, Opened, Proposal, Reply, is_about_suite};
+use super::rakp::{Challenge, Level, Opened, Proposal};
 use super::suite::Suite;
 
-const SET_SESSION_PRIVILEGE: u8 = 0x3b;
 const CLOSE_SESSION: u8 = 0x3c;
-const GET_AUTHENTICATION_CAPABILITIES: u8 = 0x38;
-/// "The session went stale" can come of packets that the wire doubled or held back: so often it is begun anew.
-const RESTARTS: u8 = 2;
-/// From the second try on, pings tell silence from absence.
-const PING_AFTER: u32 = 1;
 /// Who answers pings and says nothing to so many tries does not know the suite: some refuse it that way.
 const SUITE_TRIES: u32 = 2;
 /// ICMP may speak for a BMC that is just starting, so once is not enough.
@@ -63,20 +60,6 @@ enum Phase {
     Confirming(Proposal, Opened, Challenge, Vec<u8>),
     Live(Box<Live>),
     Over,
-}
-
-/// What is said until it is answered.
-struct Exchange {
-    say: Say,
-    /// For whoever reads why it failed.
-    name: &'static str,
-    tries: u32,
-    due: Duration,
-}
-
-enum Say {
-    Handshake(Kind, Vec<u8>),
-    Message(Request),
 }
 
 impl Session {
@@ -215,80 +198,6 @@ impl Session {
         Ok(())
     }
 
-    /// Begins anew with the first of the suites that are left.
-    fn open(&mut self, now: Duration) {
-        let Some(suite) = self.suites.front().copied() else {
-            return self.end(Event::Failed(Failure::Suites(self.offered)));
-        };
-        let proposal = Proposal {
-            suite,
-            level: self.level,
-            tag: self.dice.tag(),
-            console: self.dice.session(),
-            random: self.dice.sixteen(),
-            name: self.login.name.clone(),
-        };
-        let bytes = proposal.open_request();
-        self.phase = Phase::Opening(proposal);
-        self.say(Say::Handshake(Kind::OpenRequest, bytes), "requests to open a session", now);
-    }
-
-    fn opened(&mut self, reply: Reply<Opened>, now: Duration) {
-        self.heard = true;
-        let Phase::Opening(proposal) = self.leave_phase() else { return };
-        match reply {
-            Reply::Given(opened) if Suite::of(opened.algorithms) == Some(proposal.suite) => {
-                let bytes = proposal.rakp1(&opened);
-                self.phase = Phase::Proving(proposal, opened);
-                self.say(Say::Handshake(Kind::Rakp1, bytes), "RAKP 1", now);
-            }
-            // Some name the suite that they do instead of refusing the one that they do not.
-            Reply::Given(opened) => self.next_suite(Some(opened.algorithms), now),
-            Reply::Refused(status) if is_about_suite(status) => self.next_suite(None, now),
-            Reply::Refused(status) => self.refused(status, "opening a session", now),
-        }
-    }
-
-    fn challenged(&mut self, reply: Reply<(Challenge, bool)>, now: Duration) {
-        let Phase::Proving(proposal, opened) = self.leave_phase() else { return };
-        match reply {
-            Reply::Refused(status) => self.refused(status, "logging in", now),
-            Reply::Given((_, false)) => {
-                let refusal = proposal.rakp3_refusal(&opened);
-                self.out.push_back(encode_plus(Kind::Rakp3, false, 0, 0, &refusal));
-                self.end(Event::Failed(Failure::Password { cut: self.login.may_be_cut() }));
-            }
-            Reply::Given((challenge, true)) => {
-                let bytes = proposal.rakp3(&opened, &challenge, self.login.password());
-                let secret = proposal.integrity_key(&challenge, self.login.session_key());
-                self.phase = Phase::Confirming(proposal, opened, challenge, secret);
-                self.say(Say::Handshake(Kind::Rakp3, bytes), "RAKP 3", now);
-            }
-        }
-    }
-
-    fn confirmed(&mut self, reply: Reply<bool>, now: Duration) {
-        let Phase::Confirming(proposal, opened, _, secret) = self.leave_phase() else { return };
-        match reply {
-            Reply::Refused(status) => self.refused(status, "logging in", now),
-            Reply::Given(false) => {
-                self.end(Event::Failed(Failure::Key { given: self.login.has_key() }));
-            }
-            Reply::Given(true) => {
-                let keys = Keys::new(proposal.suite, &secret);
-                let live = Live::new(proposal.suite, keys, proposal.console, opened.bmc);
-                self.phase = Phase::Live(Box::new(live));
-                self.raise(now);
-            }
-        }
-    }
-
-    /// A session begins as a user's (22.18).
-    fn raise(&mut self, now: Duration) {
-        let level = request(Function::App, SET_SESSION_PRIVILEGE, &[self.level as u8]);
-        self.say_message(level, "Set Session Privilege Level", now);
-    }
-
     fn answered(&mut self, response: Response, now: Duration) {
         let Phase::Live(live) = &mut self.phase else { return };
         let waited = self.exchange.as_ref().is_some_and(|exchange| {
@@ -314,25 +223,6 @@ impl Session {
         }
     }
 
-    fn next_suite(&mut self, offered: Option<[u8; 3]>, now: Duration) {
-        self.offered = offered.or(self.offered);
-        self.suites.pop_front();
-        self.open(now);
-    }
-
-    fn refused(&mut self, status: u8, what: &'static str, now: Duration) {
-        let stale = matches!(status, 0x02 | 0x08 | 0x0f);
-        if stale && self.restarts < RESTARTS {
-            self.restarts += 1;
-            self.open(now);
-        } else if matches!(status, 0x09 | 0x0a) && self.level == Level::Administrator {
-            self.level = Level::Operator;
-            self.open(now);
-        } else {
-            self.end(Event::Failed(Failure::Status(status, what)));
-        }
-    }
-
     fn give_up(&mut self, name: &'static str, now: Duration) {
         match (&self.phase, self.heard) {
             (Phase::Opening(_), true) if self.suites.len() > 1 => self.next_suite(None, now),
@@ -350,44 +240,5 @@ impl Session {
     fn leave_phase(&mut self) -> Phase {
         self.exchange = None;
         std::mem::replace(&mut self.phase, Phase::Over)
-    }
-
-    fn say_message(&mut self, request: Request, name: &'static str, now: Duration) {
-        if let Phase::Live(live) = &mut self.phase {
-            live.message = (live.message + 1) % 64;
-            self.say(Say::Message(request), name, now);
-        }
-    }
-
-    fn say(&mut self, say: Say, name: &'static str, now: Duration) {
-        self.exchange = Some(Exchange { say, name, tries: 0, due: now });
-        self.transmit(now);
-    }
-
-    fn transmit(&mut self, now: Duration) {
-        let Some(exchange) = &mut self.exchange else { return };
-        let bytes = match (&exchange.say, &mut self.phase) {
-            (Say::Handshake(kind, payload), _) => encode_plus(*kind, false, 0, 0, payload),
-            // The same request under a new sequence number (6.12.13): the old packet may still arrive.
-            (Say::Message(request), Phase::Live(live)) => {
-                live.seal(Kind::Message, &request.encode(live.message), &mut self.dice)
-            }
-            (Say::Message(_), _) => return,
-        };
-        self.out.push_back(bytes);
-        exchange.due = now + self.patience.wait(exchange.tries);
-        exchange.tries += 1;
-        if exchange.tries > PING_AFTER && matches!(self.phase, Phase::Opening(_)) && !self.heard {
-            self.ping();
-        }
-    }
-
-    /// Both are answered by BMCs that answer nothing else (13.2.3, 22.13), and cost no time of their own.
-    fn ping(&mut self) {
-        self.out.push_back(presence_ping(self.dice.tag()));
-        // This channel, and what IPMI 2.0 adds to the answer.
-        let data = [0x8e, self.level as u8];
-        let message = request(Function::App, GET_AUTHENTICATION_CAPABILITIES, &data).encode(0);
-        self.out.push_back(encode_plain(&message));
     }
 }

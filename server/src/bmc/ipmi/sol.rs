@@ -1,69 +1,19 @@
-//! Serial-over-LAN inside a session (IPMI 2.0, chapter 15 and 24.1 to 24.3): what the machine's serial port says,
+//! Serial-over-LAN inside a session (IPMI 2.0, chapter 15): what the machine's serial port says,
 //! and what is typed to it, each packet acknowledged and sent again until it is. Pure.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use api::bmc::Fault;
-
-use super::dialogue::word;
-use super::failure::{refusal, short};
-use super::message::{Function, Request, Response, request};
-
-const PAYLOAD: u8 = 1;
-const INSTANCE: u8 = 1;
 /// Of a packet to the BMC, and of one from it.
 const BREAK: u8 = 0x10;
 const NACK: u8 = 0x40;
 const ENDED: u8 = 0x10;
-const HEADER: usize = 4;
+/// Before the letters of a packet.
+pub const HEADER: usize = 4;
 /// Typed and not yet sent. Nobody types more; what is pasted beyond has to wait.
 pub const TYPED: usize = 4096;
 const AGAIN: Duration = Duration::from_millis(500);
 const TRIES: u32 = 10;
-
-/// Activate Payload (24.1): encrypted and authenticated, alerts of the serial port deferred.
-pub fn activate() -> Request {
-    request(Function::App, 0x48, &[PAYLOAD, INSTANCE, 0xc0, 0, 0, 0])
-}
-
-pub fn deactivate() -> Request {
-    request(Function::App, 0x49, &[PAYLOAD, INSTANCE, 0, 0, 0, 0])
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub enum Activated {
-    /// The longest payload that the BMC takes, its header included.
-    Yes { longest: usize },
-    /// Somebody else has the console.
-    Taken,
-    /// It wants another UDP port for it, which no BMC does that is on the market.
-    No(Fault),
-}
-
-pub fn activated(response: &Response, our_port: u16) -> Activated {
-    const NAME: &str = "Activate Payload";
-    let text = match response.completion {
-        0 => {
-            let data = &response.data;
-            let port = if data.len() >= 10 { word(data, 8) } else { our_port };
-            return match data.len() {
-                0..8 => Activated::No(short(NAME)),
-                // 0 and its bytes the wrong way round are seen, and mean this port.
-                _ if ![our_port, our_port.swap_bytes(), 623, 623u16.swap_bytes(), 0].contains(&port) => {
-                    Activated::No(Fault::Unsupported(format!("its console is on UDP port {port} of its own")))
-                }
-                _ => Activated::Yes { longest: usize::from(word(data, 4)).clamp(HEADER + 1, 260) },
-            };
-        }
-        0x80 => return Activated::Taken,
-        0x81 => "serial-over-LAN is disabled: enable it in the BMC, and redirection to COM in the firmware",
-        0x82 => "it opens no more consoles",
-        0x83 => "it does no encrypted console",
-        code => return Activated::No(refusal(NAME, code)),
-    };
-    Activated::No(Fault::Unsupported(format!("{text} ({:#04x})", response.completion)))
-}
 
 pub struct Sol {
     longest: usize,
@@ -286,25 +236,6 @@ mod tests {
             assert!(now < Duration::from_secs(60));
         }
         assert!(now >= Duration::from_secs(4));
-    }
-
-    #[test]
-    fn answers_to_activation() {
-        let answer = |completion, data: &[u8]| {
-            activated(
-                &Response { function: 6, command: 0x48, sequence: 1, completion, data: data.into() },
-                9000,
-            )
-        };
-        let data = [0, 0, 0, 0, 200, 0, 190, 0, 0x6f, 0x02, 0xff, 0xff];
-        assert_eq!(answer(0, &data), Activated::Yes { longest: 200 });
-        assert_eq!(answer(0, &data[..8]), Activated::Yes { longest: 200 });
-        assert_eq!(answer(0x80, &[]), Activated::Taken);
-        for (completion, data) in
-            [(0, &data[..7]), (0x81, &[]), (0xc1, &[]), (0, &[0, 0, 0, 0, 9, 0, 9, 0, 1, 1])]
-        {
-            assert!(matches!(answer(completion, data), Activated::No(_)), "{completion}");
-        }
     }
 
     proptest! {
