@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod config;
 pub mod dhcp;
 pub mod freeze;
+pub mod fuzz;
 pub mod host;
 pub mod http;
 pub mod images;

@@ -11,6 +11,7 @@ mod dice;
 mod driver;
 mod failure;
 mod fru;
+pub mod fuzz;
 mod keys;
 mod live;
 mod log;

@@ -8,6 +8,7 @@ mod boot;
 mod console;
 mod doc;
 mod driver;
+pub mod fuzz;
 mod http;
 mod inventory;
 mod log;

@@ -87,7 +87,7 @@ fn record(id: u8, number: u8, name: &str) -> Vec<u8> {
     record
 }
 
-fn equipped() -> Model {
+pub fn equipped() -> Model {
     let mut model = Model::new(&[Suite::Seventeen, Suite::Three], 11);
     model.chassis.records = vec![record(1, 1, "CPU Temp"), record(2, 2, "Inlet Temp")];
     let entry = |id: u8| [id, 0, 2, 0x80, 0xe3, 0xa9, 0x65, 0x20, 0, 4, 1, 1, 1, 0x59, 96, 95];

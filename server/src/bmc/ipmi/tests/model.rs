@@ -258,7 +258,7 @@ fn answer(chassis: &mut Chassis, level: u8, message: &[u8], console: &mut bool) 
 }
 
 impl Chassis {
-    fn answer(&mut self, function: u8, command: u8, data: &[u8]) -> (u8, Vec<u8>) {
+    pub fn answer(&mut self, function: u8, command: u8, data: &[u8]) -> (u8, Vec<u8>) {
         match (function, command, data) {
             (0x00, 0x01, _) => (0, vec![u8::from(self.on), 0, 0]),
             (0x00, 0x02, [control]) => {

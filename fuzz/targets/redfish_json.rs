@@ -1,0 +1,4 @@
+//! `redfish_json` of `server/src/fuzz.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| server::fuzz::run("redfish_json", bytes));

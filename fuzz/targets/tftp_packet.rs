@@ -1,0 +1,4 @@
+//! `tftp_packet` of `server/src/fuzz.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| server::fuzz::run("tftp_packet", bytes));
