@@ -8,6 +8,7 @@ pub mod chassis;
 pub mod event_log;
 pub mod fault;
 pub mod ipmi;
+mod picture;
 pub mod port;
 pub mod readings;
 pub mod redfish;

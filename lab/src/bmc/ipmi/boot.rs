@@ -118,7 +118,7 @@ fn set_flags(call: &mut Call, data: &[u8]) -> Outcome {
 pub fn get(call: &mut Call) -> Outcome {
     let &[parameter, _set, _block] = call.data else { return Err(Code::WRONG_LENGTH) };
     let options = &call.controller.memory.boot;
-    let shown = options.shown(call.view.boot, call.view.manner.lying);
+    let shown = options.shown(call.view.board.boot, call.view.manner.lying);
     let data: &[u8] = match parameter & 0x7f {
         SET_IN_PROGRESS => &[u8::from(options.in_progress)],
         VALID_BIT_CLEARING => &[options.clearing],

@@ -25,7 +25,7 @@ pub fn status(call: &mut Call) -> Outcome {
     let memory = &call.controller.memory;
     let power = power(call)?;
     let by_command = if memory.controls > 0 { BY_COMMAND } else { 0 };
-    let light = match call.view.light {
+    let light = match call.view.board.light {
         Light::Off => 0,
         Light::Blinking => 1,
         Light::Lit => 2,
@@ -104,7 +104,7 @@ pub fn acpi_state(call: &mut Call) -> Outcome {
 
 /// As a liar has it, or as it is.
 pub fn power(call: &Call) -> Result<Power, Code> {
-    let View { power, manner, .. } = call.view;
+    let View { board, manner, .. } = call.view;
     let claimed = call.controller.memory.claimed.filter(|_| manner.lying);
-    claimed.or(*power).ok_or(Code::UNSPECIFIED)
+    claimed.or(board.power).ok_or(Code::UNSPECIFIED)
 }

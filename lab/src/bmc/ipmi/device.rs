@@ -32,7 +32,7 @@ pub fn global_enables(_: &mut Call) -> Outcome {
 }
 
 pub fn system_guid(call: &mut Call) -> Outcome {
-    Ok(Reply::data(guid(&call.view.identity.uuid)))
+    Ok(Reply::data(guid(&call.view.board.identity.uuid)))
 }
 
 /// A UUID with its last byte first (20.8).

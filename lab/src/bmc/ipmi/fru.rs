@@ -17,7 +17,7 @@ const AT_ONCE: usize = 64;
 
 pub fn area(call: &mut Call) -> Outcome {
     let &[0] = call.data else { return Err(Code::NOT_PRESENT) };
-    let [low, high] = (inventory(&call.view.identity).len() as u16).to_le_bytes();
+    let [low, high] = (inventory(&call.view.board.identity).len() as u16).to_le_bytes();
     // Read by bytes.
     Ok(Reply::data([low, high, 0]))
 }
@@ -27,7 +27,7 @@ pub fn read(call: &mut Call) -> Outcome {
     if device != 0 {
         return Err(Code::NOT_PRESENT);
     }
-    let inventory = inventory(&call.view.identity);
+    let inventory = inventory(&call.view.board.identity);
     let rest = inventory.get(usize::from(u16::from_le_bytes([low, high]))..).ok_or(Code::OUT_OF_RANGE)?;
     let part = &rest[..rest.len().min(count.into()).min(AT_ONCE)];
     Ok(Reply::data([&[part.len() as u8], part].concat()))

@@ -32,7 +32,7 @@ pub fn get(call: &mut Call) -> Outcome {
             _ => vec![0; 4],
         },
         4 => vec![STATIC],
-        5 => mac(&call.view.identity.macs).into(),
+        5 => mac(&call.view.board.identity.macs).into(),
         6 => vec![255, 255, 255, 0],
         12 => vec![0; 4],
         13 => vec![0; 6],

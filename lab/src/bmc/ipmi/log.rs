@@ -23,9 +23,9 @@ const BY_SEVERITY: u8 = 0x07;
 const OWN: u8 = 0x6f;
 
 pub fn info(call: &mut Call) -> Outcome {
-    let count = call.view.log.len().min(ROOM);
+    let count = call.view.board.log.len().min(ROOM);
     let free = ((ROOM - count) * LENGTH).min(0xfffe) as u16;
-    let added = call.view.log.last().map_or(0, |entry| entry.at as u32);
+    let added = call.view.board.log.last().map_or(0, |entry| entry.at as u32);
     let mut data = vec![VERSION];
     data.extend((count as u16).to_le_bytes());
     data.extend(free.to_le_bytes());
@@ -37,7 +37,7 @@ pub fn info(call: &mut Call) -> Outcome {
 
 /// Units, their size, how many are free, the largest block of them, and how much a record may have (31.3).
 pub fn allocation(call: &mut Call) -> Outcome {
-    let free = (ROOM - call.view.log.len().min(ROOM)) as u16;
+    let free = (ROOM - call.view.board.log.len().min(ROOM)) as u16;
     let words = [ROOM as u16, LENGTH as u16, free, free];
     let mut data: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     data.push(1);
@@ -56,7 +56,7 @@ pub fn entry(call: &mut Call) -> Outcome {
     if offset != 0 && reservation != call.controller.memory.log_reservation {
         return Err(Code::INVALID_RESERVATION);
     }
-    let log = &call.view.log;
+    let log = &call.view.board.log;
     let at = match id {
         FIRST => Some(0),
         LAST => log.len().checked_sub(1),

@@ -25,7 +25,7 @@ pub fn capabilities(call: &mut Call) -> Outcome {
 /// All power sensors together. Without statistics, the least and the most are what is now.
 pub fn reading(call: &mut Call) -> Outcome {
     let &[DCMI, NOW, _, _] = call.data else { return Err(Code::INVALID_FIELD) };
-    let watts = call.view.sensors.iter().filter(|sensor| sensor.kind == Quantity::Watts);
+    let watts = call.view.board.sensors.iter().filter(|sensor| sensor.kind == Quantity::Watts);
     let watts: Vec<f64> = watts.filter_map(|sensor| sensor.value).collect();
     let sum = watts.iter().sum::<f64>().round().clamp(0.0, f64::from(u16::MAX)) as u16;
     let clock = super::log::clock(call);

@@ -21,7 +21,7 @@ const RESERVED: u8 = 0xc0;
 
 /// What the repository holds now. That it changed is a fact with a time, and ends what was reserved.
 fn records<'a>(call: &'a mut Call) -> &'a [Vec<u8>] {
-    let records = records::all(&call.view.identity, &call.view.sensors);
+    let records = records::all(&call.view.board.identity, &call.view.board.sensors);
     let memory = &mut call.controller.memory;
     if memory.records != records {
         memory.records = records;
@@ -115,5 +115,5 @@ pub fn kind(call: &mut Call) -> Outcome {
 fn numbered<'a>(call: &Call<'a>) -> Result<&'a Sensor, Code> {
     let &[number, ..] = call.data else { return Err(Code::WRONG_LENGTH) };
     let place = usize::from(number).checked_sub(1).ok_or(Code::NOT_PRESENT)?;
-    call.view.sensors.get(place).ok_or(Code::NOT_PRESENT)
+    call.view.board.sensors.get(place).ok_or(Code::NOT_PRESENT)
 }

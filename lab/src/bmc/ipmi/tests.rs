@@ -101,7 +101,7 @@ fn there_are_few_sessions_and_none_lasts_unused() {
 #[test]
 fn a_request_that_comes_again_is_carried_out_once() {
     let mut bench = Bench::new(Settings::default());
-    bench.view.power = Some(Power::On);
+    bench.view.board.power = Some(Power::On);
     let mut console = bench.admin();
     let message = console.message(CONTROL, &[2]);
     let first = console.seal(Kind::Message, &message);
@@ -121,13 +121,13 @@ fn power_is_switched_as_far_as_that_makes_sense() {
         assert_eq!(bench.ask(&mut console, CONTROL, &[control]), Err(Code::NOT_NOW), "{control}");
     }
     assert_eq!(bench.ask(&mut console, CONTROL, &[9]), Err(Code::INVALID_FIELD));
-    bench.view.power = Some(Power::On);
+    bench.view.board.power = Some(Power::On);
     for control in 0..6 {
         bench.ask(&mut console, CONTROL, &[control]).unwrap();
     }
     use Action::{Cycle, Nmi, Off, On, Reset, Shutdown};
     assert_eq!(bench.orders, [Off, On, Cycle, Reset, Nmi, Shutdown].map(Order::Act));
-    bench.view.power = None;
+    bench.view.board.power = None;
     assert_eq!(bench.ask(&mut console, STATUS, &[]), Err(Code::UNSPECIFIED));
 }
 
@@ -222,6 +222,6 @@ fn oddities_are_as_they_say() {
     bench.ask(&mut console, SET_BOOT, &[5, 0xa0, 4, 0, 0, 0]).unwrap();
     let Some(Order::SetBoot(boot)) = bench.orders.pop() else { panic!("{:?}", bench.orders) };
     assert_eq!(boot.persistence, Persistence::Always);
-    bench.view.boot = boot;
+    bench.view.board.boot = boot;
     assert_eq!(bench.ask(&mut console, GET_BOOT, &[5, 0, 0]).unwrap()[2], 0xe0);
 }

@@ -3,18 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::bmc::board::{Action, Boot, Entry, Identity, Light, Power, Sensor};
+use crate::bmc::board::{Action, Boot, Light};
+use crate::bmc::picture::Picture;
 
-/// The board at one moment.
+/// The board and the world, as they are at one request.
 #[derive(Debug, Clone)]
 pub struct View {
-    pub identity: Identity,
-    /// None where it could not be read.
-    pub power: Option<Power>,
-    pub boot: Boot,
-    pub light: Light,
-    pub sensors: Vec<Sensor>,
-    pub log: Vec<Entry>,
+    pub board: Picture,
     /// Under which the BMC is reached.
     pub address: Option<IpAddr>,
     pub port: u16,

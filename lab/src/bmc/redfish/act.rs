@@ -63,7 +63,7 @@ pub fn act(
 ) -> Result<Done, Reply> {
     match act {
         Act::Reset => {
-            let power = state.told.power.or(view.power);
+            let power = state.told.power.or(view.board.power);
             let action = reset::reset(manners, power, members)?;
             let effects = action.map(Effect::Act).into_iter().collect();
             let reply = match manners.reset_by_task {

@@ -252,8 +252,8 @@ fn after(view: &View, effects: &[Effect]) -> View {
     let mut after = view.clone();
     for effect in effects {
         match effect {
-            Effect::Boot(boot) => after.boot = *boot,
-            Effect::Light(light) => after.light = *light,
+            Effect::Boot(boot) => after.board.boot = *boot,
+            Effect::Light(light) => after.board.light = *light,
             Effect::Act(_) | Effect::ClearLog => {}
         }
     }

@@ -13,7 +13,7 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
 }
 
 fn chassis(scene: &Scene) -> Value {
-    let identity = &scene.view.identity;
+    let identity = &scene.view.board.identity;
     let at = scene.chassis();
     let mut chassis = json!({
         "@odata.id": at,
@@ -36,6 +36,6 @@ fn chassis(scene: &Scene) -> Value {
     for name in readings {
         chassis[*name] = link(format!("{at}/{name}"));
     }
-    system::light(&mut chassis, scene.manners.light, scene.view.light);
+    system::light(&mut chassis, scene.manners.light, scene.view.board.light);
     chassis
 }

@@ -91,11 +91,11 @@ impl Scene<'_> {
 
     /// As it is told, which is how it is unless the BMC lies.
     pub fn power(&self) -> Option<Power> {
-        self.state.told.power.or(self.view.power)
+        self.state.told.power.or(self.view.board.power)
     }
 
     pub fn boot(&self) -> Boot {
-        self.state.told.boot.unwrap_or(self.view.boot)
+        self.state.told.boot.unwrap_or(self.view.board.boot)
     }
 }
 

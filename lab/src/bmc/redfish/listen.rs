@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::super::User;
 use super::super::board::Board;
 use super::super::fault::{Fault, Faults};
+use super::super::picture::Picture;
 use super::answer;
 use super::certificate;
 use super::message::{self, Message};
@@ -184,12 +185,7 @@ impl Service {
         getrandom::fill(&mut dice).expect("the kernel has random bytes");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         View {
-            identity: self.board.identity(),
-            power: self.board.power().ok(),
-            boot: self.board.boot(),
-            light: self.board.light(),
-            sensors: self.board.sensors(),
-            log: self.board.log(),
+            board: Picture::of(&*self.board),
             now,
             dice,
             lying: self.faults.has(Fault::Lying),

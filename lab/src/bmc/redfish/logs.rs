@@ -17,7 +17,7 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
         ["LogServices", log] if *log == name => Document::read_only(service(scene, &at, name)),
         ["LogServices", log, "Entries"] if *log == name => Document::read_only(entries(scene, &at)),
         ["LogServices", log, "Entries", id] if *log == name => {
-            let entry = scene.view.log.iter().find(|entry| entry.id.to_string() == *id)?;
+            let entry = scene.view.board.log.iter().find(|entry| entry.id.to_string() == *id)?;
             Document::read_only(document(&at, entry))
         }
         _ => None,
@@ -41,7 +41,7 @@ fn service(scene: &Scene, at: &str, name: &str) -> Value {
 }
 
 fn entries(scene: &Scene, at: &str) -> Value {
-    let log = &scene.view.log;
+    let log = &scene.view.board.log;
     let path = format!("{at}/Entries");
     match scene.manners.whole_entries {
         true => {

@@ -6,7 +6,7 @@ use super::super::board::Drive;
 use super::document::{Document, Scene, enabled, link, links, nth};
 
 pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
-    let identity = &scene.view.identity;
+    let identity = &scene.view.board.identity;
     let at = scene.system();
     let all = |name: &str, kind: &str, ids: Vec<String>| {
         Document::read_only(links(&format!("{at}/{name}"), kind, &format!("{name} Collection"), ids))

@@ -27,7 +27,7 @@ fn root(scene: &Scene) -> Value {
         "Id": "RootService",
         "Name": "Root Service",
         "RedfishVersion": "1.18.0",
-        "UUID": scene.view.identity.uuid,
+        "UUID": scene.view.board.identity.uuid,
         "Systems": to("Systems"),
         "Chassis": to("Chassis"),
         "Managers": to("Managers"),

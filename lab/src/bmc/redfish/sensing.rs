@@ -8,7 +8,7 @@ use super::document::{Document, Scene, enabled, link, links};
 
 pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
     let at = scene.chassis();
-    let sensors = &scene.view.sensors;
+    let sensors = &scene.view.board.sensors;
     let old = scene.manners.old_sensing;
     match scene.below_chassis(path)? {
         ["Power"] if old => Document::read_only(power(&at, sensors)),

@@ -53,7 +53,7 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
             Document::read_only(software("BMC", &scene.state.version, true))
         }
         ["UpdateService", "FirmwareInventory", "BIOS"] => {
-            let version = if scene.view.identity.uefi { "UEFI" } else { "BIOS" };
+            let version = if scene.view.board.identity.uefi { "UEFI" } else { "BIOS" };
             Document::read_only(software("BIOS", version, false))
         }
         _ => None,

@@ -1,6 +1,7 @@
 //! What a BMC remembers by itself, and what it sees of its board and its surroundings at one request. Pure.
 
-use super::super::board::{Action, Boot, Entry, Identity, Light, Power, Sensor};
+use super::super::board::{Action, Boot, Light, Power};
+use super::super::picture::Picture;
 use super::session::Sessions;
 use super::task::Tasks;
 
@@ -31,13 +32,7 @@ pub struct Told {
 /// The board and the world, as they are at one request.
 #[derive(Debug, Clone)]
 pub struct View {
-    pub identity: Identity,
-    /// None where it cannot be read.
-    pub power: Option<Power>,
-    pub boot: Boot,
-    pub light: Light,
-    pub sensors: Vec<Sensor>,
-    pub log: Vec<Entry>,
+    pub board: Picture,
     /// Seconds since 1970.
     pub now: u64,
     /// Random, for a token.

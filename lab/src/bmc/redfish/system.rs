@@ -20,7 +20,7 @@ pub fn find(scene: &Scene, path: &[&str]) -> Option<Document> {
 }
 
 fn system(scene: &Scene) -> Value {
-    let identity = &scene.view.identity;
+    let identity = &scene.view.board.identity;
     let at = scene.system();
     let to = |name: &str| link(format!("{at}/{name}"));
     let mut system = json!({
@@ -52,7 +52,7 @@ fn system(scene: &Scene) -> Value {
             system[name] = to(name);
         }
     }
-    light(&mut system, scene.manners.light, scene.view.light);
+    light(&mut system, scene.manners.light, scene.view.board.light);
     if let Some(name) = scene.manners.settings {
         system["@Redfish.Settings"] =
             json!({"@odata.type": "#Settings.v1_3_5.Settings", "SettingsObject": to(name)});
@@ -109,7 +109,7 @@ fn boot(scene: &Scene) -> Value {
         "BootSourceOverrideEnabled": enablement(set),
         "BootSourceOverrideTarget": target(set.target),
         "BootSourceOverrideTarget@Redfish.AllowableValues": targets,
-        "BootSourceOverrideMode": mode(set.mode, scene.view.identity.uefi),
+        "BootSourceOverrideMode": mode(set.mode, scene.view.board.identity.uefi),
     });
     if manners.boot_mode != BootMode::ReadOnly {
         boot["BootSourceOverrideMode@Redfish.AllowableValues"] = json!(["UEFI", "Legacy"]);

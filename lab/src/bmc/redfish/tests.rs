@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::User;
 use super::super::board::{Action, Boot, Drive, Entry, Identity, Light, Power, Quantity, Sensor, Severity};
+use super::super::picture::Picture;
 use super::answer::answer;
 use super::request::{Body, Reply, Request};
 use super::state::{Effect, State, View};
@@ -43,12 +44,14 @@ impl Desk {
             answer(self.vendor.manners(), &self.users, &mut self.state, &self.view, request);
         for effect in effects {
             match effect {
-                Effect::Act(Action::On | Action::Reset | Action::Cycle) => self.view.power = Some(Power::On),
-                Effect::Act(Action::Off | Action::Shutdown) => self.view.power = Some(Power::Off),
+                Effect::Act(Action::On | Action::Reset | Action::Cycle) => {
+                    self.view.board.power = Some(Power::On)
+                }
+                Effect::Act(Action::Off | Action::Shutdown) => self.view.board.power = Some(Power::Off),
                 Effect::Act(Action::Nmi) => {}
-                Effect::Boot(boot) => self.view.boot = boot,
-                Effect::Light(light) => self.view.light = light,
-                Effect::ClearLog => self.view.log.clear(),
+                Effect::Boot(boot) => self.view.board.boot = boot,
+                Effect::Light(light) => self.view.board.light = light,
+                Effect::ClearLog => self.view.board.log.clear(),
             }
             self.done.push(effect);
         }
@@ -129,35 +132,37 @@ fn view() -> View {
     let entry =
         |id, severity, message: &str| Entry { id, at: 1_790_000_000, severity, message: message.into() };
     View {
-        identity: Identity {
-            name: "node01".into(),
-            vendor: "Rack".into(),
-            product: "Model 7".into(),
-            serial: "SN-0007".into(),
-            asset: "asset-7".into(),
-            uuid: "4c4c4544-0039-4b10-8056-b4c04f503733".into(),
-            uefi: true,
-            cpus: 2,
-            memory_mb: 2048,
-            macs: vec!["52:54:00:77:00:01".into(), "52:54:00:77:00:02".into()],
-            disks: vec![
-                Drive { serial: "disk-a".into(), bytes: 8 << 30, bus: "SATA".into() },
-                Drive { serial: "disk-b".into(), bytes: 4 << 30, bus: "virtio".into() },
+        board: Picture {
+            identity: Identity {
+                name: "node01".into(),
+                vendor: "Rack".into(),
+                product: "Model 7".into(),
+                serial: "SN-0007".into(),
+                asset: "asset-7".into(),
+                uuid: "4c4c4544-0039-4b10-8056-b4c04f503733".into(),
+                uefi: true,
+                cpus: 2,
+                memory_mb: 2048,
+                macs: vec!["52:54:00:77:00:01".into(), "52:54:00:77:00:02".into()],
+                disks: vec![
+                    Drive { serial: "disk-a".into(), bytes: 8 << 30, bus: "SATA".into() },
+                    Drive { serial: "disk-b".into(), bytes: 4 << 30, bus: "virtio".into() },
+                ],
+            },
+            power: Some(Power::Off),
+            boot: Boot::NONE,
+            light: Light::Off,
+            sensors: vec![
+                sensor("CPU Temp", Quantity::Celsius, 41.5, Some(95.0)),
+                sensor("Fan 1", Quantity::Rpm, 4200.0, None),
+                sensor("Input", Quantity::Watts, 87.0, None),
+                sensor("12V", Quantity::Volts, 12.1, Some(13.2)),
+            ],
+            log: vec![
+                entry(1, Severity::Ok, "Power on"),
+                entry(2, Severity::Critical, "CPU Temp is above its limit"),
             ],
         },
-        power: Some(Power::Off),
-        boot: Boot::NONE,
-        light: Light::Off,
-        sensors: vec![
-            sensor("CPU Temp", Quantity::Celsius, 41.5, Some(95.0)),
-            sensor("Fan 1", Quantity::Rpm, 4200.0, None),
-            sensor("Input", Quantity::Watts, 87.0, None),
-            sensor("12V", Quantity::Volts, 12.1, Some(13.2)),
-        ],
-        log: vec![
-            entry(1, Severity::Ok, "Power on"),
-            entry(2, Severity::Critical, "CPU Temp is above its limit"),
-        ],
         now: 1_800_000_000,
         dice: [7; 24],
         lying: false,

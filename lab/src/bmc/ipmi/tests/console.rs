@@ -16,6 +16,7 @@ use super::super::suite::Suite;
 use super::super::view::{Manner, Now, Order, View};
 use crate::bmc::User;
 use crate::bmc::board::{Boot, Entry, Identity, Light, Power, Quantity, Sensor, Severity};
+use crate::bmc::picture::Picture;
 
 pub const USER: &str = "ADMIN";
 pub const PASSWORD: &str = "twenty-bytes-exactly";
@@ -203,28 +204,30 @@ fn view() -> View {
     let sensor =
         |name: &str, kind, value, upper_critical| Sensor { name: name.into(), kind, value, upper_critical };
     View {
-        identity: Identity {
-            name: "node-1".into(),
-            vendor: "Rack".into(),
-            product: "Lab machine".into(),
-            serial: "SN-1".into(),
-            asset: "A-1".into(),
-            uuid: "00112233-4455-6677-8899-aabbccddeeff".into(),
-            uefi: true,
-            cpus: 2,
-            memory_mb: 2048,
-            macs: vec!["52:54:00:77:00:01".into()],
-            disks: vec![],
+        board: Picture {
+            identity: Identity {
+                name: "node-1".into(),
+                vendor: "Rack".into(),
+                product: "Lab machine".into(),
+                serial: "SN-1".into(),
+                asset: "A-1".into(),
+                uuid: "00112233-4455-6677-8899-aabbccddeeff".into(),
+                uefi: true,
+                cpus: 2,
+                memory_mb: 2048,
+                macs: vec!["52:54:00:77:00:01".into()],
+                disks: vec![],
+            },
+            power: Some(Power::Off),
+            boot: Boot::NONE,
+            light: Light::Off,
+            sensors: vec![
+                sensor("CPU", Quantity::Celsius, Some(41.0), Some(95.0)),
+                sensor("Fan 1", Quantity::Rpm, None, None),
+                sensor("Draw", Quantity::Watts, Some(143.0), None),
+            ],
+            log: vec![Entry { id: 1, at: CLOCK, severity: Severity::Ok, message: "power on".into() }],
         },
-        power: Some(Power::Off),
-        boot: Boot::NONE,
-        light: Light::Off,
-        sensors: vec![
-            sensor("CPU", Quantity::Celsius, Some(41.0), Some(95.0)),
-            sensor("Fan 1", Quantity::Rpm, None, None),
-            sensor("Draw", Quantity::Watts, Some(143.0), None),
-        ],
-        log: vec![Entry { id: 1, at: CLOCK, severity: Severity::Ok, message: "power on".into() }],
         address: Some(FROM.ip()),
         port: 623,
         manner: Manner::default(),

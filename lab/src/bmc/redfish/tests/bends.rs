@@ -25,7 +25,7 @@ fn an_order_for_the_state_that_is_there_is_answered_by_each_in_its_way() {
         let reply = desk.reset("ForceOff");
         assert_eq!((reply.status, word(&reply).as_str()), (status, said), "{vendor:?}");
         assert!(desk.done.is_empty());
-        desk.view.power = Some(Power::On);
+        desk.view.board.power = Some(Power::On);
         assert_eq!(desk.reset("On").status, status, "{vendor:?}");
     }
     assert_eq!(Desk::of(Vendor::Supermicro).reset("ForceOff").status, 204);
@@ -72,9 +72,9 @@ fn a_mode_that_is_not_named_falls_back() {
     let mut desk = Desk::of(Vendor::Supermicro);
     let system = desk.system();
     assert_eq!(desk.patch(&system, once(Some("UEFI"))).status, 204);
-    assert_eq!(desk.view.boot.mode, Some(Mode::Uefi));
+    assert_eq!(desk.view.board.boot.mode, Some(Mode::Uefi));
     assert_eq!(desk.patch(&system, once(None)).status, 204);
-    assert_eq!(desk.view.boot.mode, Some(Mode::Bios));
+    assert_eq!(desk.view.board.boot.mode, Some(Mode::Bios));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn an_override_lies_elsewhere() {
 fn a_reset_is_a_task() {
     let mut desk = Desk::of(Vendor::Ami);
     let begun = desk.reset("On");
-    assert_eq!((begun.status, desk.view.power), (202, Some(Power::On)));
+    assert_eq!((begun.status, desk.view.board.power), (202, Some(Power::On)));
     let monitor = header(&begun, "location").expect("a monitor").to_string();
     assert_eq!(desk.ask("GET", &monitor, Value::Null).status, 202);
     let mut desk = Desk::of(Vendor::Lenovo);
@@ -115,7 +115,7 @@ fn once_stays() {
     let mut desk = Desk::of(Vendor::Sushy);
     let system = desk.system();
     assert_eq!(desk.patch(&system, once(None)).status, 204);
-    assert_eq!(desk.view.boot.persistence, Persistence::Always);
+    assert_eq!(desk.view.board.boot.persistence, Persistence::Always);
     assert_eq!(desk.get(&system)["Boot"]["BootSourceOverrideEnabled"], "Continuous");
 }
 

@@ -27,7 +27,7 @@ fn a_reset_does_what_it_is_called() {
     ];
     for (power, kind, action) in cases {
         let mut desk = Desk::plain();
-        desk.view.power = Some(power);
+        desk.view.board.power = Some(power);
         assert_eq!(desk.reset(kind).status, 204, "{power:?} {kind}");
         assert_eq!(desk.done, action.map(Effect::Act).into_iter().collect::<Vec<_>>(), "{power:?} {kind}");
     }
@@ -72,7 +72,7 @@ fn an_override_is_read_back_as_it_was_written() {
         json!({"Boot": {"BootSourceOverrideEnabled": "Continuous", "BootSourceOverrideTarget": "Hdd"}});
     assert_eq!(desk.patch(SYSTEM, keep).status, 204);
     let set = Boot { target: Target::Disk, persistence: Persistence::Always, mode: Some(Mode::Bios) };
-    assert_eq!(desk.view.boot, set);
+    assert_eq!(desk.view.board.boot, set);
     assert_eq!(desk.patch(SYSTEM, json!({"Boot": {"BootSourceOverrideEnabled": "Disabled"}})).status, 204);
     assert_eq!(desk.get(SYSTEM)["Boot"]["BootSourceOverrideTarget"], "None");
 }
@@ -119,7 +119,7 @@ fn a_change_is_for_a_version() {
     let old = desk.send(&of("\"other\""));
     assert_eq!((old.status, word(&old).as_str()), (412, "PreconditionFailed"));
     assert_eq!(desk.send(&of(&version)).status, 204);
-    assert_eq!(desk.view.light, Light::Lit);
+    assert_eq!(desk.view.board.light, Light::Lit);
     // It is another version now.
     assert_eq!(desk.send(&of(&version)).status, 412);
     assert_eq!(desk.ask("PATCH", SYSTEM, json!({"LocationIndicatorActive": false})).status, 204);

@@ -18,7 +18,7 @@ fn one_that_lies_says_what_was_ordered_and_does_nothing() {
     assert_eq!(desk.patch("/redfish/v1/Systems/1", wish).status, 204);
     assert_eq!(desk.get("/redfish/v1/Systems/1")["Boot"]["BootSourceOverrideTarget"], "Pxe");
     assert!(desk.done.is_empty());
-    assert_eq!((desk.view.power, desk.view.boot), (Some(Power::Off), Boot::NONE));
+    assert_eq!((desk.view.board.power, desk.view.board.boot), (Some(Power::Off), Boot::NONE));
     // The truth comes out.
     desk.view.lying = false;
     let system = desk.get("/redfish/v1/Systems/1");
@@ -31,13 +31,13 @@ fn one_that_lies_says_what_was_ordered_and_does_nothing() {
 #[test]
 fn one_that_forgets_has_no_override_a_moment_later() {
     let mut desk = Desk::plain();
-    desk.view.boot = Boot { target: Target::Disk, persistence: Persistence::Once, mode: None };
+    desk.view.board.boot = Boot { target: Target::Disk, persistence: Persistence::Once, mode: None };
     desk.view.forgetful = true;
     let wish = json!({"Boot": {"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe"}});
     assert_eq!(desk.patch("/redfish/v1/Systems/1", wish).status, 204);
     assert_eq!(desk.get("/redfish/v1/Systems/1")["Boot"]["BootSourceOverrideEnabled"], "Disabled");
     assert_eq!(desk.reset("On").status, 204);
-    assert_eq!(desk.view.power, Some(Power::On));
+    assert_eq!(desk.view.board.power, Some(Power::On));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn one_that_opens_no_sessions_lets_nobody_in_and_knows_a_wrong_password() {
 #[test]
 fn a_board_that_cannot_be_read_has_no_power_state() {
     let mut desk = Desk::plain();
-    desk.view.power = None;
+    desk.view.board.power = None;
     let system = desk.get("/redfish/v1/Systems/1");
     assert_eq!(
         (&system["PowerState"], &system["Status"]["State"]),

@@ -122,8 +122,8 @@ fn readings_are_there_in_either_shape() {
     let mut desk = Desk::plain();
     assert_eq!(desk.get("/redfish/v1/Chassis/1/Sensors/CPU_Temp")["Reading"], json!(41.5));
     assert_eq!(desk.get("/redfish/v1/Chassis/1/EnvironmentMetrics")["PowerWatts"]["Reading"], json!(87.0));
-    desk.view.sensors[0].value = None;
-    desk.view.sensors[3].value = Some(14.0);
+    desk.view.board.sensors[0].value = None;
+    desk.view.board.sensors[3].value = Some(14.0);
     let dark = desk.get("/redfish/v1/Chassis/1/Sensors/CPU_Temp");
     assert_eq!((&dark["Reading"], &dark["Status"]["State"]), (&Value::Null, &json!("UnavailableOffline")));
     assert_eq!(desk.get("/redfish/v1/Chassis/1/Sensors/12V")["Status"]["Health"], json!("Critical"));
