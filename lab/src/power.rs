@@ -155,6 +155,11 @@ impl Machine {
         self.qmp("inject-nmi")
     }
 
+    /// A break on its serial port: for Linux the beginning of a magic SysRq.
+    pub fn send_break(&self) -> Result<()> {
+        self.ask("chardev-send-break", json!({ "id": qemu::CONSOLE })).map(drop)
+    }
+
     pub fn status(&self) -> Result<Status> {
         self.lock().status()
     }

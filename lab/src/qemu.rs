@@ -9,6 +9,8 @@ use crate::hardware::{BootOrder, Bus, Firmware, Hardware, NicModel, Rom, Smbios,
 pub const PROGRAM: &str = "qemu-system-x86_64";
 pub const OVMF_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 pub const OVMF_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/// QEMU's name for what the serial port leads to.
+pub const CONSOLE: &str = "console";
 
 /// Where one power-on finds and leaves its files.
 pub struct Paths {
@@ -40,9 +42,9 @@ pub fn argv(hardware: &Hardware, boot: Boot, accel: Accel, paths: &Paths) -> Vec
     argv.smbios(hardware);
     // Written with and without somebody at the other end; appended, as QEMU may be started anew within one power-on.
     let (serial, console) = (text(&paths.serial), text(&paths.console));
-    let socket = format!("socket,id=console,path={serial},server=on,wait=off");
+    let socket = format!("socket,id={CONSOLE},path={serial},server=on,wait=off");
     argv.add("-chardev", format!("{socket},logfile={console},logappend=on"));
-    argv.add("-serial", "chardev:console");
+    argv.add("-serial", format!("chardev:{CONSOLE}"));
     argv.add("-qmp", format!("unix:{},server=on,wait=off", text(&paths.qmp)));
     let (nic_first, disk_first) = match first(hardware, boot) {
         BootOrder::NetworkFirst => (0, hardware.nics.len()),

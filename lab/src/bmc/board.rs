@@ -33,6 +33,9 @@ pub trait Board: Send + Sync + 'static {
 
     /// The serial port, both ways. One at a time has it.
     fn console(&self) -> Result<UnixStream>;
+
+    /// Holds the line to the serial port low for longer than any letter takes, which its UART tells from all of them.
+    fn send_break(&self) -> Result<()>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

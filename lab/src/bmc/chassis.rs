@@ -95,6 +95,10 @@ impl Board for Chassis {
     fn console(&self) -> Result<UnixStream> {
         self.machine.serial()
     }
+
+    fn send_break(&self) -> Result<()> {
+        self.machine.send_break()
+    }
 }
 
 fn identity(hardware: &Hardware) -> Identity {

@@ -27,6 +27,7 @@ struct State {
     /// With what each start found.
     starts: Vec<Boot>,
     console_taken: bool,
+    breaks: usize,
 }
 
 impl Memory {
@@ -52,6 +53,7 @@ impl Memory {
             actions: vec![],
             starts: vec![],
             console_taken: false,
+            breaks: 0,
         };
         (Arc::new(Memory { state: Mutex::new(state), lines }), opened)
     }
@@ -67,6 +69,11 @@ impl Memory {
     /// Somebody beside the BMC has the serial port.
     pub fn take_console(&self, taken: bool) {
         self.lock().console_taken = taken;
+    }
+
+    /// That reached its serial port.
+    pub fn breaks(&self) -> usize {
+        self.lock().breaks
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -166,5 +173,10 @@ impl Board for Memory {
         // A test that looks at no console has dropped the other end.
         let _ = self.lines.send(machine);
         Ok(bmc)
+    }
+
+    fn send_break(&self) -> Result<()> {
+        self.lock().breaks += 1;
+        Ok(())
     }
 }

@@ -117,6 +117,10 @@ impl Board for Memory {
     fn console(&self) -> Result<UnixStream> {
         bail!("it has no serial port")
     }
+
+    fn send_break(&self) -> Result<()> {
+        bail!("it has no serial port")
+    }
 }
 
 pub struct Bmc {

@@ -140,14 +140,15 @@ async fn the_console_is_the_machine_s() {
     console.input.send(Input::Bytes("root\r".into())).await.unwrap();
     console.input.send(Input::Break).await.unwrap();
     console.input.send(Input::Bytes("b".into())).await.unwrap();
-    let mut typed = [0; 7];
+    let mut typed = [0; 6];
     let (mut typed, mut line) = tokio::task::spawn_blocking(move || {
         line.read_exact(&mut typed).unwrap();
         (typed, line)
     })
     .await
     .unwrap();
-    assert_eq!(&typed, b"root\r\0b");
+    assert_eq!(&typed, b"root\rb");
+    assert_eq!(bench.board.breaks(), 1, "before the letter behind it");
 
     let fault = bench.driver().console(false).await.unwrap_err();
     assert_says(&fault, Fault::Busy, "somebody else has its console");

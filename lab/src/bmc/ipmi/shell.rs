@@ -91,6 +91,7 @@ impl Shell {
             if woken.input {
                 self.type_in();
             }
+            self.hold_line();
             let now = self.start.elapsed();
             for order in self.controller.tick(now) {
                 // A light that stays lit, or an override that is not forgotten, is nobody's end.
@@ -236,11 +237,18 @@ impl Shell {
 
     fn type_in(&mut self) {
         let (Some(console), Some(sol)) = (&mut self.console, &mut self.controller.sol) else { return };
-        let typed = sol.typed();
-        match console.write(typed.make_contiguous()) {
-            Ok(length) => drop(typed.drain(..length)),
+        match console.write(sol.typed()) {
+            Ok(length) => sol.took(length),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => self.console = None,
+        }
+    }
+
+    /// Breaks whose turn it is. A machine that is off has no line to hold.
+    fn hold_line(&mut self) {
+        let Some(sol) = &mut self.controller.sol else { return };
+        while sol.take_break() {
+            let _ = self.board.send_break();
         }
     }
 

@@ -19,8 +19,8 @@ const FLUSH_TYPED: u8 = 0x02;
 const FLUSH_OUTPUT: u8 = 0x01;
 /// Of the status byte to it: the console ends.
 const DEACTIVATING: u8 = 0x10;
-/// What a UART reads from a line that is held low, which is as much of a break as a stream of bytes can carry.
-const BREAK_READ: u8 = 0;
+/// Nobody types so many.
+const BREAKS: usize = 16;
 
 pub struct Sol {
     /// That has the console.
@@ -31,6 +31,8 @@ pub struct Sol {
     /// What the machine said and nobody has acknowledged.
     output: VecDeque<u8>,
     typed: VecDeque<u8>,
+    /// Breaks between what is typed, each with how much of it goes before.
+    breaks: VecDeque<usize>,
     /// The console's last packet and how much of it was taken.
     heard: (u8, u8),
     out: VecDeque<Vec<u8>>,
@@ -50,6 +52,7 @@ impl Sol {
             pending: None,
             output: VecDeque::new(),
             typed: VecDeque::new(),
+            breaks: VecDeque::new(),
             heard: (0, 0),
             out: VecDeque::new(),
         }
@@ -72,6 +75,7 @@ impl Sol {
         }
         if operation & FLUSH_TYPED != 0 {
             self.typed.clear();
+            self.breaks.clear();
         }
         self.acknowledge(acknowledged & 0x0f, usize::from(accepted), now);
         let sequence = sequence & 0x0f;
@@ -81,8 +85,8 @@ impl Sol {
         // One that comes again was taken, as far as there was room, and its acknowledgement was lost.
         if self.heard.0 != sequence {
             self.heard = (sequence, 0);
-            if operation & BREAK != 0 {
-                self.typed.push_back(BREAK_READ);
+            if operation & BREAK != 0 && self.breaks.len() < BREAKS {
+                self.breaks.push_back(self.typed.len());
             }
         }
         let rest = letters.get(usize::from(self.heard.1)..).unwrap_or_default();
@@ -93,9 +97,21 @@ impl Sol {
         self.out.push_back(vec![0, sequence, self.heard.1, status]);
     }
 
-    /// What was typed and the machine has not got.
-    pub fn typed(&mut self) -> &mut VecDeque<u8> {
-        &mut self.typed
+    /// What was typed and the machine has not got, up to the next break.
+    pub fn typed(&mut self) -> &[u8] {
+        let end = self.breaks.front().copied().unwrap_or(self.typed.len());
+        &self.typed.make_contiguous()[..end]
+    }
+
+    /// So much of it the machine has got.
+    pub fn took(&mut self, letters: usize) {
+        self.typed.drain(..letters);
+        self.breaks.iter_mut().for_each(|before| *before -= letters);
+    }
+
+    /// Whether a break comes next, which then is the caller's to send.
+    pub fn take_break(&mut self) -> bool {
+        self.breaks.pop_front_if(|before| *before == 0).is_some()
     }
 
     pub fn tick(&mut self, now: Duration) {
@@ -170,7 +186,9 @@ mod tests {
     }
 
     fn typed(sol: &mut Sol) -> Vec<u8> {
-        sol.typed().drain(..).collect()
+        let typed = sol.typed().to_vec();
+        sol.took(typed.len());
+        typed
     }
 
     #[test]
@@ -222,10 +240,27 @@ mod tests {
         sol.hear(b"\x01\0\0\0root", START);
         assert_eq!(sent(&mut sol), [[0, 1, 4, 0], [0, 1, 4, 0]]);
         assert_eq!(typed(&mut sol), b"root");
-        sol.hear(&[2, 0, 0, BREAK], START);
-        assert_eq!(typed(&mut sol), [BREAK_READ]);
         sol.hear(&[1, 2, 3], START);
-        assert_eq!(sent(&mut sol).len(), 1, "half a header is nothing");
+        assert!(sent(&mut sol).is_empty(), "half a header is nothing");
+    }
+
+    #[test]
+    fn a_break_keeps_its_place_in_what_is_typed() {
+        let mut sol = Sol::new(1);
+        sol.hear(b"\x01\0\0\0ls", START);
+        sol.hear(&[2, 0, 0, BREAK], START);
+        sol.hear(&[2, 0, 0, BREAK], START);
+        sol.hear(b"\x03\0\0\0b", START);
+        assert_eq!((sol.take_break(), sol.typed()), (false, &b"ls"[..]));
+        sol.took(1);
+        assert_eq!((sol.take_break(), sol.typed()), (false, &b"s"[..]));
+        sol.took(1);
+        assert_eq!(sol.typed(), b"", "the break comes first");
+        assert!(sol.take_break() && !sol.take_break(), "sent twice, it counts once");
+        assert_eq!(typed(&mut sol), b"b");
+        sol.hear(&[4, 0, 0, BREAK], START);
+        sol.hear(&[0, 0, 0, FLUSH_TYPED], START);
+        assert!(!sol.take_break(), "what was typed is flushed");
     }
 
     #[test]
