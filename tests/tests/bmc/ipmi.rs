@@ -1,7 +1,7 @@
 //! Each verb of the IPMI driver, with either cipher suite: what the board was told, and what is read back.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -35,6 +35,10 @@ impl Bench {
         let faults = Faults::default();
         let handle = serve(socket, board.clone(), faults.clone(), users, settings).unwrap();
         Bench { board, faults, lines, handle }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.handle.address
     }
 
     pub fn driver(&self) -> Ipmi {

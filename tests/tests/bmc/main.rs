@@ -4,7 +4,9 @@
 mod board;
 mod ipmi;
 mod ipmi_faults;
+mod lying;
 #[path = "../../../lab/tests/redfish_service/memory.rs"]
 mod memory;
 mod redfish;
 mod redfish_faults;
+mod server;
