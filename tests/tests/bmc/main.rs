@@ -10,3 +10,4 @@ mod memory;
 mod redfish;
 mod redfish_faults;
 mod server;
+mod thousand;
