@@ -7,6 +7,7 @@ use api::user::Role;
 use askama::Template;
 
 use crate::frame::Visitor;
+use crate::verb::Verb;
 use crate::words::Since;
 
 #[derive(Template)]
@@ -19,7 +20,7 @@ pub struct PowerCard<'a> {
     key: Option<(&'static str, &'static str)>,
     read: Option<Since>,
     health_since: Since,
-    buttons: Vec<PowerAction>,
+    verbs: Vec<Verb>,
     visitor: &'a Visitor,
 }
 
@@ -35,8 +36,8 @@ impl<'a> PowerCard<'a> {
                 .map(|(key, set)| (key, if set { "set" } else { "not set" })),
             read: power.and_then(|power| power.read_at).map(|at| Since { at, now }),
             health_since: Since { at: power.map_or(now, |power| power.health_since), now },
-            buttons: match visitor.role >= Role::Operator && !machine.hold && !machine.maintenance {
-                true => PowerAction::ALL.to_vec(),
+            verbs: match visitor.role >= Role::Operator && !machine.hold && !machine.maintenance {
+                true => PowerAction::ALL.map(Verb::Power).to_vec(),
                 false => Vec::new(),
             },
             visitor,
@@ -51,15 +52,5 @@ fn tone(power: &MachinePower) -> &'static str {
         Health::Unproven => "quiet",
         Health::Slow => "wait",
         _ => "bad",
-    }
-}
-
-/// What a person reads before it is done.
-pub const fn explained(action: &PowerAction) -> &'static str {
-    match action {
-        PowerAction::On => "Switch it on now; it stays on.",
-        PowerAction::Shutdown => "Let the OS end, then off; it stays off.",
-        PowerAction::Off => "Cut its power; it stays off.",
-        PowerAction::Cycle => "Cut its power and switch it on again.",
     }
 }

@@ -104,7 +104,10 @@ impl Verb {
                 "Say that it is another machine: its ports and parts become that one's, its own row goes."
             }
             Verb::Split => "Say that ports of it are another machine's: they get a row of their own.",
-            Verb::Power(action) => crate::power::explained(&action),
+            Verb::Power(PowerAction::On) => "Switch it on now; it stays on.",
+            Verb::Power(PowerAction::Shutdown) => "Let the OS end, then off; it stays off.",
+            Verb::Power(PowerAction::Off) => "Cut its power; it stays off.",
+            Verb::Power(PowerAction::Cycle) => "Cut its power and switch it on again.",
             Verb::Wipe => "Erase disks, and let it be free for something else.",
             Verb::Retire => "Erase disks, and keep it for history: nothing more is done to it.",
             Verb::Delete => {
@@ -123,7 +126,7 @@ impl Verb {
 
     /// Done at once from a machine's page: it begins nothing that cannot be taken back.
     pub const fn is_plain(self) -> bool {
-        matches!(self, Verb::Retry | Verb::Hold | Verb::Release)
+        matches!(self, Verb::Retry | Verb::Hold | Verb::Release | Verb::Power(PowerAction::On))
     }
 
     /// It takes something away for good, or ends what runs: a person types what it is about first.

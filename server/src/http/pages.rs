@@ -2,6 +2,7 @@
 //! here are the routes, the session and the checks of what a form sends.
 
 mod actions;
+mod asked;
 mod catalogue;
 mod live;
 mod rack;
@@ -9,17 +10,14 @@ mod records;
 pub(super) mod session;
 mod subject;
 
-use api::bmc::PowerAction;
-use api::id::{MachineId, ParseError};
-use api::power::PowerOrder;
+use api::id::MachineId;
 use api::user::Role;
 use axum::Router;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
 use web::{MachineView, Offer};
 
 use self::session::Session;
@@ -40,7 +38,6 @@ pub fn routes() -> Router<App> {
         .route("/clusters/{name}", get(cluster))
         .route("/machines/{reference}", get(machine))
         .route("/machines/{reference}/{verb}", get(actions::ask_one).post(actions::act_on_one))
-        .route("/machines/{reference}/power/{verb}", post(switch))
         .route("/actions/{verb}", get(actions::ask_several).post(actions::act_on_several))
         .route("/audit", get(records::audit))
         .route("/events", get(records::events))
@@ -109,35 +106,6 @@ async fn machine(
 /// What can be done to a machine by who has this role.
 async fn offers(app: &App, id: &MachineId, role: Role) -> Result<Vec<Offer>, Failure> {
     subject::offers(app, &app.store.machine(id).await?, role).await
-}
-
-#[derive(Deserialize)]
-struct Switch {
-    csrf: String,
-    /// The machine's name as a person typed it.
-    #[serde(default)]
-    name: String,
-}
-
-/// Power: what ends what runs there wants the machine's name.
-async fn switch(
-    State(app): State<App>,
-    session: Session,
-    Path((reference, verb)): Path<(String, String)>,
-    Form(form): Form<Switch>,
-) -> Result<Response, Trouble> {
-    session.sent(&form.csrf)?;
-    let unknown = |error: ParseError| Failure::new(StatusCode::NOT_FOUND, error.to_string());
-    let action: PowerAction = verb.parse().map_err(unknown)?;
-    let row = app.store.machine_find(&reference).await?;
-    let name = app.view(&row.id()).await?.name();
-    if action != PowerAction::On && form.name.trim() != name {
-        let error = format!("`{}` is not `{name}`: nothing was done", form.name.trim());
-        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error).into());
-    }
-    let order = PowerOrder { action, in_order: false, force: false };
-    operator::power::carry_out(&app, &session.visitor.operator, &row.id, order).await?;
-    Ok(Redirect::to(&format!("/machines/{}", row.id)).into_response())
 }
 
 /// The name carries a hash of the content, so what a browser has of it is right for ever.

@@ -88,7 +88,6 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("GET", "/machines/{reference}", With(Viewer)),
     ("GET", "/machines/{reference}/{verb}", With(Operator)),
     ("POST", "/machines/{reference}/{verb}", With(Operator)),
-    ("POST", "/machines/{reference}/power/{verb}", With(Operator)),
     ("GET", "/machines/{reference}/retire", With(Admin)),
     ("POST", "/machines/{reference}/retire", With(Admin)),
     ("GET", "/machines/{reference}/delete", With(Admin)),

@@ -1,8 +1,9 @@
-//! The power of several machines as a browser asks for it: a question that names each, its answer, and what became of it.
+//! Power as a browser asks for it, of one machine and of several: a question that names each, its answer, and what
+//! became of it.
 
 use std::net::SocketAddr;
 
-use api::user::Role;
+use api::user::{AuditQuery, Role};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use serde_json::json;
@@ -61,10 +62,39 @@ async fn several_are_switched_by_one_answer() {
 }
 
 #[tokio::test]
+async fn one_is_switched_from_its_own_page() {
+    let desk = Desk::new().await;
+    desk.adopt().await;
+    logged_in(&desk, Role::Operator).await;
+    let path = |verb: &str| format!("/machines/{}/{verb}", desk.id);
+    let (_, page) = browse(&desk, &path("power-off"), None).await;
+    assert!(page.contains("Cut its power; it stays off.") && page.contains("Type <b>node07</b>"), "{page}");
+    // On is done at once; what ends what runs there wants the machine's name.
+    let (status, _) = browse(&desk, &path("power-on"), answer(&desk, "")).await;
+    assert!(status == StatusCode::SEE_OTHER && desk.asked().ends_with("on"), "{status} {}", desk.asked());
+    for typed in ["", "1", "node08"] {
+        let (status, page) = browse(&desk, &path("power-off"), answer(&desk, typed)).await;
+        assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("nothing was done"), "{page}");
+    }
+    let forged = Some("csrf=another&typed=node07".into());
+    assert_eq!(browse(&desk, &path("power-off"), forged).await.0, StatusCode::FORBIDDEN);
+    assert!(desk.asked().ends_with("on"), "{}", desk.asked());
+    let (status, _) = browse(&desk, &path("power-off"), answer(&desk, "node07")).await;
+    assert!(status == StatusCode::SEE_OTHER && desk.asked().ends_with("on off"), "{}", desk.asked());
+    let query = AuditQuery { subject: Some(desk.id.0.clone()), ..AuditQuery::default() };
+    let entry = desk.app.store.audit(&query).await.unwrap().remove(0);
+    assert_eq!((entry.who.as_str(), entry.status), ("anna", Some(303)), "{entry:?}");
+    assert!(entry.call.ends_with("/power-off"), "{entry:?}");
+}
+
+#[tokio::test]
 async fn a_viewer_switches_nothing() {
     let desk = Desk::new().await;
     desk.adopt().await;
     logged_in(&desk, Role::Viewer).await;
-    let (status, _) = browse(&desk, "/actions/power-off", answer(&desk, "1")).await;
-    assert_eq!((status, desk.asked().as_str()), (StatusCode::FORBIDDEN, ""));
+    let its_page = format!("/machines/{}/power-off", desk.id);
+    for (path, typed) in [("/actions/power-off", "1"), (its_page.as_str(), "node07")] {
+        let (status, _) = browse(&desk, path, answer(&desk, typed)).await;
+        assert_eq!((status, desk.asked().as_str()), (StatusCode::FORBIDDEN, ""), "{path}");
+    }
 }

@@ -205,7 +205,7 @@ fn machine_with_a_bmc_that_hangs() {
     detail.machine.hold = true;
     let view = machine_view(&detail, &why, &[], &offers);
     let held = web::machine_page(view, &visitor(), NOW).unwrap();
-    assert!(!held.contains("/power/cycle"), "hands may be in its chassis");
+    assert!(!held.contains("/power-cycle"), "hands may be in its chassis");
 }
 
 #[test]
