@@ -1,6 +1,8 @@
 //! The alert rules, as Prometheus reads them: they parse, each fires when it should and not before, and a scrape is
 //! in the format that it expects.
 
+mod metald;
+
 use api::user::Role;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,15 +11,11 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use server::app::App;
-use server::ca::Authority;
 use server::config::Site;
 use server::http::boot::hash;
 use server::http::secure;
-use server::images::Images;
 use server::live::{Live, Wire};
-use server::seal::Seal;
-use server::store::{NewToken, Store};
+use server::store::NewToken;
 use tower::ServiceExt;
 
 const TESTS: [&str; 2] = ["metald.tests.yml", "metald.days.tests.yml"];
@@ -64,15 +62,7 @@ fn every_rule_is_tried() {
 async fn a_scrape_is_what_prometheus_expects() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("name = \"test\"\n[server]\nstate = \"{}\"\n", folder.path().display());
-    let app = App {
-        store: Store::open(&format!("sqlite://{}/db", folder.path().display())).await.unwrap(),
-        site: Arc::new(Site::parse(&text).unwrap()),
-        images: Images::load(&folder.path().join("images")),
-        authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-        seal: Arc::new(Seal::open(folder.path()).unwrap()),
-        clusters: server::cluster::Clusters::default(),
-        bmcs: server::bmc::bmcs::Bmcs::default(),
-    };
+    let app = metald::app(&folder, Site::parse(&text).unwrap()).await;
     let (hash, name) = (hash("t"), "prometheus".into());
     let token = NewToken { hash, name, role: Role::Viewer, kind: "token", expires: None };
     app.store.token_add(token, 1).await.unwrap();

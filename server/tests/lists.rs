@@ -1,21 +1,18 @@
 //! Ten thousand machines: what each list shows of them, and, asked for by hand, how long that takes:
 //! `cargo test --release -p server --test lists -- --ignored --nocapture`.
 
-use std::sync::Arc;
+mod metald;
+
 use std::time::{Duration, Instant};
 
 use api::user::Role;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use server::app::App;
-use server::ca::Authority;
 use server::config::Site;
 use server::http::boot::hash;
 use server::http::secure;
-use server::images::Images;
-use server::seal::Seal;
-use server::store::{NewToken, Side, Store};
+use server::store::{NewToken, Side};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -75,15 +72,7 @@ struct Large {
 impl Large {
     async fn new() -> Large {
         let folder = tempfile::tempdir().unwrap();
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(Site::parse(SITE).unwrap_or_else(|finding| panic!("{}", finding.message))),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "large").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: server::bmc::bmcs::Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse(SITE).unwrap()).await;
         for kind in ["token", "session"] {
             let (hash, name) = (hash(kind), "ada".to_string());
             let row = NewToken { hash, name, role: Role::Viewer, kind, expires: None };

@@ -1,6 +1,8 @@
 //! A receiver gets every change of state, in order and signed, also what happened while it was away, and keeps
 //! nobody waiting.
 
+mod metald;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
@@ -18,12 +20,9 @@ use axum::routing::post;
 use ring::hmac;
 use serde_json::Value;
 use server::app::App;
-use server::ca::Authority;
 use server::config::{Site, Webhook};
-use server::images::Images;
-use server::seal::Seal;
+use server::store::Mark;
 use server::store::machine::Birth;
-use server::store::{Mark, Store};
 use server::webhook::{Pace, Receiver, tell};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -66,15 +65,7 @@ struct Bench {
 impl Bench {
     async fn new(states: Vec<State>) -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let app = App {
-            store: Store::open(&format!("sqlite://{}/db", folder.path().display())).await.unwrap(),
-            site: Arc::new(Site::parse("name = \"lab\"").unwrap()),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "lab").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: server::bmc::bmcs::Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse("name = \"lab\"").unwrap()).await;
         let (sender, posted) = mpsc::unbounded_channel();
         let (refusing, refused) = mpsc::unbounded_channel();
         let listening = Listening { posted: sender, refusals: Arc::default(), refused: refusing };

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::cluster::ClusterAccess;
@@ -13,14 +12,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use server::app::App;
-use server::ca::{AgentName, Authority};
-use server::cluster::{Clusters, client};
+use server::ca::AgentName;
+use server::cluster::client;
 use server::config::{Endpoint, Site};
 use server::http::secure;
 use server::http::tls::Peer;
-use server::images::Images;
-use server::seal::Seal;
-use server::store::Store;
 use server::store::lease::{Addresses, Wish};
 use server::store::machine::Birth;
 use sha2::{Digest, Sha256};
@@ -28,6 +24,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::api_server::{ApiServer, TOKEN};
+use crate::metald;
 use crate::site::site;
 
 pub const HOUR: i64 = 3_600_000_000;
@@ -47,15 +44,7 @@ impl Bench {
         let mut site: Site = site("");
         let cluster = site.clusters.get_mut("prod").unwrap();
         cluster.endpoint = Endpoint { host: "127.0.0.1".into(), port: api.port };
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(site),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: Clusters::default(),
-            bmcs: server::bmc::bmcs::Bmcs::default(),
-        };
+        let app = metald::app(&folder, site).await;
         app.store.cluster_declare(vec!["prod".into()], 1).await.unwrap();
         let pools = vec![(Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 199))];
         let addresses = Addresses { network: "rack".into(), pools, reserved: vec![], excluded: vec![] };

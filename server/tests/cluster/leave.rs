@@ -4,7 +4,6 @@
 mod api_server;
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::cluster::{ClusterAccess, ClusterResult, ClusterStep, EtcdMember, Role};
@@ -14,17 +13,15 @@ use api::state::Home;
 use api::task::{Outcome, Task, Work};
 use serde_json::{Value, json};
 use server::app::App;
-use server::ca::Authority;
-use server::cluster::{Clusters, client, dead, drain, interrupt, steps};
+use server::cluster::{client, dead, drain, interrupt, steps};
 use server::config::{Endpoint, Site};
-use server::images::Images;
-use server::seal::Seal;
+use server::store::NewTask;
 use server::store::lease::{Addresses, Wish};
 use server::store::machine::Birth;
-use server::store::{NewTask, Store};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use crate::metald;
 use crate::site::site;
 use api_server::ApiServer;
 
@@ -43,15 +40,7 @@ impl Bench {
         let mut site: Site = site("");
         let cluster = site.clusters.get_mut("prod").unwrap();
         cluster.endpoint = Endpoint { host: "127.0.0.1".into(), port: api.port };
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(site),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: Clusters::default(),
-            bmcs: server::bmc::bmcs::Bmcs::default(),
-        };
+        let app = metald::app(&folder, site).await;
         let access = ClusterAccess { ca_pem: api.ca_pem.clone(), token: "t".into() };
         let sealed = client::seal_access(&app, "prod", &access);
         app.store.cluster_declare(vec!["prod".into()], 1).await.unwrap();

@@ -10,6 +10,8 @@ mod documents;
 mod golden;
 mod join;
 mod leave;
+#[path = "../metald/mod.rs"]
+mod metald;
 mod observe;
 mod power;
 mod renew;

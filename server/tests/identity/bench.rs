@@ -1,7 +1,6 @@
 //! A server and one machine, whose agent speaks for it over HTTP, with whatever disks and ports are in it.
 
 use std::fs;
-use std::sync::Arc;
 
 use api::facts::{Disk, DiskContent, Facts, Interface, Product};
 use api::id::{Mac, MachineId};
@@ -13,22 +12,20 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use server::app::App;
-use server::ca::{AgentName, Authority};
+use server::ca::AgentName;
 use server::config::Site;
 use server::freeze::Authorisation;
 use server::http::guard::Caller;
 use server::http::operator::submit;
 use server::http::secure;
 use server::http::tls::Peer;
-use server::images::Images;
 use server::lifecycle::drive::pass;
-use server::seal::Seal;
-use server::store::Store;
 use server::store::machine::Birth;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::metald;
 use crate::sample;
 
 pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
@@ -67,15 +64,7 @@ impl Bench {
     pub async fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
         os_image(&folder);
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(Site::parse(SITE).unwrap_or_else(|finding| panic!("{}", finding.message))),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "lab").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: server::bmc::bmcs::Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse(SITE).unwrap()).await;
         let birth = Birth { macs: vec![MAC], enrolled: true, ..Birth::default() };
         let id = MachineId("m-1".into());
         app.store.machine_born(birth, id.clone(), 1).await.unwrap();
@@ -106,8 +95,7 @@ impl Bench {
 
     /// The server is killed, and another one begins with what is in the database.
     pub async fn restart(&mut self) {
-        let url = format!("sqlite://{}", self.folder.path().join("db").display());
-        self.app = App { store: Store::open(&url).await.unwrap(), ..self.app.clone() };
+        self.app = App { store: metald::store(&self.folder).await, ..self.app.clone() };
     }
 
     /// The kind of work that this boot's agent is given, after the server has done what it does by itself.

@@ -4,6 +4,8 @@
 mod back;
 mod bench;
 mod destruction;
+#[path = "../metald/mod.rs"]
+mod metald;
 mod pulse;
 #[path = "../sample/mod.rs"]
 mod sample;

@@ -7,6 +7,8 @@ mod bench;
 mod document;
 mod formal;
 mod live;
+#[path = "../metald/mod.rs"]
+mod metald;
 mod operations;
 #[path = "../trust/routes.rs"]
 mod routes;

@@ -2,6 +2,8 @@
 
 mod lead;
 mod machine;
+#[path = "../metald/mod.rs"]
+mod metald;
 mod operator;
 mod page;
 mod rack;

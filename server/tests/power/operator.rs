@@ -13,20 +13,17 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use server::app::App;
-use server::bmc::bmcs::Bmcs;
-use server::ca::Authority;
 use server::config::Site;
 use server::http::boot::hash;
 use server::http::secure;
 use server::http::tls::Peer;
-use server::images::Images;
-use server::seal::Seal;
+use server::store::NewToken;
 use server::store::bmc::BmcRow;
 use server::store::machine::Birth;
-use server::store::{NewToken, Store};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::metald;
 use crate::rack::bmc;
 
 /// A PDU whose outlets are files; it writes down what it was asked.
@@ -60,15 +57,7 @@ impl Desk {
              password_file = \"/etc/metald/absent\"\n",
             pdu.display()
         );
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(Site::parse(&text).unwrap()),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse(&text).unwrap()).await;
         let id = MachineId("m1".into());
         let birth = Birth {
             macs: vec![Mac([0x52, 0x54, 0, 0x77, 0, 1])],

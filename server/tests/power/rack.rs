@@ -12,14 +12,12 @@ use server::app::App;
 use server::bmc::Driver;
 use server::bmc::access::{Access, Open};
 use server::bmc::bmcs::Bmcs;
-use server::ca::Authority;
 use server::config::Site;
-use server::images::Images;
-use server::seal::Seal;
-use server::store::Store;
 use server::store::bmc::BmcRow;
 use server::store::machine::Birth;
 use tempfile::TempDir;
+
+use crate::metald;
 
 /// What a BMC does with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,23 +175,14 @@ impl Rack {
     pub async fn new(site: &str) -> Rack {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let text = format!("name = \"test\"\n{site}");
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(Site::parse(&text).unwrap_or_else(|finding| panic!("{}", finding.message))),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse(&text).unwrap()).await;
         let fakes = Fakes::default();
         Rack { app, bmcs: Bmcs::new(fakes.clone()), fakes, folder }
     }
 
     /// The server is killed, and another one begins with what is in the database.
     pub async fn restart(&mut self) {
-        let url = format!("sqlite://{}", self.folder.path().join("db").display());
-        self.app = App { store: Store::open(&url).await.unwrap(), ..self.app.clone() };
+        self.app = App { store: metald::store(&self.folder).await, ..self.app.clone() };
         self.bmcs = Bmcs::new(self.fakes.clone());
     }
 

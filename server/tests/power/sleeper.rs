@@ -2,7 +2,6 @@
 //! its goodbye and the next hello are all that is read back.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use api::bmc::{Power, PowerAction};
 use api::event::Event;
@@ -15,22 +14,21 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use server::app::App;
-use server::bmc::bmcs::Bmcs;
 use server::bmc::drive::pass;
 use server::bmc::gap::Doing;
 use server::bmc::lane::Asker;
 use server::bmc::wake::ByAgent;
-use server::ca::{AgentName, Authority};
+use server::ca::AgentName;
 use server::config::Site;
 use server::http::boot::hash;
 use server::http::secure;
 use server::http::tls::Peer;
-use server::images::Images;
-use server::seal::Seal;
 use server::store::machine::Birth;
-use server::store::{NewTask, NewToken, Store};
+use server::store::{NewTask, NewToken};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::metald;
 
 const SECOND: i64 = 1_000_000;
 
@@ -53,15 +51,7 @@ struct Bed {
 impl Bed {
     async fn new() -> Bed {
         let folder = tempfile::tempdir().unwrap();
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(Site::parse(SITE).unwrap_or_else(|finding| panic!("{}", finding.message))),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse(SITE).unwrap()).await;
         let id = MachineId("m1".into());
         let birth = Birth {
             macs: vec![Mac([0x52, 0x54, 0, 0x77, 0, 1])],

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use api::id::{Mac, MachineId};
 use api::state::State;
@@ -13,18 +12,18 @@ use axum::extract::connect_info::MockConnectInfo;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use server::app::App;
-use server::ca::{AgentName, Authority};
+use server::ca::AgentName;
 use server::config::Site;
 use server::http::boot::hash;
 use server::http::tls::Peer;
 use server::http::{plain, secure};
-use server::images::Images;
-use server::seal::Seal;
 use server::store::lease::{Addresses, Wish};
-use server::store::{NewToken, Side, Store};
+use server::store::{NewToken, Side};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::metald;
 
 pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
 pub const HIS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -49,15 +48,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         ram_image(&folder);
         let text = format!("name = \"test\"\nunknown = \"{unknown}\"\n{NETWORK}");
-        let app = App {
-            store: Store::open(&format!("sqlite://{}", folder.path().join("db").display())).await.unwrap(),
-            site: Arc::new(Site::parse(&text).unwrap_or_else(|finding| panic!("{}", finding.message))),
-            images: Images::load(&folder.path().join("images")),
-            authority: Arc::new(Authority::open(folder.path(), "test").unwrap()),
-            seal: Arc::new(Seal::open(folder.path()).unwrap()),
-            clusters: server::cluster::Clusters::default(),
-            bmcs: server::bmc::bmcs::Bmcs::default(),
-        };
+        let app = metald::app(&folder, Site::parse(&text).unwrap()).await;
         Bench { app, folder }
     }
 

@@ -6,6 +6,8 @@ mod audit;
 mod bench;
 mod browsers;
 mod keys;
+#[path = "../metald/mod.rs"]
+mod metald;
 mod roles;
 mod routes;
 mod sealed;
