@@ -1,6 +1,8 @@
 //! What can be typed. One verb is one variant here and one function elsewhere.
 
 pub mod cluster;
+pub mod connection;
+pub mod image;
 pub mod machine;
 pub mod power;
 pub mod select;
@@ -14,6 +16,8 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::cluster::ClusterVerb;
+use self::connection::Connection;
+use self::image::{ImageVerb, ProfileVerb};
 use self::machine::MachineVerb;
 use self::power::BmcVerb;
 use self::site::{EventVerb, LeaseVerb, SiteVerb};
@@ -33,24 +37,6 @@ pub struct Args {
     pub connection: Connection,
     #[command(subcommand)]
     pub noun: Noun,
-}
-
-/// Which server, believed by which CA, as whom. The defaults fit the server's own host.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Connection")]
-pub struct Connection {
-    /// The server's address
-    #[arg(long, global = true, value_name = "URL", env = "METALCTL_SERVER")]
-    #[arg(default_value = "https://127.0.0.1:8443")]
-    pub server: String,
-    /// The server's CA certificate, the only one believed
-    #[arg(long, global = true, value_name = "FILE", env = "METALCTL_CA")]
-    #[arg(default_value = "/var/lib/metald/ca.pem")]
-    pub ca: PathBuf,
-    /// A file that holds the operator's token
-    #[arg(long, global = true, value_name = "FILE", env = "METALCTL_TOKEN_FILE")]
-    #[arg(default_value = "/var/lib/metald/operator.token")]
-    pub token_file: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,35 +99,6 @@ pub enum Noun {
     Man {
         /// Where to, such as /usr/local/share/man/man1
         folder: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ProfileVerb {
-    /// All profiles
-    List,
-    /// A profile with all that it leads to: layout, disk rule, cluster
-    Show { profile: String },
-    /// What two profiles have different; ends with 8 where there is something
-    Diff { one: String, other: String },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ImageVerb {
-    /// All images
-    List,
-    /// An image with its files
-    Show { image: String },
-    /// Read images again and compare them with their digests; all of them where none is named
-    Verify { images: Vec<String> },
-    /// Bring a folder, as `images/build` makes it, to the server
-    Import { folder: PathBuf },
-    /// Delete an image that no profile names
-    Delete {
-        image: String,
-        /// Without asking
-        #[arg(long)]
-        yes: bool,
     },
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use api::client::Client;
 
-use crate::args::Connection;
+use crate::args::connection::Connection;
 use crate::exit::{Exit, Failure};
 
 impl Connection {

@@ -5,7 +5,7 @@ use std::path::Path;
 use api::client::Client;
 use api::image::Manifest;
 
-use crate::args::ImageVerb;
+use crate::args::image::ImageVerb;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::reference::path_segment;

@@ -2,7 +2,7 @@
 
 use api::client::Client;
 
-use crate::args::ProfileVerb;
+use crate::args::image::ProfileVerb;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::reference::path_segment;

@@ -31,6 +31,7 @@ mod plan;
 pub mod power;
 mod rescue;
 pub mod reservation;
+mod seen;
 mod session;
 mod snapshot;
 mod task;
@@ -39,14 +40,13 @@ mod tombstone;
 mod trace;
 mod webhook;
 mod wipe;
+mod writer;
 
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::str::FromStr;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -54,7 +54,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Postgres, Sqlite};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 
 pub use apply::Applied;
 pub use backup::{copy_sqlite, sqlite_path};
@@ -64,6 +64,7 @@ pub use node::NodeRow;
 pub use task::{Finished, NewTask};
 pub use token::{Holder, NewToken};
 pub use webhook::{Mark, Told};
+use writer::{Job, write_alone, write_grouped, write_loop};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -140,11 +141,6 @@ pub type Conn = Side<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
 /// Where reads go. Use it as `on!(store.read(), p => query.fetch_one(p))`.
 pub type Read<'a> = Side<&'a SqlitePool, &'a PgPool>;
 
-/// What a grouped write does once it is known whether its group was committed.
-type Finish = Box<dyn FnOnce(Result<()>) + Send>;
-/// A write that waits for its turn: runs, says whether to keep what it did, and how to answer.
-type Job = Box<dyn for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, (bool, Finish)> + Send>;
-
 #[derive(Clone)]
 pub struct Store {
     pools: Side<SqlitePools, PgPool>,
@@ -157,9 +153,6 @@ struct SqlitePools {
     read: SqlitePool,
     writes: mpsc::Sender<Job>,
 }
-
-/// Writes that one commit may carry: more would make the first wait for the last.
-const GROUP: usize = 128;
 
 impl Store {
     /// `url`: `sqlite://PATH` (created when absent) or `postgres://…`. Brings the tables up to date.
@@ -232,93 +225,6 @@ fn owner_only(path: &Path) -> std::io::Result<()> {
         0 => Ok(()),
         _ => made.set_permissions(Permissions::from_mode(0o600)),
     }
-}
-
-async fn write_grouped<T, F>(writes: &mpsc::Sender<Job>, work: F) -> Result<T>
-where
-    T: Send + 'static,
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T>> + Send + 'static,
-{
-    let (answer, answered) = oneshot::channel();
-    let job: Job = Box::new(move |conn| {
-        Box::pin(async move {
-            let outcome = unwound(work(conn)).await;
-            let keep = outcome.is_ok();
-            // The caller may be gone; what it asked for stands all the same.
-            let finish: Finish = Box::new(move |committed| drop(answer.send(committed.and(outcome))));
-            (keep, finish)
-        })
-    });
-    writes.send(job).await.map_err(|_| Error::Stopped)?;
-    answered.await.map_err(|_| Error::Stopped)?
-}
-
-async fn write_loop(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.recv().await {
-        let mut group = vec![first];
-        while group.len() < GROUP {
-            match jobs.try_recv() {
-                Ok(job) => group.push(job),
-                Err(_) => break,
-            }
-        }
-        // Dropping a job unanswered tells its caller that the writer failed it.
-        if let Err(error) = write_group(&pool, group).await {
-            tracing::error!(%error, "a group of writes was not committed");
-        }
-    }
-}
-
-async fn write_group(pool: &SqlitePool, group: Vec<Job>) -> Result<()> {
-    let mut conn: Conn = Side::Sqlite(pool.acquire().await?);
-    let mut finishes = Vec::with_capacity(group.len());
-    let committed = run_group(&mut conn, group, &mut finishes).await;
-    if committed.is_err() {
-        let _ = execute(&mut conn, "ROLLBACK").await;
-    }
-    for finish in finishes {
-        finish(match &committed {
-            Ok(()) => Ok(()),
-            Err(error) => Err(Error::Lost(error.to_string())),
-        });
-    }
-    committed
-}
-
-/// A defect in one write must neither end the writer of all nor leave its transaction to the next.
-async fn unwound<T>(work: BoxFuture<'_, Result<T>>) -> Result<T> {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
-}
-
-async fn run_group(conn: &mut Conn, group: Vec<Job>, finishes: &mut Vec<Finish>) -> Result<()> {
-    // IMMEDIATE: a deferred transaction that reads and then writes is refused when a checkpoint came between.
-    execute(conn, "BEGIN IMMEDIATE").await?;
-    for job in group {
-        execute(conn, "SAVEPOINT job").await?;
-        let (keep, finish) = job(conn).await;
-        finishes.push(finish);
-        if !keep {
-            execute(conn, "ROLLBACK TO job").await?;
-        }
-        execute(conn, "RELEASE job").await?;
-    }
-    execute(conn, "COMMIT").await
-}
-
-/// In a task of its own: a caller that goes away must not leave a transaction open on a pooled connection.
-async fn write_alone<T, F>(pool: &PgPool, work: F) -> Result<T>
-where
-    T: Send + 'static,
-    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T>> + Send + 'static,
-{
-    let mut conn: Conn = Side::Pg(pool.acquire().await?);
-    let alone = tokio::spawn(async move {
-        execute(&mut conn, "BEGIN").await?;
-        let outcome = unwound(work(&mut conn)).await;
-        execute(&mut conn, if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-        outcome
-    });
-    alone.await.map_err(|_| Error::Stopped)?
 }
 
 /// Whoever counts a machine's rows, or reads it before writing, waits here for the turn of this machine:

@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::server::{Server, images, text};
 
+/// A namespace, and the label of pods there.
+pub type App = (&'static str, &'static str);
+
 pub struct Kube {
     place: Netns,
     kubectl: PathBuf,
@@ -73,6 +76,22 @@ impl Kube {
         let said =
             self.ask(&["-n", "kube-system", "get", "secrets", "--field-selector", kind, "-o", "name"])?;
         Ok(said.lines().map(String::from).collect())
+    }
+
+    /// The nodes of an app's pods, in order.
+    pub fn pods_by_node(&self, app: App) -> Result<Vec<String>> {
+        let node = |pod: &Value| pod["spec"]["nodeName"].as_str().map(String::from);
+        let mut nodes: Vec<String> = self.pods(app)?.iter().filter_map(node).collect();
+        nodes.sort();
+        Ok(nodes)
+    }
+
+    /// An app's pods that are to stay.
+    pub fn pods(&self, (namespace, label): App) -> Result<Vec<Value>> {
+        let mut pods = self.json(&["-n", namespace, "get", "pods", "-l", label])?;
+        let mut pods: Vec<Value> = pods["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        Ok(pods)
     }
 
     /// Asks again until the answer is right.

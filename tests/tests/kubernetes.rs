@@ -11,15 +11,13 @@ use anyhow::{Context, Result, ensure};
 use api::state::State;
 use lab::{BootOrder, cluster};
 use serde_json::{Value, json};
-use tests::kube::{Kube, is_ready};
+use tests::kube::{App, Kube, is_ready};
 use tests::server::{evidence, text};
 use tests::stage::{LINE, SOON, Stage};
 
 const CONTROL: &str = "node01";
 const WORKER: &str = "node02";
 
-/// A namespace, and the label of pods there.
-type App = (&'static str, &'static str);
 const PROBE: App = ("default", "app=probe");
 const DNS: App = ("kube-system", "k8s-app=kube-dns");
 
@@ -191,7 +189,7 @@ fn serve(stage: &Stage, kube: &Kube) -> Result<()> {
             log.lines().filter_map(|line| line.split_once(' ')).map(|(_, name)| name).collect();
         names.iter().filter(|name| name.starts_with("probe-")).count() == 2
     })?;
-    ensure!(pods_by_node(kube, PROBE)? == [CONTROL, WORKER], "one replica a node");
+    ensure!(kube.pods_by_node(PROBE)? == [CONTROL, WORKER], "one replica a node");
     stage.says(&format!("two replicas serve; the client asked {} times", log.lines().count()));
     Ok(())
 }
@@ -200,7 +198,7 @@ fn reprovision_under_traffic(stage: &mut Stage, kube: &Kube) -> Result<()> {
     let words = ["machine", "reprovision", WORKER, "--yes", "--wait", "--timeout", "12m"];
     let mut metalctl = stage.server.metalctl(&words)?.spawn()?;
     for app in [PROBE, DNS] {
-        let nodes = |kube: &Kube| pods_by_node(kube, app);
+        let nodes = |kube: &Kube| kube.pods_by_node(app);
         kube.until("its pods evicted", SOON, nodes, |nodes| !nodes.iter().any(|node| node == WORKER))?;
     }
     ensure!(stage.server.machine(WORKER)?.state == State::Draining, "{WORKER} is draining");
@@ -229,7 +227,7 @@ fn leaves_without_power(stage: &Stage, kube: &Kube, worker: &lab::Machine) -> Re
     text(stage.server.metalctl(&["machine", "reprovision", WORKER, "--yes", "--powered-off"])?)?;
     stage.reaches(WORKER, "let go", |machine| machine.state == State::Inspecting)?;
     ensure!(kube.node(WORKER)?.is_null(), "its Node is gone");
-    let nodes = |kube: &Kube| pods_by_node(kube, PROBE);
+    let nodes = |kube: &Kube| kube.pods_by_node(PROBE);
     kube.until("both replicas on one", SOON, nodes, |nodes| *nodes == [CONTROL, CONTROL])?;
     stage.says(&format!("{WORKER} left without power, and its pods are elsewhere"));
     Ok(())
@@ -277,28 +275,12 @@ fn is_forgotten_and_adopted(stage: &Stage, kube: &Kube) -> Result<()> {
 
 /// One of the two pods ends, and its successor goes where there is none.
 fn spreads(kube: &Kube, app: App) -> Result<()> {
-    let two = kube.until("two pods", SOON, |kube| pods(kube, app), |pods| pods.len() == 2)?;
-    if pods_by_node(kube, app)? != [CONTROL, WORKER] {
+    let two = kube.until("two pods", SOON, |kube| kube.pods(app), |pods| pods.len() == 2)?;
+    if kube.pods_by_node(app)? != [CONTROL, WORKER] {
         let one = two[0]["metadata"]["name"].as_str().context("a pod")?;
         kube.ask(&["-n", app.0, "delete", "pod", one, "--wait=false"])?;
     }
-    let nodes = |kube: &Kube| pods_by_node(kube, app);
+    let nodes = |kube: &Kube| kube.pods_by_node(app);
     kube.until("a pod on each node", SOON, nodes, |nodes| *nodes == [CONTROL, WORKER])?;
     Ok(())
-}
-
-/// The nodes of an app's pods, in order.
-fn pods_by_node(kube: &Kube, app: App) -> Result<Vec<String>> {
-    let node = |pod: &Value| pod["spec"]["nodeName"].as_str().map(String::from);
-    let mut nodes: Vec<String> = pods(kube, app)?.iter().filter_map(node).collect();
-    nodes.sort();
-    Ok(nodes)
-}
-
-/// Those that are to stay.
-fn pods(kube: &Kube, (namespace, label): App) -> Result<Vec<Value>> {
-    let mut pods = kube.json(&["-n", namespace, "get", "pods", "-l", label])?;
-    let mut pods: Vec<Value> = pods["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-    Ok(pods)
 }

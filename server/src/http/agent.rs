@@ -2,33 +2,31 @@
 //! and reaches that machine's row only.
 
 mod back;
+mod certificate;
 mod cluster;
 mod live;
 mod work;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use api::agent::{Certificate, CertificateRequest, Enroll, Enrolled, Hello, HelloAnswer, LogBatch, LogLine};
+use api::agent::{Hello, HelloAnswer, LogBatch, LogLine};
 use api::event::Event;
 use api::facts::Facts;
 use api::id::MachineId;
 use api::mask::mask;
 use api::routes::agent as routes;
-use api::state::{Home, State as LifeState};
+use api::state::Home;
 use api::task::{Outcome, Progress, RebootTo, Task, Work};
 use api::trace::{Hop, HopName};
 use api::wipe::WipedDisk;
-use axum::extract::{Extension, FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::boot::hash;
 use super::error::Failure;
-use super::limits::{Door, Limits};
 use super::tls::Peer;
 use crate::app::App;
 use crate::bmc::declared as bmc;
@@ -36,22 +34,20 @@ use crate::ca::AgentName;
 use crate::clock;
 use crate::lifecycle::boots;
 use crate::lifecycle::next::Step;
-use crate::lifecycle::want::rests;
 use crate::store::machine::Birth;
 use crate::who::Verdict;
 use crate::who::changes::changes;
 
 pub fn routes() -> Router<App> {
     Router::new()
-        .route(routes::ENROLL, post(enroll))
         .route(routes::HELLO, post(hello))
         .route(routes::FACTS, put(facts))
         .route(routes::TASK, get(task))
         .route(&format!("{}/{{id}}/progress", routes::TASK), post(progress))
         .route(&format!("{}/{{id}}/outcome", routes::TASK), post(outcome))
         .route(&format!("{}/{{id}}/wiped", routes::TASK), put(wiped))
-        .route(routes::CERTIFICATE, post(certificate))
         .route(routes::LOG, post(log))
+        .merge(certificate::routes())
         .merge(cluster::routes())
 }
 
@@ -79,33 +75,6 @@ impl FromRequestParts<App> for Agent {
         }
         Ok(agent)
     }
-}
-
-async fn enroll(
-    State(app): State<App>,
-    Extension(peer): Extension<Peer>,
-    Extension(limits): Extension<Arc<Limits>>,
-    Json(ask): Json<Enroll>,
-) -> Result<Json<Enrolled>, Failure> {
-    let now = clock::now();
-    limits.open(Door::Enroll, peer.address.ip(), now)?;
-    let machine = app.store.boot_key_use(hash(&ask.boot_key), now).await?.ok_or_else(|| {
-        limits.wrong(Door::Enroll, peer.address.ip(), now);
-        tracing::warn!(peer = %peer.address, "a boot key was refused");
-        Failure::with_hint(
-            StatusCode::UNAUTHORIZED,
-            "the boot key is unknown, used or too old",
-            "a new boot brings a new key",
-        )
-    })?;
-    let name = AgentName {
-        machine: machine.0.clone(),
-        home: Home::Ram,
-        generation: 0,
-        boot_id: ask.boot_id.clone(),
-    };
-    let certificate_pem = sign(&app, &ask.csr_pem, &name, now)?;
-    Ok(Json(Enrolled { machine, certificate_pem, server_time: now }))
 }
 
 async fn hello(
@@ -266,41 +235,6 @@ async fn wiped(
 
 fn no_longer_wanted() -> Failure {
     Failure::new(StatusCode::CONFLICT, "this task is no longer wanted")
-}
-
-/// The certificate of an installed OS: asked for by the RAM agent that installs it, renewed by itself.
-async fn certificate(
-    State(app): State<App>,
-    agent: Agent,
-    Json(ask): Json<CertificateRequest>,
-) -> Result<Json<Certificate>, Failure> {
-    let now = clock::now();
-    let life = app.store.machine(&agent.machine()).await?.life()?;
-    if rests(&life) {
-        return Err(no_longer_wanted());
-    }
-    let installs = agent.0.home == Home::Ram && life.state == LifeState::Installing;
-    let renews = agent.0.home == Home::Disk && agent.0.generation == life.generation;
-    if ask.generation != life.generation || !(installs || renews) {
-        return Err(Failure::new(StatusCode::FORBIDDEN, "no certificate of that generation is due"));
-    }
-    let name = AgentName {
-        machine: agent.0.machine.clone(),
-        home: Home::Disk,
-        generation: life.generation,
-        boot_id: String::new(),
-    };
-    Ok(Json(Certificate { certificate_pem: sign(&app, &ask.csr_pem, &name, now)? }))
-}
-
-fn sign(app: &App, csr_pem: &str, name: &AgentName, now: i64) -> Result<String, Failure> {
-    app.authority.agent_certificate(csr_pem, name, now / 1_000_000).map_err(|error| {
-        Failure::with_hint(
-            StatusCode::BAD_REQUEST,
-            format!("the certificate request is not usable: {error:#}"),
-            "send PKCS #10 as PEM",
-        )
-    })
 }
 
 async fn log(

@@ -5,7 +5,8 @@ use api::event::Event;
 use api::state::{Home, Life, State};
 use api::task::RebootTo;
 
-use super::next::{Step, after, next};
+use super::after::after;
+use super::next::{Step, next};
 use super::offer::{Offer, Session, Stored, offer};
 use super::patience::{Seen, wait};
 use super::want::{Boot, want};

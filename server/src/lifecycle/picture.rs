@@ -7,7 +7,8 @@ use api::event::Event;
 use api::state::{Home, Life, State};
 use api::wipe::WipeWish;
 
-use super::next::{Step, after, next, works};
+use super::after::after;
+use super::next::{Step, next, works};
 
 /// The states and what leads from one to the other, as a mermaid diagram.
 pub fn diagram() -> String {

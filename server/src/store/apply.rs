@@ -8,7 +8,8 @@ use api::state::{Home, Life, State};
 use super::machine::{Row, errand_text};
 use super::{Conn, Error, Result, Store, lock, on};
 use crate::boot;
-use crate::lifecycle::next::{Step, after, next, works};
+use crate::lifecycle::after::after;
+use crate::lifecycle::next::{Step, next, works};
 use crate::lifecycle::started;
 use crate::lifecycle::want::rests;
 

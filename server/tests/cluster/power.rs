@@ -25,7 +25,7 @@ use server::store::bmc::BmcRow;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::leave::{Bench, members, serve};
+use crate::leave::bench::{Bench, members, serve};
 
 const MINUTE: i64 = 60_000_000;
 

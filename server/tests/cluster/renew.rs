@@ -4,7 +4,7 @@ use api::cluster::{CertificateExpiry, ClusterState, Node, Role};
 use api::id::MachineId;
 use server::cluster::{etcd, upkeep};
 
-use crate::leave::{Bench, members, serve};
+use crate::leave::bench::{Bench, members, serve};
 
 const MINUTE: i64 = 60_000_000;
 

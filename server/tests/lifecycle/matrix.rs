@@ -2,7 +2,8 @@
 
 use api::event::Event;
 use api::state::{Errand, Life, State};
-use server::lifecycle::next::{Step, after, next};
+use server::lifecycle::after::after;
+use server::lifecycle::next::{Step, next};
 use server::lifecycle::picture::events;
 
 #[test]

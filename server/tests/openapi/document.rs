@@ -7,7 +7,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::operations::{Answer, Body, Operation, Type};
+use crate::operation::{Answer, Body, Operation, Type};
 
 const SCHEMAS: &str = "#/components/schemas/";
 

@@ -15,7 +15,8 @@ use server::config::Site;
 use crate::bench::{Bench, MAC};
 use crate::document::document;
 use crate::formal::{strict, validator};
-use crate::operations::{Answer, Body, Operation, operations};
+use crate::operation::{Answer, Body, Operation};
+use crate::operations::operations;
 use crate::routes::filled;
 use crate::sample::Sample;
 

@@ -9,6 +9,7 @@ mod formal;
 mod live;
 #[path = "../metald/mod.rs"]
 mod metald;
+mod operation;
 mod operations;
 #[path = "../trust/routes.rs"]
 mod routes;

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::document::document;
 use crate::formal::{strict, validator};
-use crate::operations::{Answer, Body, Type, operations};
+use crate::operation::{Answer, Body, Type};
+use crate::operations::operations;
 use crate::sample::Sample;
 
 /// More than any type has variants.
