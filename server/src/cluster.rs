@@ -91,6 +91,20 @@ const SIGNING: Duration = Duration::from_secs(120);
 /// Tasks that a page shows.
 const TASKS: i64 = 50;
 
+/// The clusters that are up; None where they cannot be read, which is said.
+async fn all_up(app: &App) -> Option<Vec<ClusterRow>> {
+    match app.store.clusters().await {
+        Ok(mut rows) => {
+            rows.retain(|row| row.state().is_ok_and(|state| state == ClusterState::Up));
+            Some(rows)
+        }
+        Err(error) => {
+            tracing::error!(%error, "the clusters cannot be read");
+            None
+        }
+    }
+}
+
 /// The clusters that the site file declares, by name.
 pub async fn list(app: &App) -> store::Result<Vec<Cluster>> {
     let mut list = Vec::new();

@@ -107,6 +107,20 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// One statement in a write transaction of its own; the number of rows that it touched.
+macro_rules! statement {
+    ($store:expr, $query:expr) => {
+        $store
+            .write(move |conn| {
+                Box::pin(async move {
+                    Ok($crate::store::on!(conn, c => $query.execute(&mut **c).await.map(|done| done.rows_affected()))?)
+                })
+            })
+            .await
+    };
+}
+pub(crate) use statement;
+
 /// The rows of a query that asks for machines `IN ($1)`: for these, with a place for each. No machine, no rows.
 macro_rules! of_ids {
     ($store:expr, $sql:expr, $ids:expr) => {

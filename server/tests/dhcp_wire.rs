@@ -1,6 +1,8 @@
 //! The DHCP server on a real wire: a veth pair in a network namespace of its own, and busybox's udhcpc, which
 //! takes frames only as an Ethernet card would. Needs root, as every test with a wire does.
 
+mod namespace;
+
 use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use server::dhcp::sighting::Sightings;
 use server::store::Store;
 use server::store::lease::{Addresses, LeaseState};
 use tokio::runtime::Runtime;
+
+use namespace::{in_a_namespace, run};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
@@ -100,21 +104,4 @@ fn send_noise() {
     socket.set_broadcast(true).unwrap();
     socket.send_to(b"no DHCP at all", "10.77.0.255:67").unwrap();
     run("ip addr del 10.77.0.9/24 dev cli0");
-}
-
-fn run(line: &str) {
-    let mut words = line.split(' ');
-    let status = Command::new(words.next().unwrap()).args(words).status().unwrap();
-    assert!(status.success(), "{line}");
-}
-
-/// On a thread of its own, which alone is moved: it and what it starts are in the new namespace, which
-/// goes when they are gone.
-fn in_a_namespace<T: Send + 'static>(inside: impl FnOnce() -> T + Send + 'static) -> T {
-    let thread = std::thread::spawn(|| {
-        // SAFETY: only the network namespace is unshared, which no memory and no descriptor depends on.
-        unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }.expect("root");
-        inside()
-    });
-    thread.join().unwrap()
 }

@@ -1,9 +1,10 @@
 //! Magic packets on a real wire: a veth pair in a network namespace of its own, heard as a sleeping card hears them,
 //! frame by frame. Needs root, as every test with a wire does.
 
+mod namespace;
+
 use std::io::Read;
 use std::net::Ipv4Addr;
-use std::process::Command;
 use std::time::Duration;
 
 use api::bmc::{Power, PowerAction};
@@ -11,6 +12,8 @@ use api::id::Mac;
 use server::bmc::Driver;
 use server::bmc::wake::{Via, Wake, magic};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use namespace::{in_a_namespace, run};
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x77, 0, 1]);
 
@@ -79,20 +82,4 @@ fn frames(mut socket: Socket) -> Vec<Vec<u8>> {
         }
     }
     frames
-}
-
-fn run(line: &str) {
-    let mut words = line.split(' ');
-    let status = Command::new(words.next().unwrap()).args(words).status().unwrap();
-    assert!(status.success(), "{line}");
-}
-
-/// On a thread of its own, which alone is moved; the namespace goes when it is gone.
-fn in_a_namespace<T: Send + 'static>(inside: impl FnOnce() -> T + Send + 'static) -> T {
-    let thread = std::thread::spawn(|| {
-        // SAFETY: only the network namespace is unshared, which no memory and no descriptor depends on.
-        unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }.expect("root");
-        inside()
-    });
-    thread.join().unwrap()
 }

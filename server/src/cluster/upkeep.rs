@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use api::cluster::{ClusterState, ClusterStep, Node, Role};
+use api::cluster::{ClusterStep, Node, Role};
 use api::id::MachineId;
 use api::state::State;
 
-use super::Result;
 use super::etcd::{self, asked};
 use super::guard::{Interruption, guard};
 use super::leave::Progress;
 use super::steps::{self, Step};
 use super::tasks_due::{Plane, life, renewal_due, snapshot_due, superfluous};
+use super::{Result, all_up};
 use crate::app::App;
 use crate::clock;
 use crate::store::ClusterRow;
@@ -29,15 +29,9 @@ pub async fn keep_up(app: App) {
     let mut timer = tokio::time::interval(EVERY);
     loop {
         timer.tick().await;
-        let rows = match app.store.clusters().await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(%error, "the clusters cannot be read");
-                continue;
-            }
-        };
-        for row in rows.iter().filter(|row| row.state().is_ok_and(|state| state == ClusterState::Up)) {
-            if let Err(error) = look(&app, row).await {
+        let Some(up) = all_up(&app).await else { continue };
+        for row in up {
+            if let Err(error) = look(&app, &row).await {
                 tracing::error!(cluster = row.name, %error, "its upkeep failed; the next look tries again");
             }
         }

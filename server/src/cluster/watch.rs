@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::time::Duration;
 
-use api::cluster::ClusterState;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::Node;
@@ -17,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{within, words};
 use super::pass::pass;
-use super::{Error, Result, observe};
+use super::{Error, Result, all_up, observe};
 use crate::app::App;
 use crate::clock;
 
@@ -46,15 +45,8 @@ pub async fn watch(app: App) {
     let mut timer = tokio::time::interval(SWEEP);
     loop {
         timer.tick().await;
-        let rows = match app.store.clusters().await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(%error, "the clusters cannot be read");
-                continue;
-            }
-        };
-        let up = rows.into_iter().filter(|row| row.state().is_ok_and(|state| state == ClusterState::Up));
-        let up: BTreeMap<String, i64> = up.map(|row| (row.name, row.since)).collect();
+        let Some(up) = all_up(&app).await else { continue };
+        let up: BTreeMap<String, i64> = up.into_iter().map(|row| (row.name, row.since)).collect();
         // One that was reset and is up again is another cluster.
         loops.retain(|name, running| up.get(name) == Some(&running.since));
         for (name, since) in up {

@@ -3,7 +3,7 @@
 use api::id::MachineId;
 
 use super::apply::drop_tasks;
-use super::{Conn, Result, Store, lock, on, stored};
+use super::{Conn, Result, Store, lock, on, statement, stored};
 use crate::bmc::wake::ByAgent;
 use crate::bmc::wake::goodbye::Asked;
 
@@ -48,14 +48,7 @@ impl Store {
     pub async fn agent_power_woken(&self, machine: &MachineId, now: i64) -> Result<()> {
         let sql = "UPDATE agent_power SET action = $2, gone_at = $3 WHERE machine = $1";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(id).bind(ByAgent::Reboot.as_str()).bind(now)
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(id).bind(ByAgent::Reboot.as_str()).bind(now)).map(drop)
     }
 }
 

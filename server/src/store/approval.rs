@@ -3,7 +3,7 @@
 use api::facts::Disk;
 use api::id::MachineId;
 
-use super::{Error, Result, Store, on};
+use super::{Error, Result, Store, on, statement};
 
 impl Store {
     pub async fn approval_put(&self, machine: &MachineId, who: &str, disks: &[Disk], now: i64) -> Result<()> {
@@ -12,13 +12,7 @@ impl Store {
         let (key, who) = (machine.0.clone(), who.to_string());
         let disks = serde_json::to_string(disks)
             .map_err(|_| Error::Stored { place: "approval.disks", text: machine.0.clone() })?;
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).bind(who).bind(now).bind(disks).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(key).bind(who).bind(now).bind(disks)).map(drop)
     }
 
     /// Empty where nobody was ever shown any.

@@ -2,7 +2,7 @@
 
 use api::user::{AuditEntry, AuditQuery};
 
-use super::{Result, Store, on, stored};
+use super::{Result, Store, on, statement, stored};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -22,28 +22,30 @@ impl Store {
     pub async fn audit_begin(&self, entry: AuditEntry) -> Result<()> {
         let sql = "INSERT INTO audit (id, at, who, role, address, call, subject, status, before, after) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(entry.id).bind(entry.at).bind(entry.who).bind(entry.role.as_str())
-                    .bind(entry.address).bind(entry.call).bind(entry.subject).bind(entry.status.map(i64::from))
-                    .bind(entry.before.map(|json| json.to_string())).bind(entry.after.map(|json| json.to_string()))
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(
+            self,
+            sqlx::query(sql)
+                .bind(entry.id)
+                .bind(entry.at)
+                .bind(entry.who)
+                .bind(entry.role.as_str())
+                .bind(entry.address)
+                .bind(entry.call)
+                .bind(entry.subject)
+                .bind(entry.status.map(i64::from))
+                .bind(entry.before.map(|json| json.to_string()))
+                .bind(entry.after.map(|json| json.to_string()))
+        )
+        .map(drop)
     }
 
     pub async fn audit_end(&self, id: String, status: u16, after: Option<serde_json::Value>) -> Result<()> {
         let sql = "UPDATE audit SET status = $2, after = $3 WHERE id = $1";
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(id).bind(i64::from(status)).bind(after.map(|json| json.to_string()))
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(
+            self,
+            sqlx::query(sql).bind(id).bind(i64::from(status)).bind(after.map(|json| json.to_string()))
+        )
+        .map(drop)
     }
 
     /// Newest first.

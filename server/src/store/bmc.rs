@@ -5,7 +5,7 @@ use api::bmc::DriverKind;
 use api::id::{Mac, MachineId};
 use api::power::{FoundBmc, Origin};
 
-use super::{Error, Result, Store, of_ids, on, stored};
+use super::{Error, Result, Store, of_ids, on, statement, stored};
 
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct BmcRow {
@@ -79,15 +79,21 @@ impl Store {
                    certificate = excluded.certificate, origin = excluded.origin, bmc_key = excluded.bmc_key, \
                    secure_on = excluded.secure_on";
         let id = row.id();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(row.machine).bind(row.driver).bind(row.address).bind(row.port)
-                    .bind(row.credentials).bind(row.username).bind(row.password).bind(row.certificate)
-                    .bind(row.origin).bind(row.bmc_key).bind(row.secure_on).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await?;
+        statement!(
+            self,
+            sqlx::query(sql)
+                .bind(row.machine)
+                .bind(row.driver)
+                .bind(row.address)
+                .bind(row.port)
+                .bind(row.credentials)
+                .bind(row.username)
+                .bind(row.password)
+                .bind(row.certificate)
+                .bind(row.origin)
+                .bind(row.bmc_key)
+                .bind(row.secure_on)
+        )?;
         self.changed(&id);
         Ok(())
     }
@@ -115,28 +121,15 @@ impl Store {
     pub async fn bmc_pin(&self, machine: &MachineId, certificate: Option<String>) -> Result<()> {
         let sql = "UPDATE bmc SET certificate = $2 WHERE machine = $1";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(id).bind(certificate).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(id).bind(certificate)).map(drop)
     }
 
     pub async fn bmc_saw(&self, machine: &MachineId, found: FoundBmc) -> Result<()> {
         let sql = "INSERT INTO bmc_found (machine, address, mac, at) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (machine) DO UPDATE SET address = excluded.address, mac = excluded.mac, at = excluded.at";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let mac = found.mac.map(|mac| mac.to_string());
-                on!(conn, c => sqlx::query(sql).bind(id).bind(found.address).bind(mac).bind(found.at)
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        let mac = found.mac.map(|mac| mac.to_string());
+        statement!(self, sqlx::query(sql).bind(id).bind(found.address).bind(mac).bind(found.at)).map(drop)
     }
 
     /// Of all machines from `first` to `last`.

@@ -2,7 +2,7 @@
 
 use api::id::MachineId;
 
-use super::{Result, Store, on};
+use super::{Result, Store, on, statement};
 
 impl Store {
     /// Makes this key the only one; the one before is dead.
@@ -10,11 +10,7 @@ impl Store {
         let sql = "INSERT INTO boot_key (machine, hash, expires) VALUES ($1, $2, $3) \
                    ON CONFLICT (machine) DO UPDATE SET hash = excluded.hash, expires = excluded.expires";
         let key = machine.0.clone();
-        self.write(move |conn| Box::pin(async move {
-            on!(conn, c => sqlx::query(sql).bind(key).bind(hash).bind(expires).execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
-        .await
+        statement!(self, sqlx::query(sql).bind(key).bind(hash).bind(expires)).map(drop)
     }
 
     /// Uses a key up. None for one that is unknown, used or too old.

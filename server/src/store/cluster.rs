@@ -5,7 +5,7 @@ use api::cluster::ClusterState;
 use api::id::MachineId;
 use api::state::State;
 
-use super::{Conn, Error, Result, Store, on, stored};
+use super::{Conn, Error, Result, Store, on, statement, stored};
 
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ClusterRow {
@@ -108,13 +108,10 @@ impl Store {
                    access = $5, version = version + 1 WHERE name = $1 AND machine = $2 AND generation = $3 \
                    AND (state = 'initialising' OR (state = 'up' AND ca_pem = $4))";
         let (name, machine) = (name.to_string(), machine.clone());
-        let up = self
-            .write(move |conn| Box::pin(async move {
-                let rows = on!(conn, c => sqlx::query(sql).bind(name).bind(&machine.0).bind(generation).bind(ca_pem)
-                    .bind(access).bind(now).execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                Ok(rows == 1)
-            }))
-            .await?;
+        let up = statement!(
+            self,
+            sqlx::query(sql).bind(name).bind(&machine.0).bind(generation).bind(ca_pem).bind(access).bind(now)
+        )? == 1;
         self.wake_joining(up).await?;
         Ok(up)
     }
@@ -124,15 +121,7 @@ impl Store {
         let sql = "UPDATE cluster SET state = 'up', since = $4, machine = NULL, generation = 0, ca_pem = $2, access = $3, \
                    version = version + 1 WHERE name = $1 AND state = 'empty'";
         let name = name.to_string();
-        let adopted = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(name).bind(ca_pem).bind(access).bind(now)
-                    .execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let adopted = statement!(self, sqlx::query(sql).bind(name).bind(ca_pem).bind(access).bind(now))? == 1;
         self.wake_joining(adopted).await?;
         Ok(adopted)
     }
@@ -146,29 +135,14 @@ impl Store {
             return Ok(admitting == machine.0);
         }
         let (name, key) = (name.to_string(), machine.0.clone());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let rows = on!(conn, c => sqlx::query(sql).bind(name).bind(key).bind(now).execute(&mut **c).await
-                    .map(|r| r.rows_affected()))?;
-                Ok(rows == 1)
-            })
-        })
-        .await
+        Ok(statement!(self, sqlx::query(sql).bind(name).bind(key).bind(now))? == 1)
     }
 
     /// Frees that place, if it is this machine's.
     pub async fn cluster_release(&self, name: &str, machine: &MachineId) -> Result<()> {
         let sql = "UPDATE cluster SET admitting = NULL, admitted = NULL, version = version + 1 WHERE name = $1 AND admitting = $2";
         let (name, key) = (name.to_string(), machine.0.clone());
-        let freed = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(name).bind(key).execute(&mut **c).await
-                        .map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let freed = statement!(self, sqlx::query(sql).bind(name).bind(key))? == 1;
         self.wake_joining(freed).await
     }
 

@@ -6,7 +6,7 @@ use api::id::MachineId;
 use api::task::Outcome;
 use uuid::Uuid;
 
-use super::{Conn, Result, Store, on};
+use super::{Conn, Result, Store, on, statement};
 
 /// After this long without a word, in microseconds, an executor has lost its task.
 pub const SILENCE: i64 = 60_000_000;
@@ -159,14 +159,7 @@ impl Store {
     pub async fn cluster_task_result(&self, executor: &MachineId, id: &str, sealed: String) -> Result<bool> {
         let sql = "UPDATE cluster_task SET result = $3 WHERE id = $1 AND executor = $2 AND state = 'running'";
         let (executor, id) = (executor.0.clone(), id.to_string());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let rows = on!(conn, c => sqlx::query(sql).bind(id).bind(executor).bind(sealed)
-                    .execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                Ok(rows == 1)
-            })
-        })
-        .await
+        Ok(statement!(self, sqlx::query(sql).bind(id).bind(executor).bind(sealed))? == 1)
     }
 
     /// Long polls of the machines a task was about, and of the control planes that may do the next one.

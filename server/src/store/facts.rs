@@ -3,7 +3,7 @@
 use api::facts::Facts;
 use api::id::MachineId;
 
-use super::{Error, Result, Store, on};
+use super::{Error, Result, Store, on, statement};
 
 impl Store {
     pub async fn facts(&self, machine: &MachineId) -> Result<Option<Facts>> {
@@ -30,11 +30,7 @@ impl Store {
         let body = serde_json::to_string(facts)
             .map_err(|_| Error::Stored { place: "facts.body", text: machine.0.clone() })?;
         let (key, boot_id) = (machine.0.clone(), facts.boot_id.clone());
-        self.write(move |conn| Box::pin(async move {
-            on!(conn, c => sqlx::query(sql).bind(key).bind(boot_id).bind(now).bind(body).execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
-        .await?;
+        statement!(self, sqlx::query(sql).bind(key).bind(boot_id).bind(now).bind(body))?;
         self.changed(machine);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use api::id::Mac;
 pub use api::lease::LeaseState;
 
-use super::{Conn, Error, Result, Side, Store, of_ids, on};
+use super::{Conn, Error, Result, Side, Store, of_ids, on, statement};
 
 /// How long an offer is kept for the client that was told of it: OVMF takes 4 s to answer, and retries
 /// for a minute.
@@ -127,14 +127,7 @@ impl Store {
     }
 
     async fn lease_end(&self, sql: &'static str, until: i64, address: Ipv4Addr, mac: Mac) -> Result<()> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(until).bind(number(address)).bind(mac.to_string())
-                .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(until).bind(number(address)).bind(mac.to_string())).map(drop)
     }
 }
 

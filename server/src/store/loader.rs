@@ -2,7 +2,7 @@
 
 use api::id::MachineId;
 
-use super::{Result, Store, on};
+use super::{Result, Store, on, statement};
 
 /// The loader of one machine.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -24,10 +24,6 @@ impl Store {
         let sql = "INSERT INTO loader (machine, file, attempt) VALUES ($1, $2, $3) \
                    ON CONFLICT (machine) DO UPDATE SET file = excluded.file, attempt = excluded.attempt";
         let key = machine.0.clone();
-        self.write(move |conn| Box::pin(async move {
-            on!(conn, c => sqlx::query(sql).bind(key).bind(loader.file).bind(loader.attempt).execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
-        .await
+        statement!(self, sqlx::query(sql).bind(key).bind(loader.file).bind(loader.attempt)).map(drop)
     }
 }

@@ -4,7 +4,7 @@ use api::id::{Hostname, Mac, MachineId};
 use api::machine::Position;
 use api::state::{Errand, Home, Life, State};
 
-use super::{Error, Result, Store, of_ids, on, stored};
+use super::{Error, Result, Store, of_ids, on, statement, stored};
 
 /// A row as it lies in the database. [`Row::life`] is what the lifecycle looks at.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -198,14 +198,18 @@ impl Store {
                    serial = CASE WHEN serial = '' THEN $3 ELSE serial END, profile = COALESCE(profile, $4), \
                    rack = COALESCE(rack, $5), unit = COALESCE(unit, $6), version = version + 1 WHERE id = $1";
         let key = id.0.clone();
-        self.write(move |conn| Box::pin(async move {
-            let (rack, unit) = position_columns(birth.position);
-            let hostname = birth.hostname.map(String::from);
-            on!(conn, c => sqlx::query(sql).bind(key).bind(hostname).bind(birth.serial).bind(birth.profile)
-                .bind(rack).bind(unit).execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
-        .await?;
+        let (rack, unit) = position_columns(birth.position);
+        let hostname = birth.hostname.map(String::from);
+        statement!(
+            self,
+            sqlx::query(sql)
+                .bind(key)
+                .bind(hostname)
+                .bind(birth.serial)
+                .bind(birth.profile)
+                .bind(rack)
+                .bind(unit)
+        )?;
         self.changed(id);
         Ok(())
     }

@@ -4,7 +4,7 @@
 use api::cluster::{CertificateExpiry, Node, Role};
 use api::id::{Hostname, MachineId};
 
-use super::{Error, Result, Store, of_ids, on, stored};
+use super::{Error, Result, Store, of_ids, on, statement, stored};
 
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct NodeRow {
@@ -68,13 +68,16 @@ impl Store {
         let node = unseen(machine, cluster, role, name, now);
         let (key, cluster, name, body) =
             (machine.0.clone(), cluster.to_string(), name.to_string(), text(&node)?);
-        let begun = self
-            .write(move |conn| Box::pin(async move {
-                let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(cluster).bind(role.as_str()).bind(generation)
-                    .bind(name).bind(body).execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                Ok(rows == 1)
-            }))
-            .await?;
+        let begun = statement!(
+            self,
+            sqlx::query(sql)
+                .bind(key)
+                .bind(cluster)
+                .bind(role.as_str())
+                .bind(generation)
+                .bind(name)
+                .bind(body)
+        )? == 1;
         self.changed_if(begun, machine);
         Ok(())
     }
@@ -101,13 +104,7 @@ impl Store {
         let sql = "UPDATE node SET token_id = $2, token_expires = $3 WHERE machine = $1";
         let (id, expires) = token.unzip();
         let key = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).bind(id).bind(expires).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(key).bind(id).bind(expires)).map(drop)
     }
 
     /// What the API server shows of it: all but its certificates, and what it waits for. True when that is news.
@@ -115,15 +112,7 @@ impl Store {
         let sql = "UPDATE node SET body = $2 WHERE machine = $1 AND body IS DISTINCT FROM $2";
         let body = text(&Node { leaving: None, certificates: Vec::new(), ..node.clone() })?;
         let key = machine.0.clone();
-        let news = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(body).execute(&mut **c).await
-                        .map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let news = statement!(self, sqlx::query(sql).bind(key).bind(body))? == 1;
         self.changed_if(news, machine);
         Ok(news)
     }
@@ -139,15 +128,7 @@ impl Store {
         let text = serde_json::to_string(certificates)
             .map_err(|_| Error::Stored { place: "node.certificates", text: machine.0.clone() })?;
         let key = machine.0.clone();
-        let news = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(generation).bind(text)
-                        .execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let news = statement!(self, sqlx::query(sql).bind(key).bind(generation).bind(text))? == 1;
         self.changed_if(news, machine);
         Ok(news || self.node(machine).await?.is_some_and(|row| row.generation == generation))
     }
@@ -157,15 +138,7 @@ impl Store {
         let sql = "UPDATE node SET fenced = (fenced OR $2), forced = (forced OR $3) \
                    WHERE machine = $1 AND (($2 AND NOT fenced) OR ($3 AND NOT forced))";
         let key = machine.0.clone();
-        let news = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(fenced).bind(forced)
-                        .execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let news = statement!(self, sqlx::query(sql).bind(key).bind(fenced).bind(forced))? == 1;
         self.changed_if(news, machine);
         Ok(())
     }
@@ -174,15 +147,7 @@ impl Store {
     pub async fn node_has_power(&self, machine: &MachineId) -> Result<()> {
         let sql = "UPDATE node SET fenced = FALSE WHERE machine = $1 AND fenced";
         let key = machine.0.clone();
-        let news = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(key).execute(&mut **c).await
-                        .map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let news = statement!(self, sqlx::query(sql).bind(key))? == 1;
         self.changed_if(news, machine);
         Ok(())
     }
@@ -197,15 +162,7 @@ impl Store {
         let sql = "UPDATE node SET leaving = $2, leave_ready = $3 \
                    WHERE machine = $1 AND (leaving IS DISTINCT FROM $2 OR leave_ready <> $3)";
         let key = machine.0.clone();
-        let news = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(key).bind(leaving).bind(leave_ready)
-                        .execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let news = statement!(self, sqlx::query(sql).bind(key).bind(leaving).bind(leave_ready))? == 1;
         self.changed_if(news, machine);
         Ok(())
     }
@@ -214,15 +171,7 @@ impl Store {
     pub async fn node_gone(&self, machine: &MachineId) -> Result<()> {
         let sql = "DELETE FROM node WHERE machine = $1";
         let key = machine.0.clone();
-        let gone = self
-            .write(move |conn| {
-                Box::pin(async move {
-                    let rows = on!(conn, c => sqlx::query(sql).bind(key).execute(&mut **c).await
-                        .map(|r| r.rows_affected()))?;
-                    Ok(rows == 1)
-                })
-            })
-            .await?;
+        let gone = statement!(self, sqlx::query(sql).bind(key))? == 1;
         self.changed_if(gone, machine);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use api::id::MachineId;
 use api::plan::Plan;
 
-use super::{Error, Result, Store, on};
+use super::{Error, Result, Store, on, statement};
 
 impl Store {
     pub async fn plan(&self, machine: &MachineId, generation: i64) -> Result<Option<Plan>> {
@@ -36,14 +36,7 @@ impl Store {
         let stored = || Error::Stored { place: "plan.body", text: machine.0.clone() };
         let body = serde_json::to_string(&plan).map_err(|_| stored())?;
         let (key, hash) = (machine.0.clone(), plan.hash());
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).bind(generation).bind(hash).bind(now).bind(body)
-                .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await?;
+        statement!(self, sqlx::query(sql).bind(key).bind(generation).bind(hash).bind(now).bind(body))?;
         self.changed(&machine);
         self.plan(&machine, generation).await?.ok_or_else(stored)
     }

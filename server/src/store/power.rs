@@ -5,7 +5,7 @@ use api::bmc::{Power, PowerAction};
 use api::id::MachineId;
 use api::power::Health;
 
-use super::{Result, Store, of_ids, on, stored};
+use super::{Result, Store, of_ids, on, statement, stored};
 use crate::bmc::gap::Doing;
 use crate::bmc::usual::Usual;
 
@@ -93,16 +93,19 @@ impl Store {
                    health_since = CASE WHEN power.health = excluded.health THEN power.health_since \
                    ELSE excluded.health_since END, sentence = excluded.sentence, todo = excluded.todo";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let read_at = reading.power.map(|_| now);
-                let power = reading.power.unwrap_or(Power::Unknown).as_str();
-                on!(conn, c => sqlx::query(sql).bind(id).bind(power).bind(read_at).bind(reading.health.as_str())
-                    .bind(reading.sentence).bind(reading.todo).bind(now).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await?;
+        let read_at = reading.power.map(|_| now);
+        let power = reading.power.unwrap_or(Power::Unknown).as_str();
+        statement!(
+            self,
+            sqlx::query(sql)
+                .bind(id)
+                .bind(power)
+                .bind(read_at)
+                .bind(reading.health.as_str())
+                .bind(reading.sentence)
+                .bind(reading.todo)
+                .bind(now)
+        )?;
         if news {
             self.changed(machine);
         }
@@ -115,17 +118,19 @@ impl Store {
                    pending = $8 \
                    WHERE machine = $1";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let action = doing.action.map(PowerAction::as_str);
-                on!(conn, c => sqlx::query(sql).bind(id).bind(action).bind(doing.acted_at).bind(i64::from(doing.tries))
-                    .bind(doing.on_at).bind(doing.cycled).bind(doing.trouble.as_str())
-                    .bind(doing.action.is_some() || doing.on_at.is_some())
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await?;
+        let action = doing.action.map(PowerAction::as_str);
+        statement!(
+            self,
+            sqlx::query(sql)
+                .bind(id)
+                .bind(action)
+                .bind(doing.acted_at)
+                .bind(i64::from(doing.tries))
+                .bind(doing.on_at)
+                .bind(doing.cycled)
+                .bind(doing.trouble.as_str())
+                .bind(doing.action.is_some() || doing.on_at.is_some())
+        )?;
         self.changed(machine);
         Ok(())
     }
@@ -134,25 +139,13 @@ impl Store {
     pub async fn power_led(&self, machine: &MachineId, boot_id: Option<String>) -> Result<()> {
         let sql = "UPDATE power SET led = $2 WHERE machine = $1";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(id).bind(boot_id).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(id).bind(boot_id)).map(drop)
     }
 
     pub async fn bmc_was_reset(&self, machine: &MachineId, now: i64) -> Result<()> {
         let sql = "UPDATE power SET reset_at = $2 WHERE machine = $1";
         let id = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(id).bind(now).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(id).bind(now)).map(drop)
     }
 
     pub async fn usual(&self, model: &str) -> Result<Usual> {
@@ -167,14 +160,11 @@ impl Store {
                    ON CONFLICT (model) DO UPDATE SET samples = excluded.samples, mean = excluded.mean, \
                    deviation = excluded.deviation";
         let model = model.to_string();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(model).bind(usual.samples).bind(usual.mean).bind(usual.deviation)
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(
+            self,
+            sqlx::query(sql).bind(model).bind(usual.samples).bind(usual.mean).bind(usual.deviation)
+        )
+        .map(drop)
     }
 
     /// (health, how many BMCs), and (trouble, how many machines).

@@ -2,18 +2,14 @@
 
 use api::id::MachineId;
 
-use super::{Result, Store, on};
+use super::{Result, Store, statement};
 
 impl Store {
     /// The last thing seen of a machine, in words: a packet of its firmware.
     pub async fn machine_seen(&self, id: &MachineId, evidence: String, now: i64) -> Result<()> {
         let sql = "UPDATE machine SET evidence = $2, last_seen = $3 WHERE id = $1";
         let key = id.0.clone();
-        self.write(move |conn| Box::pin(async move {
-            on!(conn, c => sqlx::query(sql).bind(key).bind(evidence).bind(now).execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
-        .await?;
+        statement!(self, sqlx::query(sql).bind(key).bind(evidence).bind(now))?;
         self.changed(id);
         Ok(())
     }
@@ -22,13 +18,7 @@ impl Store {
     pub async fn machine_noted(&self, id: &MachineId, evidence: String) -> Result<()> {
         let sql = "UPDATE machine SET evidence = $2 WHERE id = $1";
         let key = id.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).bind(evidence).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await?;
+        statement!(self, sqlx::query(sql).bind(key).bind(evidence))?;
         self.changed(id);
         Ok(())
     }
@@ -38,25 +28,13 @@ impl Store {
         let sql = "UPDATE machine SET last_seen = $2, agent_seen = $2 WHERE id = $1 \
                    AND (agent_seen IS NULL OR agent_seen < $2 - 10000000)";
         let key = id.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).bind(now).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(key).bind(now)).map(drop)
     }
 
     /// Counts a try of the machine's own disk.
     pub async fn disk_boot_counted(&self, id: &MachineId) -> Result<()> {
         let sql = "UPDATE machine SET disk_boots = disk_boots + 1 WHERE id = $1";
         let key = id.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(key)).map(drop)
     }
 }

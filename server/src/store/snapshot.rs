@@ -2,19 +2,23 @@
 
 use api::cluster::Snapshot;
 
-use super::{Result, Store, on};
+use super::{Result, Store, on, statement};
 
 impl Store {
     pub async fn snapshot_add(&self, snapshot: Snapshot) -> Result<()> {
         let sql = "INSERT INTO snapshot (cluster, file, at, size, sha256) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (cluster, file) DO UPDATE SET at = excluded.at, size = excluded.size, sha256 = excluded.sha256";
         let size = i64::try_from(snapshot.size).unwrap_or(i64::MAX);
-        self.write(move |conn| Box::pin(async move {
-            on!(conn, c => sqlx::query(sql).bind(snapshot.cluster).bind(snapshot.file).bind(snapshot.at).bind(size)
-                .bind(snapshot.sha256).execute(&mut **c).await.map(drop))?;
-            Ok(())
-        }))
-        .await
+        statement!(
+            self,
+            sqlx::query(sql)
+                .bind(snapshot.cluster)
+                .bind(snapshot.file)
+                .bind(snapshot.at)
+                .bind(size)
+                .bind(snapshot.sha256)
+        )
+        .map(drop)
     }
 
     /// Newest first.
@@ -35,12 +39,6 @@ impl Store {
     pub async fn snapshot_remove(&self, cluster: &str, file: &str) -> Result<()> {
         let sql = "DELETE FROM snapshot WHERE cluster = $1 AND file = $2";
         let (cluster, file) = (cluster.to_string(), file.to_string());
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(cluster).bind(file).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(cluster).bind(file)).map(drop)
     }
 }

@@ -2,7 +2,7 @@
 
 use api::user::{Role, User};
 
-use super::{Conn, Result, Store, on, stored};
+use super::{Conn, Result, Store, on, statement, stored};
 
 /// A token, or the session of a browser that logged in with one.
 #[derive(Clone, Debug)]
@@ -63,13 +63,7 @@ impl Store {
 
     pub async fn token_remove(&self, hash: String) -> Result<()> {
         let sql = "DELETE FROM token WHERE hash = $1";
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(hash).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(hash)).map(drop)
     }
 
     /// All that have a token which is alive, by name.
@@ -88,13 +82,7 @@ impl Store {
     pub async fn user_revoke(&self, name: &str) -> Result<bool> {
         let sql = "DELETE FROM token WHERE name = $1";
         let name = name.to_string();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let rows = on!(conn, c => sqlx::query(sql).bind(name).execute(&mut **c).await.map(|r| r.rows_affected()))?;
-                Ok(rows > 0)
-            })
-        })
-        .await
+        Ok(statement!(self, sqlx::query(sql).bind(name))? > 0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use api::machine::HistoryEntry;
 
-use super::{Result, Store, on, stored};
+use super::{Result, Store, on, statement, stored};
 
 /// A place in the history of all machines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,14 +41,8 @@ impl Store {
         let sql = "INSERT INTO webhook (name, at, machine, number) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE \
                    SET at = excluded.at, machine = excluded.machine, number = excluded.number";
         let name = name.to_string();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(name).bind(mark.at).bind(mark.machine).bind(mark.number)
-                    .execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await
+        statement!(self, sqlx::query(sql).bind(name).bind(mark.at).bind(mark.machine).bind(mark.number))
+            .map(drop)
     }
 
     /// The history of all machines behind a mark, oldest first, up to a time.

@@ -5,7 +5,7 @@ use api::wipe::{DiskName, Wipe, WipePlan, WipeWish, WipedDisk};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Conn, Error, Result, Store, lock, on};
+use super::{Conn, Error, Result, Store, lock, on, statement};
 
 type Columns = (i64, i64, String, String, Option<String>, String);
 
@@ -23,13 +23,7 @@ impl Store {
         let sql = "UPDATE wipe SET plan = $3 WHERE machine = $1 AND number = $2 AND plan IS NULL";
         let (machine, number, body) = (plan.machine.clone(), plan.number, text(&plan.machine, &plan)?);
         let key = machine.0.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                on!(conn, c => sqlx::query(sql).bind(key).bind(number).bind(body).execute(&mut **c).await.map(drop))?;
-                Ok(())
-            })
-        })
-        .await?;
+        statement!(self, sqlx::query(sql).bind(key).bind(number).bind(body))?;
         self.changed(&machine);
         Ok(())
     }

@@ -14,18 +14,16 @@ use serde_json::{Value, json};
 use server::app::App;
 use server::ca::AgentName;
 use server::cluster::client;
-use server::config::{Endpoint, Site};
 use server::http::secure;
 use server::http::tls::Peer;
-use server::store::lease::{Addresses, Wish};
+use server::store::lease::Wish;
 use server::store::machine::Birth;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::api_server::{ApiServer, TOKEN};
-use crate::metald;
-use crate::site::site;
+use crate::site::served;
 
 pub const HOUR: i64 = 3_600_000_000;
 pub const JOIN: &str = "/agent/v1/join";
@@ -41,14 +39,7 @@ impl Bench {
     pub async fn new() -> Bench {
         let (folder, api) = (tempfile::tempdir().unwrap(), ApiServer::start().await);
         os_image(&folder);
-        let mut site: Site = site("");
-        let cluster = site.clusters.get_mut("prod").unwrap();
-        cluster.endpoint = Endpoint { host: "127.0.0.1".into(), port: api.port };
-        let app = metald::app(&folder, site).await;
-        app.store.cluster_declare(vec!["prod".into()], 1).await.unwrap();
-        let pools = vec![(Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 199))];
-        let addresses = Addresses { network: "rack".into(), pools, reserved: vec![], excluded: vec![] };
-        app.store.lease_site(vec![addresses]).await.unwrap();
+        let app = served(&folder, api.port).await;
         Bench { app, api, _folder: folder }
     }
 

@@ -4,8 +4,13 @@ use std::net::Ipv4Addr;
 
 use api::cluster::Role;
 use api::id::Hostname;
+use server::app::App;
 use server::cluster::kubeadm::Joiner;
-use server::config::{Cluster, Profile, Site};
+use server::config::{Cluster, Endpoint, Profile, Site};
+use server::store::lease::Addresses;
+use tempfile::TempDir;
+
+use crate::metald;
 
 const SITE: &str = r#"
 name = "test"
@@ -47,6 +52,19 @@ taints = ["dedicated=gpu:NoSchedule"]
 pub fn site(cluster: &str) -> Site {
     let text = SITE.replace("CLUSTER", cluster);
     Site::parse(&text).unwrap_or_else(|finding| panic!("{}", finding.message))
+}
+
+/// A server of this site, whose cluster's API server is at a port of this host.
+pub async fn served(folder: &TempDir, port: u16) -> App {
+    let mut site = site("");
+    let cluster = site.clusters.get_mut("prod").unwrap();
+    cluster.endpoint = Endpoint { host: "127.0.0.1".into(), port };
+    let app = metald::app(folder, site).await;
+    app.store.cluster_declare(vec!["prod".into()], 1).await.unwrap();
+    let pools = vec![(Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 199))];
+    let addresses = Addresses { network: "rack".into(), pools, reserved: vec![], excluded: vec![] };
+    app.store.lease_site(vec![addresses]).await.unwrap();
+    app
 }
 
 pub fn cluster(site: &Site) -> &Cluster {

@@ -13,6 +13,7 @@ use reqwest::{Client, Method, Url};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use self::exchange::Request;
 use super::answer::{Answer, conditions};
 use super::doc;
 use super::pin::{Pin, tls};
@@ -98,24 +99,25 @@ impl Http {
 
     /// As [`Http::get`], with status and headers, whatever they are.
     pub async fn look(&self, path: &str) -> Result<Answer, Fault> {
-        self.call(Method::GET, path, None, None).await
+        self.call(Request::get(path)).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Fault> {
-        self.call(Method::POST, path, Some(body), None).await
+        self.call(Request { method: Method::POST, body: Some(body), ..Request::get(path) }).await
     }
 
     /// With the resource's version as its condition, or any, or none, until the BMC is content (DSP0266, ETags).
     pub async fn patch(&self, path: &str, body: &Value, always: bool) -> Result<Answer, Fault> {
         let mut tags = self.tags(path).await?;
         let first = conditions(&tags, always).into_iter().next().flatten();
-        let mut answer = self.call(Method::PATCH, path, Some(body), first.as_deref()).await?;
+        let patch = Request { method: Method::PATCH, body: Some(body), ..Request::get(path) };
+        let mut answer = self.call(Request { condition: first.as_deref(), ..patch.clone() }).await?;
         if answer.condition() {
             // It may have changed in between: Lenovo's do by themselves
             // (https://github.com/ansible-collections/community.general/issues/11261).
             tags = self.tags(path).await?;
             for condition in conditions(&tags, always) {
-                answer = self.call(Method::PATCH, path, Some(body), condition.as_deref()).await?;
+                answer = self.call(Request { condition: condition.as_deref(), ..patch.clone() }).await?;
                 if !answer.condition() {
                     break;
                 }
@@ -128,7 +130,8 @@ impl Http {
     pub async fn close(&self) -> Result<(), Fault> {
         let session = self.session.lock().await.take();
         if let Some(Session::Token { path: Some(path), .. }) = &session {
-            self.exchange(Method::DELETE, path, None, None, session.as_ref()).await?;
+            let end = Request { method: Method::DELETE, ..Request::get(path) };
+            self.exchange(&end, session.as_ref()).await?;
         }
         Ok(())
     }
@@ -147,15 +150,10 @@ impl Http {
         Ok(tags)
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        condition: Option<&str>,
-    ) -> Result<Answer, Fault> {
+    async fn call(&self, request: Request<'_>) -> Result<Answer, Fault> {
+        let path = request.path;
         let session = self.session().await?;
-        let answer = self.exchange(method.clone(), path, body, condition, Some(&session)).await?;
+        let answer = self.exchange(&request, Some(&session)).await?;
         if session == Session::Basic && answer.no_more_sessions() {
             // Some make a session for each request of this kind, too.
             self.forget().await;
@@ -177,7 +175,7 @@ impl Http {
             return Err(answer.fault(path));
         }
         let session = self.session().await?;
-        let answer = self.exchange(method, path, body, condition, Some(&session)).await?;
+        let answer = self.exchange(&request, Some(&session)).await?;
         if answer.status == 401 { Err(answer.fault(path)) } else { Ok(answer) }
     }
 
@@ -193,7 +191,7 @@ impl Http {
 
     /// DSP0266, session login. The root is read without authentication, and says where.
     async fn log_in(&self) -> Result<Session, Fault> {
-        let root = self.exchange(Method::GET, ROOT, None, None, None).await?;
+        let root = self.exchange(&Request::get(ROOT), None).await?;
         let linked = root.body.get("Links").and_then(|links| doc::link(links, "Sessions"));
         let service =
             || Some(doc::link(&root.body, "SessionService")?.trim_end_matches('/').to_string() + "/Sessions");
@@ -204,7 +202,8 @@ impl Http {
             None => format!("{ROOT}SessionService/Sessions"),
         };
         let login = json!({"UserName": self.login.user, "Password": self.login.password.expose()});
-        let answer = self.exchange(Method::POST, &path, Some(&login), None, None).await?;
+        let post = Request { method: Method::POST, body: Some(&login), ..Request::get(&path) };
+        let answer = self.exchange(&post, None).await?;
         if answer.no_more_sessions() {
             return Ok(Session::Basic);
         }

@@ -11,16 +11,14 @@ use api::task::{Outcome, Task, Work};
 use serde_json::{Value, json};
 use server::app::App;
 use server::cluster::{client, drain, steps};
-use server::config::{Endpoint, Site};
 use server::store::NewTask;
-use server::store::lease::{Addresses, Wish};
+use server::store::lease::Wish;
 use server::store::machine::Birth;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::api_server::ApiServer;
-use crate::metald;
-use crate::site::site;
+use crate::site::served;
 
 pub const MINUTE: i64 = 60_000_000;
 
@@ -34,17 +32,10 @@ impl Bench {
     pub async fn new() -> Bench {
         let _ = tracing_subscriber::fmt().with_env_filter("server=debug").with_test_writer().try_init();
         let (folder, api) = (tempfile::tempdir().unwrap(), ApiServer::start().await);
-        let mut site: Site = site("");
-        let cluster = site.clusters.get_mut("prod").unwrap();
-        cluster.endpoint = Endpoint { host: "127.0.0.1".into(), port: api.port };
-        let app = metald::app(&folder, site).await;
+        let app = served(&folder, api.port).await;
         let access = ClusterAccess { ca_pem: api.ca_pem.clone(), token: "t".into() };
         let sealed = client::seal_access(&app, "prod", &access);
-        app.store.cluster_declare(vec!["prod".into()], 1).await.unwrap();
         assert!(app.store.cluster_adopt("prod", access.ca_pem, sealed, 2).await.unwrap());
-        let pools = vec![(Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 199))];
-        let addresses = Addresses { network: "rack".into(), pools, reserved: vec![], excluded: vec![] };
-        app.store.lease_site(vec![addresses]).await.unwrap();
         Bench { app, api, _folder: folder }
     }
 

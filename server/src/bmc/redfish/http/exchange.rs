@@ -17,19 +17,32 @@ const REDIRECTS: usize = 3;
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
+/// What is sent, to a path of the BMC.
+#[derive(Clone)]
+pub(super) struct Request<'a> {
+    pub method: Method,
+    pub path: &'a str,
+    pub body: Option<&'a Value>,
+    /// The version of the resource that is meant: `If-Match`.
+    pub condition: Option<&'a str>,
+}
+
+impl Request<'_> {
+    pub(super) fn get(path: &str) -> Request<'_> {
+        Request { method: Method::GET, path, body: None, condition: None }
+    }
+}
+
 impl Http {
     /// One request, sent again where it is sent elsewhere on the same BMC.
     pub(super) async fn exchange(
         &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        condition: Option<&str>,
+        request: &Request<'_>,
         session: Option<&Session>,
     ) -> Result<Answer, Fault> {
-        let mut path = path.to_string();
+        let mut path = request.path.to_string();
         for _ in 0..=REDIRECTS {
-            let answer = self.once(method.clone(), &path, body, condition, session).await?;
+            let answer = self.once(&Request { path: &path, ..request.clone() }, session).await?;
             let elsewhere =
                 answer.location.as_deref().filter(|_| matches!(answer.status, 301 | 302 | 307 | 308));
             match elsewhere.and_then(|location| self.same_origin(location)) {
@@ -47,14 +60,8 @@ impl Http {
         if url.origin() == self.base.origin() { doc::path(&(url.path().to_string() + &query)) } else { None }
     }
 
-    async fn once(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        condition: Option<&str>,
-        session: Option<&Session>,
-    ) -> Result<Answer, Fault> {
+    async fn once(&self, asked: &Request<'_>, session: Option<&Session>) -> Result<Answer, Fault> {
+        let Request { method, path, body, condition } = asked;
         let url = self.base.join(path).map_err(|error| Fault::Garbled(format!("{path}: {error}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -73,7 +80,7 @@ impl Http {
             request = request.json(body);
         }
         let begun = Instant::now();
-        let again = if method == Method::GET { request.try_clone() } else { None };
+        let again = if *method == Method::GET { request.try_clone() } else { None };
         let exchange = async {
             let response = match (request.send().await, again) {
                 // A BMC ends a connection that was idle when it likes, also just then (RFC 9112, 9.3.1).
