@@ -88,7 +88,7 @@ async fn a_bmc_leads_first_and_the_os_only_reboots() {
     let mut bench = active().await;
     bench.bmc(0).await;
     bench.reprovision().await;
-    assert_eq!(bench.way("d0").await, None, "its BMC is told");
+    // Its BMC is told first, and has answered before or after this is asked.
     let (way, task) = bench.way_within("d0", 50).await.unwrap();
     assert_eq!(way, Way { rung: Rung::Reboot, ram: None });
     assert_eq!(bench.way("d0").await.unwrap().1, task, "asked again, it is the same task");
@@ -114,7 +114,6 @@ async fn a_bmc_that_leads_back_to_the_os_or_says_no_is_not_the_last_way() {
     let mut bench = active().await;
     bench.bmc(2).await;
     bench.reprovision().await;
-    assert_eq!(bench.way("d0").await, None, "its BMC is told");
     assert_eq!(bench.way_within("d0", 50).await.unwrap().0.rung, Rung::Grub, "in the same boot");
     assert!(bench.wait().await.evidence.contains("a boot override of its BMC: not supported"));
 }
