@@ -136,7 +136,7 @@ fn explains(hall: &Hall, bmc: &Bmc) -> Result<()> {
     for (fault, health, words) in [
         (Fault::Slow(Duration::from_millis(4100)), Health::Slow, "takes"),
         (Fault::Hung, Health::Hung, "BMC"),
-        (Fault::NoSessions, Health::Refused, "session"),
+        (Fault::NoSessions, Health::NoSessions, "session"),
         (Fault::OtherCertificate, Health::CertificateChanged, "certificate"),
     ] {
         if fault == Fault::NoSessions {

@@ -86,7 +86,7 @@ async fn one_without_a_session_left_is_refused_and_says_so() {
         let driver = driver(&bmc, PASSWORD, None, pace());
         let fault = driver.power().await.unwrap_err();
         assert!(
-            matches!(&fault, Fault::Refused(what) if what.contains("no more sessions")),
+            matches!(&fault, Fault::NoSessions(what) if what.contains("no more sessions")),
             "{vendor:?}: {fault}"
         );
         bmc.faults.set([]);

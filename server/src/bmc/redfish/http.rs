@@ -157,7 +157,7 @@ impl Http {
         if session == Session::Basic && answer.no_more_sessions() {
             // Some make a session for each request of this kind, too.
             self.forget().await;
-            return Err(Fault::Refused(format!(
+            return Err(Fault::NoSessions(format!(
                 "it opens no more sessions: {path} answered {}",
                 answer.words()
             )));
