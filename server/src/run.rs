@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use api::user::Role;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
@@ -67,10 +67,12 @@ async fn serve(config: &Path, database: Option<String>) -> Result<()> {
     let site = load(config)?;
     let app = open(site, database).await?;
     let mut parts = JoinSet::new();
+    // Whoever hears that it serves may end it at once.
+    let signals = Signals::heeded()?;
     start(&app, &mut parts).await?;
     tracing::info!(site = app.site.name, ca = app.authority.sha256, "metald serves");
     tell(NotifyState::Ready);
-    let ended = wait(&app, &mut parts).await;
+    let ended = wait(&app, &mut parts, signals).await;
     tell(NotifyState::Stopping);
     ended
 }
@@ -90,16 +92,29 @@ fn pulse() -> Pulse {
     }
 }
 
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn heeded() -> Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Ends with a signal, or with the first part that cannot go on.
-async fn wait(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+async fn wait(app: &App, parts: &mut JoinSet<Result<()>>, mut signals: Signals) -> Result<()> {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => report_images(&app.images.reload()),
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.hangup.recv() => report_images(&app.images.reload()),
             ended = parts.join_next() => match ended {
                 Some(Ok(Ok(()))) | None => bail!("a part of the server ended by itself"),
                 Some(Ok(Err(error))) => return Err(error),

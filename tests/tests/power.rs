@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use api::bmc::Power;
+use api::machine::HistoryEntry;
 use api::power::{Health, MachinePower, Trouble};
 use api::state::{Home, State};
 use lab::bmc::fault::Fault;
@@ -111,6 +112,11 @@ fn machines_that_are_off_come_up_with_nobody_at_the_button() -> Result<()> {
     let forgets = is_sent_back_by_a_bmc_that_forgets(&hall, &managed.redfish)?;
     hall.boots(WOKEN, Home::Disk, before[1])?;
     hall.boots(REDFISH, Home::Ram, forgets)?;
+    let told = |entry: &HistoryEntry| entry.note.contains("asked to boot once from Pxe, it says target None");
+    ensure!(
+        hall.detail(REDFISH)?.history.iter().any(told),
+        "its history tells of the override that was lost"
+    );
     println!("{}", hall.metalctl(&["machine", "show", REDFISH])?);
     Ok(())
 }
