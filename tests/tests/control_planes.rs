@@ -44,7 +44,7 @@ fn one_control_plane_becomes_several_and_one_again() -> Result<()> {
         stage.shell(WORKER, "sha256sum /etc/kubernetes/kubelet.conf")? == before,
         "{WORKER} is as it was"
     );
-    kube.ask(&["create", "configmap", "before"])?;
+    keeps(&kube, "before")?;
     leaves(&stage, &kube, SECOND)?;
     if !three {
         restores(&stage, &kube)?;
@@ -114,13 +114,22 @@ fn leaves(stage: &Stage, kube: &Kube, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Asked again as any client does: while a backend changes, the balancer ends connections.
+fn keeps(kube: &Kube, name: &str) -> Result<()> {
+    let made = |kube: &Kube| {
+        let _ = kube.ask(&["create", "configmap", name]);
+        Ok(kube.ask(&["get", "configmap", name]).is_ok())
+    };
+    kube.until("a ConfigMap that is kept", SOON, made, |there| *there).map(drop)
+}
+
 /// The commands are those of the page itself.
 fn restores(stage: &Stage, kube: &Kube) -> Result<()> {
     let clusters = stage.server.client()?;
     let detail: ClusterDetail = stage.server.ask(clusters.cluster(cluster::NAME))?;
     let newest =
         detail.snapshots.iter().find(|s| s.file.contains(SECOND)).context("a snapshot before it left")?;
-    kube.ask(&["create", "configmap", "after"])?;
+    keeps(kube, "after")?;
     let file = stage.server.state().join("snapshots").join(cluster::NAME).join(&newest.file);
     stage.copy(FIRST, &file, Path::new("/root/snapshot.db"))?;
     let address = stage.server.machine(FIRST)?.address.context("an address")?.to_string();
