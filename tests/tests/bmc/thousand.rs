@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -221,7 +221,11 @@ fn memory(of: &str) -> u64 {
 }
 
 /// The process of the BMCs, which ends with its stdin.
-struct Rack(Child);
+struct Rack {
+    process: Child,
+    /// Held open: the test harness says that it takes long, and dies where nobody can hear that.
+    _said: BufReader<ChildStdout>,
+}
 
 impl Rack {
     fn start() -> (Rack, Vec<(String, SocketAddr)>) {
@@ -233,21 +237,22 @@ impl Rack {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let lines = said.by_ref().lines().map_while(Result::ok);
         let bmc = |line: String| {
             let (driver, address) = line.strip_prefix("bmc ")?.split_once(' ')?;
             Some((driver.to_string(), address.parse().ok()?))
         };
         let bmcs: Vec<_> = lines.filter_map(bmc).take(usize::from(OF_EACH) * 2).collect();
         assert_eq!(bmcs.len(), usize::from(OF_EACH) * 2);
-        (Rack(child), bmcs)
+        (Rack { process: child, _said: said }, bmcs)
     }
 }
 
 impl Drop for Rack {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 
