@@ -19,6 +19,7 @@ mod kubeadm;
 mod kubectl;
 mod leave;
 mod lines;
+mod manifest;
 mod node_report;
 mod prepare;
 mod standing;

@@ -9,7 +9,9 @@ use api::client::{Client, ClientCertificate};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-const MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+use super::MANIFESTS;
+use super::manifest::argument;
+
 const PKI: &str = "/etc/kubernetes/pki";
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -26,8 +28,8 @@ pub fn is_ready() -> bool {
 fn client() -> Result<Client> {
     let read =
         |name: &str| fs::read_to_string(format!("{PKI}/{name}")).with_context(|| format!("no {PKI}/{name}"));
-    let base =
-        own_url(&fs::read_to_string(MANIFEST).unwrap_or_default()).context("no address in its manifest")?;
+    let base = own_url(&fs::read_to_string(format!("{MANIFESTS}/kube-apiserver.yaml")).unwrap_or_default())
+        .context("no address in its manifest")?;
     let (certificate, key) = (read("apiserver-kubelet-client.crt")?, read("apiserver-kubelet-client.key")?);
     let own = ClientCertificate { certificate_pem: &certificate, key_pem: &key };
     Ok(Client::new(&base, &read("ca.crt")?, Some(own))?)
@@ -35,11 +37,8 @@ fn client() -> Result<Client> {
 
 /// By the manifest that kubeadm wrote for it.
 fn own_url(manifest: &str) -> Option<String> {
-    let argument = |name: &str| {
-        manifest.lines().find_map(|l| l.trim().strip_prefix("- --")?.strip_prefix(name)?.strip_prefix('='))
-    };
-    let address = argument("advertise-address")?;
-    let port = argument("secure-port").unwrap_or("6443");
+    let address = argument(manifest, "advertise-address")?;
+    let port = argument(manifest, "secure-port").unwrap_or("6443");
     Some(match address.contains(':') {
         true => format!("https://[{address}]:{port}"),
         false => format!("https://{address}:{port}"),

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, bail, ensure};
 use api::cluster::EtcdMember;
 use serde_json::Value;
 
+use super::MANIFESTS;
+use super::manifest::argument;
 use crate::log::Log;
 
-const MANIFEST: &str = "/etc/kubernetes/manifests/etcd.yaml";
 const PKI: &str = "/etc/kubernetes/pki/etcd";
 
 /// etcdctl, with the certificates that kubeadm made for asking how etcd is.
@@ -80,7 +81,9 @@ pub fn remove(etcdctl: &Etcdctl, name: &str, log: &Log) -> Result<()> {
 /// Takes this machine out of etcd, as which it was announced by a join that failed: a learner that never comes up lets
 /// no other in, and one that comes again without its data is taken for damaged.
 pub fn withdraw(log: &Log) -> Result<()> {
-    let Some((own, others)) = announced(&fs::read_to_string(MANIFEST).unwrap_or_default()) else {
+    let Some((own, others)) =
+        announced(&fs::read_to_string(format!("{MANIFESTS}/etcd.yaml")).unwrap_or_default())
+    else {
         return Ok(());
     };
     let etcdctl = Etcdctl { endpoints: others.join(",") };
@@ -103,14 +106,8 @@ pub fn save(etcdctl: &Etcdctl, path: &Path) -> Result<()> {
 /// By the manifest that kubeadm wrote for this machine's member: its peer URL, and where the others' clients ask. None for
 /// the first member, which has no others.
 fn announced(manifest: &str) -> Option<(String, Vec<String>)> {
-    let argument = |name: &str| {
-        let found = manifest
-            .lines()
-            .find_map(|l| l.trim().strip_prefix("- --")?.strip_prefix(name)?.strip_prefix('='));
-        found.map(str::to_string)
-    };
-    let own = argument("initial-advertise-peer-urls")?;
-    let cluster = argument("initial-cluster")?;
+    let own = argument(manifest, "initial-advertise-peer-urls")?.to_string();
+    let cluster = argument(manifest, "initial-cluster")?;
     let urls = cluster.split(',').filter_map(|member| Some(member.split_once('=')?.1));
     let others: Vec<String> =
         urls.filter(|url| *url != own).map(|url| url.replace(":2380", ":2379")).collect();

@@ -23,10 +23,9 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
         return Cause::Held;
     }
     let ours = machine.enrolled && machine.state != State::Retired;
-    let trouble = machine.power.as_ref().map(|power| power.trouble);
-    // Of those that are to be off, too: it may be another machine that went off.
-    if ours && trouble == Some(Trouble::Contradicted) {
-        return Cause::BmcContradicted;
+    // Of one that is to be off, too: it may be on all the same.
+    if let Some(cause) = of_trouble(machine).filter(|_| ours) {
+        return cause;
     }
     if machine.wait.as_ref().is_some_and(|wait| wait.waiting_for.starts_with("power off")) {
         return Cause::PowerOff;
@@ -56,16 +55,20 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
     }
 }
 
+/// What was tried with its power, and did not work.
+fn of_trouble(machine: &Machine) -> Option<Cause> {
+    match machine.power.as_ref()?.trouble {
+        Trouble::NotObeyed => Some(Cause::NotObeyed),
+        Trouble::NotOnTheWire => Some(Cause::NotOnTheWire),
+        Trouble::NeedsAHand => Some(Cause::NeedsAHand),
+        Trouble::Contradicted => Some(Cause::BmcContradicted),
+        Trouble::None => None,
+    }
+}
+
 /// What its power, or whatever switches it, keeps it from.
 fn of_power(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Option<Cause> {
     let power = machine.power.as_ref()?;
-    match power.trouble {
-        Trouble::NotObeyed => return Some(Cause::NotObeyed),
-        Trouble::NotOnTheWire => return Some(Cause::NotOnTheWire),
-        Trouble::NeedsAHand => return Some(Cause::NeedsAHand),
-        Trouble::Contradicted => return Some(Cause::BmcContradicted),
-        Trouble::None => {}
-    }
     // Whoever speaks is neither off nor in need of its BMC, be it firmware or an agent.
     let booting = attempt.and_then(|attempt| attempt.hops.last()).map(|hop| hop.at);
     if machine.last_seen.into_iter().chain(booting).any(|at| now - at < SILENT) {

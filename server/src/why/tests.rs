@@ -84,6 +84,8 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
     let disk = |state| machine(state, json!({ "home": "disk" }));
     let lost = machine(State::Installing, json!({ "home": "ram", "last_seen": NOW - 600_000_000 }));
     let power = waiting(State::Active, "power off, as an operator wants", "");
+    let mut disobeys = machine(State::Active, power.clone());
+    disobeys.power = switched("on", "healthy", "not-obeyed").power;
     let slow = |state| failed(state, "it took too long; last seen: hello");
     let hop = |cause, last| (cause, machine(State::Inspecting, json!({})), attempt(last));
     let arrived = || attempt(HopName::Hello);
@@ -98,6 +100,7 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
         (C::NotOnTheWire, switched("on", "healthy", "not-on-the-wire"), None),
         (C::NeedsAHand, switched("unknown", "healthy", "needs-a-hand"), None),
         (C::BmcContradicted, switched("off", "healthy", "contradicted"), None),
+        (C::NotObeyed, disobeys, None),
         (C::BmcHung, switched("on", "hung", "none"), None),
         (C::BmcHung, switched("on", "faulty", "none"), None),
         (C::BmcRefused, switched("unknown", "refused", "none"), None),
