@@ -40,6 +40,15 @@ const MANIFESTS: &str = "/etc/kubernetes/manifests";
 /// In memory: what lies here is gone with the boot.
 const RUN: &str = "/run/metal";
 
+/// kubeadm does not make sure of what it writes: from here on a power cut finds it whole.
+async fn settle() -> Result<()> {
+    blocking(|| {
+        rustix::fs::sync();
+        Ok(())
+    })
+    .await
+}
+
 /// Programs that may take minutes must not hold up the poll that is the heartbeat.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.context("a thread of the node's work died")?

@@ -139,9 +139,16 @@ fn refuses_a_false_ca(stage: &Stage, kube: &Kube, worker: &lab::Machine) -> Resu
     Ok(())
 }
 
+/// What a power cut in its first seconds leaves of containerd's own UUID: the length of it, and no bytes.
+const TORN: &str = "set -e
+uuid=/var/lib/containerd/io.containerd.grpc.v1.introspection/uuid
+head -c 36 /dev/zero > $uuid
+! ctr version";
+
 /// The power goes when the machine holds its token, and stays away for longer than the token lives. Half an hour is not
 /// waited for: the token's end is moved to now.
 fn joins_after_its_token_died(stage: &mut Stage, kube: &Kube, worker: &lab::Machine) -> Result<()> {
+    stage.shell(WORKER, TORN)?;
     text(stage.server.metalctl(&["machine", "retry", WORKER])?)?;
     let held = kube.until("a token", SOON, Kube::tokens, |tokens| !tokens.is_empty())?;
     worker.cut()?;

@@ -1,11 +1,15 @@
 //! containerd, asked and told by its own tool.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use uuid::Uuid;
 
+use super::files;
 use crate::command;
 use crate::sysfs::Tree;
 
@@ -15,13 +19,28 @@ const NAMESPACE: [&str; 2] = ["--namespace", "k8s.io"];
 /// What an image that brings its container images says that it brings.
 const PRELOADED: &str = "usr/local/share/metal/images.txt";
 
+/// The name that containerd gives itself with the first question that it is asked. It does not make sure of the bytes,
+/// and refuses every later question where a power cut has left other ones: nothing else is kept under this name.
+const UUID: &str = "var/lib/containerd/io.containerd.grpc.v1.introspection/uuid";
+
 /// Kubernetes gives a container this long to end, unless its pod says otherwise.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A service that is starting is waited for; systemd has the word on how long.
 pub fn answers() -> Result<()> {
     command::run("systemctl", ["start", "containerd"])?;
+    forget_torn_uuid(Path::new("/"))?;
     command::run("ctr", ["version"])?;
+    Ok(())
+}
+
+/// containerd reads it with every question, and makes another where there is none.
+fn forget_torn_uuid(root: &Path) -> Result<()> {
+    let path = root.join(UUID);
+    let torn = fs::read(&path).is_ok_and(|bytes| Uuid::try_parse_ascii(&bytes).is_err());
+    if torn {
+        files::remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
     Ok(())
 }
 
@@ -94,4 +113,25 @@ fn signal(containers: &[String], signal: &str) {
 
 fn ctr(arguments: &[&str]) -> Result<String> {
     command::run("ctr", NAMESPACE.iter().chain(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_that_a_power_cut_tore_is_made_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(UUID);
+        forget_torn_uuid(root.path()).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        for torn in ["", "\0".repeat(36).as_str()] {
+            fs::write(&path, torn).unwrap();
+            forget_torn_uuid(root.path()).unwrap();
+            assert!(!path.exists(), "{torn:?}");
+        }
+        fs::write(&path, "e57e6e2c-7a3c-4b0b-9a0e-5b6cf2d6ad5d").unwrap();
+        forget_torn_uuid(root.path()).unwrap();
+        assert!(path.exists());
+    }
 }

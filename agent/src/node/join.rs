@@ -12,7 +12,7 @@ use api::routes::agent::JOIN;
 
 use super::files::SecretFile;
 use super::standing::{self, Standing};
-use super::{blocking, checks, clean, documents, files, found, init, kubeadm, node_report, prepare};
+use super::{blocking, checks, clean, documents, files, found, init, kubeadm, node_report, prepare, settle};
 use crate::command;
 use crate::log::Log;
 use crate::report::{Report, Unwanted};
@@ -47,6 +47,7 @@ pub async fn join(session: &Session, order: &JoinOrder, report: &Report) -> Resu
     let standing = Standing::of(order, session.generation);
     if !resume(&standing, report, log).await? {
         attempts(session, order, report).await?;
+        settle().await?;
         standing::write(Path::new("/"), &standing)?;
         blocking(|| command::run("systemctl", ["enable", "--no-reload", "kubelet"]).map(drop)).await?;
     }

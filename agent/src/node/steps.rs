@@ -16,7 +16,7 @@ use reqwest::Method;
 
 use super::etcd::{self, Etcdctl};
 use super::files::SecretFile;
-use super::{ADMIN_CONF, blocking, documents, files, found, kubeadm, kubectl, node_report};
+use super::{ADMIN_CONF, blocking, documents, files, found, kubeadm, kubectl, node_report, settle};
 use crate::command;
 use crate::report::Report;
 use crate::session::Session;
@@ -54,6 +54,7 @@ pub async fn step(session: &Session, task: &str, step: ClusterStep, report: &Rep
         }
         ClusterStep::Renew => {
             kubeadm::run(&["certs", "renew", "all"], report, &log).await?;
+            settle().await?;
             blocking(move || renew::restart_all(&reporting, &log)).await?;
             node_report::tell(session).await;
             Ok(())
