@@ -11,3 +11,4 @@ pub mod power_cut;
 pub mod server;
 pub mod ssh;
 pub mod stage;
+pub mod terminal;

@@ -16,6 +16,7 @@ use lab::bmc::{User, ipmi, redfish};
 use lab::{BootOrder, Hardware, Rack};
 use tests::hall::{Hall, LINE};
 use tests::server::evidence;
+use tests::terminal::Terminal;
 
 const REDFISH: &str = "node01";
 const IPMI: &str = "node02";
@@ -98,6 +99,7 @@ fn machines_that_are_off_come_up_with_nobody_at_the_button() -> Result<()> {
         ensure!(read(&hall, name)? != Power::Off, "{name} is on");
     }
     println!("{}", hall.metalctl(&["machine", "list"])?);
+    has_a_console(&hall, IPMI)?;
     // One boots while the other goes down, and what a third's BMC does wrong needs neither.
     let before = [hall.boot(IPMI)?, hall.boot(WOKEN)?];
     hall.metalctl(&["machine", "reprovision", IPMI, "--yes"])?;
@@ -123,6 +125,29 @@ fn machines_that_are_off_come_up_with_nobody_at_the_button() -> Result<()> {
 
 fn read(hall: &Hall, name: &str) -> Result<Power> {
     Ok(hall.server.machine(name)?.power.map_or(Power::Unknown, |power| power.power))
+}
+
+/// Serial-over-LAN to the login of the installed system. One operator has it at a time, the next one takes it.
+fn has_a_console(hall: &Hall, name: &str) -> Result<()> {
+    let mut first = Terminal::of(hall.server.metalctl(&["machine", "console", name])?)?;
+    first.reads("leaves it")?;
+    first.types("\r")?;
+    first.reads(&format!("{name} login:"))?;
+    let refused = hall.refused(&["machine", "console", name])?;
+    ensure!(refused.contains("--take"), "{refused}");
+    let mut second = Terminal::of(hall.server.metalctl(&["machine", "console", name, "--take"])?)?;
+    second.reads("leaves it")?;
+    let (status, said) = first.ended()?;
+    ensure!(!status.success() && said.contains("has ended"), "the first lost it: {said}");
+    // The break and the H of a magic SysRq: the kernel itself lists its commands.
+    second.types("\r~B")?;
+    second.types("h")?;
+    second.reads("sysrq: HELP")?;
+    second.types("\r~.")?;
+    let (status, said) = second.ended()?;
+    ensure!(status.success(), "the second left it: {said}");
+    hall.says(&format!("{name} has a console: its login, a break, one operator after the other"));
+    Ok(())
 }
 
 /// By its agent, which nothing else could do, or by its BMC: the machine itself is looked at.

@@ -1,0 +1,89 @@
+//! A program at a terminal of its own, and the person who types and reads there.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+
+/// How long a person looks at a screen on which nothing changes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Terminal {
+    child: Child,
+    person: File,
+    screen: String,
+}
+
+impl Terminal {
+    pub fn of(mut command: Command) -> Result<Terminal> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let person = openpt(flags).context("no pseudo-terminal")?;
+        grantpt(&person)?;
+        unlockpt(&person)?;
+        let program = ioctl_tiocgptpeer(&person, flags)?;
+        command.stdin(program.try_clone()?).stdout(program.try_clone()?).stderr(program);
+        let child = command.spawn()?;
+        // The program's side is open in the command, too: only then does the screen end with the program.
+        drop(command);
+        Ok(Terminal { child, person: person.into(), screen: String::new() })
+    }
+
+    pub fn types(&mut self, keys: &str) -> Result<()> {
+        Ok(self.person.write_all(keys.as_bytes())?)
+    }
+
+    /// Until these words are on the screen, after all that was read before.
+    pub fn reads(&mut self, words: &str) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.screen.find(words) {
+                self.screen.drain(..at + words.len());
+                return Ok(());
+            }
+            ensure!(
+                self.looks(end)?,
+                "the program ended, and `{words}` is not on its screen: {}",
+                self.screen
+            );
+        }
+    }
+
+    /// How the program ended, and what it showed last.
+    pub fn ended(mut self) -> Result<(ExitStatus, String)> {
+        let end = Instant::now() + PATIENCE;
+        while self.looks(end)? {}
+        Ok((self.child.wait()?, std::mem::take(&mut self.screen)))
+    }
+
+    /// Whether there may be more.
+    fn looks(&mut self, end: Instant) -> Result<bool> {
+        let left = Timespec::try_from(end.saturating_duration_since(Instant::now()))?;
+        if poll(&mut [PollFd::new(&self.person, PollFlags::IN)], Some(&left))? == 0 {
+            bail!("nothing more in {PATIENCE:?}; on the screen: {}", self.screen);
+        }
+        let mut buffer = [0; 4096];
+        match self.person.read(&mut buffer) {
+            // EIO: nobody has the other side open any more.
+            Ok(0) => Ok(false),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(true),
+            Err(error) => Err(error.into()),
+            Ok(length) => {
+                self.screen += &String::from_utf8_lossy(&buffer[..length]);
+                Ok(true)
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
