@@ -45,6 +45,23 @@ fn every_example_parses() {
     assert!(examples > 50, "only {examples} examples were found");
 }
 
+/// Each row of the table of causes is what `machine why` shows, word for word but for the machine's name.
+#[test]
+fn every_command_of_a_cause_parses() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/causes.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let quoted = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let commands: Vec<&str> = quoted.filter(|text| text.starts_with("metalctl ")).collect();
+    for command in &commands {
+        let typed = command.replace("--mac MAC", "--mac 52:54:00:12:34:56");
+        if let Err(error) = Args::try_parse_from(words(&typed)) {
+            panic!("docs/causes.md: {command}\n{error}");
+        }
+    }
+    assert!(commands.len() > 50, "only {} commands were found", commands.len());
+}
+
 #[test]
 fn the_exit_codes_are_those_there_are() {
     let page =

@@ -156,9 +156,9 @@ pub async fn kubeconfig(
         Some(ClusterResult::Certificate { certificate_pem }) => {
             Ok(KubeconfigAnswer { server: format!("https://{}", declared.endpoint), ca_pem, certificate_pem })
         }
-        _ => Err(Refusal::NotNow(
-            "the control plane signed nothing; `metalctl cluster show` has its task".into(),
-        )),
+        _ => Err(Refusal::NotNow(format!(
+            "the control plane signed nothing; `metalctl cluster show {name}` has its task"
+        ))),
     }
 }
 

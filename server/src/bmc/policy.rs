@@ -229,7 +229,7 @@ fn judge_fault(fault: &Fault, history: &History, name: &str) -> Judgement {
         Fault::Refused(_) => (
             Health::Refused,
             format!(
-                "give it the right name and password: `metalctl bmc set {name} --user NAME --password-file FILE`; it \
+                "give it the right name and password: `metalctl bmc set {name} --user USER --password-file FILE`; it \
                  is asked rarely until then, because BMCs lock accounts"
             ),
         ),

@@ -55,13 +55,13 @@ causes! {
     NotOnTheWire "not-on-the-wire": "It is on, was power-cycled once, and sent no packet: no cable, network boot switched off, a firmware that waits for a key, or a dead board.",
         "Look at its console and at the switch port; `metalctl machine power cycle NAME` tries once more.";
     BmcContradicted "bmc-contradicted": "Its BMC reads off while it speaks: that address is another machine's BMC (swapped cables, a wrong line in a table), or the BMC does not tell the truth.",
-        "`metalctl machine identify NAME` lights the chassis that this BMC is in; `metalctl bmc set NAME --address ADDRESS` corrects it, `metalctl bmc reset NAME` restarts one that lies. Switch nothing by it before.";
+        "`metalctl machine identify on NAME` lights the chassis that this BMC is in; `metalctl bmc set NAME --address ADDRESS` corrects it, `metalctl bmc reset NAME` restarts one that lies. Switch nothing by it before.";
     NeedsAHand "needs-a-hand": "It has no BMC, and neither a magic packet nor an agent does what is wanted: Wake-on-LAN is off in its firmware, it has no mains, or what runs there is not ours.",
         "Press its power button; then switch Wake-on-LAN on in its firmware.";
     BmcHung "bmc-hung": "Its BMC takes requests and does not answer, or has just fallen silent; the machine itself need not be hurt.",
         "`metalctl bmc reset NAME` restarts the BMC; where that does not help, take the mains away for half a minute.";
     BmcRefused "bmc-refused": "Its BMC does not take the name or the password.",
-        "`metalctl bmc set NAME --user NAME --password-file FILE`; until then it is asked rarely, because BMCs lock accounts.";
+        "`metalctl bmc set NAME --user USER --password-file FILE`; until then it is asked rarely, because BMCs lock accounts.";
     BmcNoSessions "bmc-no-sessions": "Its BMC has no session left: tools that never log out, or many who look at it at once; name and password are right.",
         "End sessions on the BMC's own page, or `metalctl bmc reset NAME`; left alone they end by themselves, most within half an hour.";
     BmcCertificate "bmc-certificate": "Its BMC presents another certificate than it did: a new board, a new certificate, or somebody else at its address.",
@@ -115,7 +115,7 @@ causes! {
     Partitioning "partitioning": "The agent writes the table and makes file systems.", "";
     Installing "installing": "The agent streams the OS to the disk.", "";
     Joining "joining": "kubeadm runs, or it is not this machine's turn: control planes join one at a time.",
-        "`metalctl machine logs NAME` shows kubeadm's words, `metalctl cluster show` whose turn it is.";
+        "`metalctl machine logs NAME` shows kubeadm's words, `metalctl cluster show CLUSTER` whose turn it is.";
     Draining "draining": "Pods are evicted as far as their disruption budgets allow, and etcd lets go of its member.",
         "The evidence names what it waits for; --force also evicts pods without a controller, --powered-off gives up a dead node.";
     Wiping "wiping": "The agent erases the disks; large ones without a secure erase take hours.", "";
@@ -207,7 +207,7 @@ causes! {
     JoinChecks "join-checks": "The machine lacks what a node needs; each thing is named.",
         "Set right what the reason names, then `metalctl machine retry NAME`.";
     JoinNoToken "join-no-token": "The server gave no join token in time: it was not this machine's turn, or the cluster is not up.",
-        "`metalctl cluster show` says whose turn it is; `metalctl machine retry NAME` tries again.";
+        "`metalctl cluster show CLUSTER` says whose turn it is; `metalctl machine retry NAME` tries again.";
     JoinToken "join-token": "The token expired on the way, or another cluster answers at the endpoint.",
         "Compare the clocks, then `metalctl machine retry NAME`: it gets a new token.";
     JoinCa "join-ca": "Another cluster answers at the endpoint, or somebody is in between.",
@@ -215,17 +215,17 @@ causes! {
     JoinKey "join-key": "The control planes' certificates lay ready for two hours only, or under another key.",
         "`metalctl machine retry NAME` has them uploaded again.";
     JoinEndpoint "join-endpoint": "No control plane is up, the load balancer has none, or a firewall is in between.",
-        "`metalctl cluster health`, and a connection to the endpoint from this machine.";
+        "`metalctl cluster health CLUSTER`, and a connection to the endpoint from this machine.";
     JoinClock "join-clock": "The clocks of this machine and of the cluster are apart.",
         "Give the site an NTP server, then `metalctl machine retry NAME`.";
     JoinKubelet "join-kubelet": "The kubelet does not run: its own words in the reason tell why.",
         "Look at `journalctl -u kubelet` on it.";
     JoinKubeletCertificate "join-kubelet-certificate": "The kubelet's request was not signed: the server approves only this machine's token and name.",
-        "Is the server able to reach the API server? `metalctl cluster show`, then retry.";
+        "Is the server able to reach the API server? `metalctl cluster show CLUSTER`, then retry.";
     JoinRuntime "join-runtime": "containerd is down, or a container image is missing from the OS image.",
         "Look at `journalctl -u containerd` on it; build the image again with its preloaded containers.";
     JoinEtcd "join-etcd": "etcd's disks or network are slow, or a member before it is unhealthy or half added.",
-        "`metalctl cluster health` names the members; retry when all are healthy.";
+        "`metalctl cluster health CLUSTER` names the members; retry when all are healthy.";
     JoinNameTaken "join-name-taken": "A node of this name is Ready in the cluster.",
         "Delete that node, or give this machine another name.";
     JoinPreflight "join-preflight": "kubeadm's own checks refuse this machine; the reason has their words.",

@@ -388,6 +388,13 @@ fn the_answer_names_what_was_seen_and_what_to_type() {
 }
 
 #[test]
+fn what_to_type_has_the_machines_name_and_nobody_elses() {
+    let answer = why(&switched("unknown", "refused", "none"), None, NOW);
+    let typed = "`metalctl bmc set node07 --user USER --password-file FILE`";
+    assert!(answer.todo.starts_with(typed), "{}", answer.todo);
+}
+
+#[test]
 fn a_node_that_is_not_ready_says_why() {
     let answer = why(&machine(State::Active, node(false, "1", NOW + 400 * DAY)), None, NOW);
     assert_eq!(

@@ -191,7 +191,7 @@ async fn can_log_in(app: &App, row: &BmcRow) -> Result<(), Failure> {
         Ok(None) | Err(_) => Err(Failure::with_hint(
             StatusCode::UNPROCESSABLE_ENTITY,
             "nobody knows how to log in to it",
-            "`--credentials NAME` of a [bmc.NAME] in the site file, or `--user NAME --password-file FILE`",
+            "`--credentials NAME` of a [bmc.NAME] in the site file, or `--user USER --password-file FILE`",
         )),
     }
 }
