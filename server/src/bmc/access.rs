@@ -6,6 +6,7 @@ use std::path::Path;
 
 use api::bmc::{DriverKind, Fault};
 use api::id::{Mac, MachineId};
+use api::power::Origin;
 
 use super::Driver;
 use crate::app::App;
@@ -79,6 +80,11 @@ pub fn place(what: &str, machine: &str) -> String {
     format!("bmc.{what}/{machine}")
 }
 
+/// A name and a password that nobody has given are not sent: some BMCs count them as a guess.
+const NO_SET: &str = "no [bmc.NAME] of the site file is for it: its vendor is known from its first \
+                      inspection on, and before that a set fits by `bmc_set` of its [[machine]], or as \
+                      the default";
+
 /// Puts together what the driver is opened with. What is missing reads like a refused login, because that is what it
 /// would come to.
 pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
@@ -98,6 +104,10 @@ pub async fn access(app: &App, row: &BmcRow) -> Result<Access, Fault> {
     let secure_on = secret("secure_on", &row.secure_on, fitting.map(BmcSet::secure_on)).await?;
     if let (None, Some(set)) = (&password, fitting.filter(|set| set.driver.has_address())) {
         return Err(Fault::Refused(format!("`[bmc.{}]` has no password that can be read", set.name)));
+    }
+    // A person's own login was whole when it was given.
+    if password.is_none() && driver.has_address() && row.origin != Origin::Operator.as_str() {
+        return Err(Fault::Refused(NO_SET.into()));
     }
     let user = if row.username.is_empty() { set.map_or("", |set| &set.user) } else { &row.username };
     let facts = app.store.facts(&id).await.map_err(|error| failed(&error))?;

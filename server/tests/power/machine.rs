@@ -220,6 +220,20 @@ async fn a_login_is_its_own_or_that_of_the_site() {
 }
 
 #[tokio::test]
+async fn a_vendors_login_waits_until_the_vendor_is_known() {
+    const SET: &str = "[bmc.any]\nvendor = \"Supermicro\"\nuser = \"u\"\npassword_file = \"/dev/null\"\n";
+    let rack = Rack::new(SET).await;
+    let id = rack.machine(1, Power::Off, Way::Obeys).await;
+    let declared = BmcRow { username: String::new(), origin: "site".into(), ..bmc(&id, "bmc-1") };
+    rack.app.store.bmc_put(declared).await.unwrap();
+    rack.poll(&id).await;
+    assert!(rack.fakes.get("bmc-1").asked.is_empty(), "it was asked without a login");
+    let power = rack.view(&id).await.power.unwrap();
+    assert_eq!(power.health, Health::Refused);
+    assert!(power.sentence.contains("known from its first inspection on"), "{}", power.sentence);
+}
+
+#[tokio::test]
 async fn a_key_and_a_packets_password_are_its_own_or_those_of_its_set() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {

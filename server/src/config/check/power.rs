@@ -111,6 +111,14 @@ pub fn machines(site: &Site, found: &mut Findings) {
                 message,
                 "declare a `[bmc.NAME]` with its user and password_file",
             );
+        } else if machine.bmc.is_some() && machine.bmc_set.is_none() && site.bmc_set_for("").is_none() {
+            let name = &machine.name;
+            let message = format!("nobody can switch on `{name}` before an inspection tells its vendor");
+            found.warning(
+                &format!("machine.{i}.bmc"),
+                message,
+                "name its set with bmc_set, or give one set `default = true`",
+            );
         }
     }
 }

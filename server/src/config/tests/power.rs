@@ -90,6 +90,18 @@ fn each_mistake_is_named_with_its_line() {
 }
 
 #[test]
+fn a_set_that_fits_by_vendor_alone_is_told_to_come_too_late_for_the_first_start() {
+    let machine = "[[machine]]\nname = \"zz9\"\nserial = \"Z9\"\nbmc = \"10.0.0.7\"\n";
+    let found = site(&format!("{machine}{SET}")).check();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].severity, found[0].line), (Severity::Warning, good().lines().count() + 5));
+    assert!(found[0].message.contains("`zz9` before an inspection"), "{}", found[0].message);
+    for text in [format!("{machine}bmc_set = \"dell\"\n{SET}"), format!("{machine}{SET}default = true\n")] {
+        assert_eq!(site(&text).check(), [], "{text}");
+    }
+}
+
+#[test]
 fn a_password_itself_is_no_setting() {
     let error = Site::parse("name = \"x\"\n[bmc.x]\nuser = \"root\"\npassword = \"calvin\"\n").unwrap_err();
     assert!(error.message.contains("unknown field `password`"), "{}", error.message);
