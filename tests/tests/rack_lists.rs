@@ -245,5 +245,11 @@ async fn profiles_are_compared_and_the_site_file_is_checked() -> Result<()> {
     ensure!(applied.code == 0 && applied.out.contains("site.toml is written"), "{applied:?}");
     ensure!(fs::read_to_string(desk.folder.path().join("site.toml"))?.contains("5G"));
     ensure!(fs::read_to_string(desk.folder.path().join("site.toml.previous"))?.contains("4G"));
+    // What is in the way of its new file keeps it from writing, as a folder does that is read-only to it.
+    fs::create_dir(desk.folder.path().join("site.toml.new"))?;
+    fs::write(&file, site.replace("4G", "6G"))?;
+    let unwritten = run(&desk, &apply)?;
+    ensure!(unwritten.code == 1 && unwritten.err.contains("as root, and restart it"), "{unwritten:?}");
+    ensure!(fs::read_to_string(desk.folder.path().join("site.toml"))?.contains("5G"));
     Ok(())
 }

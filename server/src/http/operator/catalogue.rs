@@ -185,7 +185,8 @@ async fn apply_site(State(app): State<App>, _: Operator, text: String) -> Result
         let done =
             done.map_err(|error| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         done.map_err(|error| {
-            let hint = "the server's user has to be allowed to write there";
+            let hint = "nothing was changed: under its systemd unit the server writes to its state folder \
+                        alone; put the file there as root, and restart it";
             let message = format!("cannot write {}: {error}", path.display());
             Failure::with_hint(StatusCode::INTERNAL_SERVER_ERROR, message, hint)
         })?;
