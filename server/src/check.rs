@@ -131,7 +131,7 @@ fn images(site: &Site, catalogue: &Catalogue) -> Vec<Finding> {
         if of_kind(kind).next().is_none() {
             let message =
                 format!("no {what} in {}: no machine can boot the agent", site.server.images.display());
-            let hint = "images/build makes them; copy or link its folders there";
+            let hint = "images/build makes them; copy its folders there, or `metalctl image import` each";
             findings.push(site.finding(Severity::Error, path, message, hint));
         }
     }

@@ -174,7 +174,8 @@ mod tests {
             .collect();
         let site = Site::parse(&all.replace("authorized_keys = [\n", "authorized_keys = []\n")).unwrap();
         assert_eq!((site.machines.len(), site.rules.len(), site.reservations.len()), (1, 2, 1), "{all}");
-        assert_eq!(site.webhooks.len(), 1, "{all}");
+        assert_eq!((site.webhooks.len(), site.bmcs.len(), site.power.group.len()), (1, 1, 2), "{all}");
+        assert_eq!(site.machines[0].bmc_set.as_deref(), Some("supermicro"));
         assert_eq!((site.clusters.len(), site.profiles["standard"].cluster.as_deref()), (1, Some("prod")));
         let errors: Vec<_> = site.check().into_iter().filter(|f| f.severity == Severity::Error).collect();
         assert_eq!(errors, [], "{all}");

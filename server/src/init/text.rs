@@ -15,6 +15,8 @@ unknown = "record"
 # database = "sqlite:///var/lib/metald/metald.db"   # or postgres://host/metald
 # http_port = 8080                 # boot scripts, kernels, images
 # https_port = 8443                # agents, metalctl, dashboard
+# heartbeat = "30s"                # between two signs of life of an installed machine
+# back_to_ram = "15m"              # each way back to RAM, in silence: longer than the slowest firmware takes
 
 # A network on which machines boot. This server is its only DHCP server.
 "#;
@@ -93,6 +95,8 @@ approve = "untouched"
 # profile = "standard"
 # address = "10.77.0.7"
 # role = "control-plane"           # in its profile's cluster, instead of the profile's role
+# bmc = "10.0.0.7"                 # its BMC, which this server has to reach
+# bmc_set = "supermicro"           # how that is logged in to; before its first inspection no set fits by vendor
 
 # Which profile the others get: the first rule whose conditions all hold. Without conditions: every machine.
 # [[rule]]
@@ -112,6 +116,26 @@ profile = "standard"
 # url = "https://hooks.example.org/metal"
 # secret_file = "/etc/metald/chat.key"   # one line: openssl rand -hex 32
 # states = ["failed"]              # all without it
+
+# How BMCs are logged in to. Passwords are in files or in credentials of systemd, never here.
+# [bmc.supermicro]
+# driver = "ipmi"                  # redfish, ipmi, wake-on-lan or command
+# vendor = "Supermicro"            # of machines whose manufacturer begins so
+# default = true                   # and of those that no other set fits
+# user = "metald"
+# password_credential = "supermicro"   # LoadCredential=supermicro:/etc/metald/bmc.key in the unit
+# cold_reset = true                # one that hangs is restarted, at most once an hour
+
+# In which order machines are switched on after an outage: a group waits for those before it.
+# [power]
+# at_once = 4                      # so many within inrush
+# inrush = "2s"
+# [[power.group]]
+# name = "storage"
+# checks = ["tcp:10.77.0.5:2049"]  # what must answer, such as an NFS server beside the rack
+# [[power.group]]
+# name = "nodes"
+# profiles = ["standard"]
 
 # A Kubernetes cluster, whose machines join it and leave it by themselves.
 # [cluster.prod]
