@@ -40,7 +40,7 @@ use crate::clock;
 use crate::cluster::interrupt::may_leave;
 use crate::freeze::shown::Erased;
 use crate::freeze::{Authorisation, install};
-use crate::lifecycle::next::{Step, next};
+use crate::lifecycle::next::Step;
 use crate::store;
 use crate::store::machine::Row;
 use crate::why;
@@ -181,7 +181,7 @@ pub async fn submit(
     if event == Event::Release {
         identity::may_release(app, &row).await?;
     }
-    let powered_off = match next(&life, &event) == Step::Go(LifeState::Draining) {
+    let powered_off = match power::leaves(&life, &event) {
         true => power::vouched(app, &row, powered_off).await?,
         false => powered_off,
     };

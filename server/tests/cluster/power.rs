@@ -178,6 +178,26 @@ async fn a_bmc_has_the_last_word_on_whether_a_node_is_without_power() {
     assert_eq!(outlet.reads(), "off");
 }
 
+/// Where it waits to be given up, the verb is typed again: that asks the BMC as the first time did.
+#[tokio::test]
+async fn a_bmc_has_the_last_word_while_its_node_leaves_too() {
+    let mut bench = Bench::new().await;
+    let id = bench.active(7, Role::Worker, 10 * MINUTE).await;
+    let outlet = Outlet::new(&mut bench, &id, "unknown").await;
+    let fenced = async || bench.app.store.node(&id).await.unwrap().unwrap().fenced;
+    let (status, body) = ada(&bench, "node07/inspect", Value::Null).await;
+    assert_eq!((status, body["state"].as_str()), (StatusCode::OK, Some("draining")), "{body}");
+    outlet.turn("on");
+    let (status, body) = ada(&bench, "node07/inspect?powered_off=true", Value::Null).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    assert_eq!(body["error"], "node07 is not off: its BMC reads it as on");
+    assert!(!fenced().await, "a node that runs was given up");
+    outlet.turn("off");
+    let (status, body) = ada(&bench, "node07/inspect", Value::Null).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert!(fenced().await, "nobody has to vouch for what its BMC reads");
+}
+
 #[tokio::test]
 async fn of_a_machine_that_nothing_reads_a_person_is_believed() {
     let mut bench = Bench::new().await;

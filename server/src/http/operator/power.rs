@@ -5,6 +5,7 @@ use api::event::Event;
 use api::machine::Machine;
 use api::power::{GroupView, Identify, MachinePower, PowerOrder};
 use api::routes::operator as routes;
+use api::state::{Life, State as LifeState};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -19,7 +20,7 @@ use crate::bmc::turn;
 use crate::clock;
 use crate::cluster::interrupt::may_pause;
 use crate::http::error::Failure;
-use crate::lifecycle::next::Step;
+use crate::lifecycle::next::{Step, next};
 use crate::lifecycle::want::hands_off;
 use crate::store::bmc::BmcRow;
 use crate::store::machine::Row;
@@ -179,6 +180,18 @@ async fn reset(
 async fn groups(State(app): State<App>, _: Operator) -> Result<Json<Vec<GroupView>>, Failure> {
     let groups = turn::groups(&app, &app.bmcs, clock::now()).await?;
     Ok(Json(groups.into_iter().map(|group| group.view).collect()))
+}
+
+/// Whether this takes a machine out of its cluster, or is said again while it leaves.
+pub fn leaves(life: &Life, event: &Event) -> bool {
+    use Event::{Delete, Inspect, Reprovision, Rescue, Retire, Wipe};
+    let again =
+        matches!(event, Reprovision { .. } | Inspect | Wipe { .. } | Rescue { .. } | Retire { .. } | Delete);
+    match next(life, event) {
+        Step::Go(state) => state == LifeState::Draining,
+        Step::Stay => again && life.state == LifeState::Draining,
+        Step::Refuse(_) | Step::Gone => false,
+    }
 }
 
 /// Whether somebody may vouch for it, or its BMC does: that it is without power. A BMC that reads it as on has the last
