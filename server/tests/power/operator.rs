@@ -213,6 +213,26 @@ async fn a_key_of_a_set_is_shown_as_set() {
 }
 
 #[tokio::test]
+async fn a_found_bmc_is_spoken_to_as_its_set_says() {
+    let mut desk = Desk::new().await;
+    let site = "name = \"test\"\n[bmc.rack]\ndriver = \"ipmi\"\nuser = \"root\"\npassword_file = \"/absent\"\n\
+                default = true\n";
+    desk.app.site = Arc::new(Site::parse(site).unwrap());
+    let found = api::power::FoundBmc { address: "10.0.0.7".into(), mac: None, at: 1 };
+    desk.app.store.bmc_saw(&desk.id, found).await.unwrap();
+    for (body, driver) in [
+        (json!({"address": "10.0.0.7", "user": "root", "password": "calvin"}), "redfish"),
+        (json!({"adopt": true}), "ipmi"),
+        (json!({"adopt": true, "driver": "redfish"}), "redfish"),
+    ] {
+        desk.call(Role::Admin, "DELETE", "machines/node07/bmc", Value::Null).await;
+        let (status, answer) = desk.call(Role::Admin, "PUT", "machines/node07/bmc", body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        assert_eq!(answer["in_use"]["driver"], driver, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_bmc_is_named_shown_and_forgotten_and_its_password_never_told() {
     let desk = Desk::new().await;
     let put = async |body: Value| desk.call(Role::Admin, "PUT", "machines/node07/bmc", body).await;

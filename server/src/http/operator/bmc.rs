@@ -94,7 +94,8 @@ async fn set(
     let row = app.store.machine_find(&reference).await?;
     let known = app.store.bmc(&row.id()).await?;
     let found = app.store.bmcs_found(&row.id, &row.id).await?.pop().map(|(_, found)| found);
-    let changed = settled(&app, &row, (known.clone(), found), settings)?;
+    let usual = usual(&app, &row, &settings).await?;
+    let changed = settled(&app, &row, (known.clone(), found, usual), settings)?;
     can_log_in(&app, &changed).await?;
     if known.as_ref() != Some(&changed) {
         app.store.bmc_put(changed).await?;
@@ -104,11 +105,19 @@ async fn set(
     view(&app, row).await
 }
 
+/// How it is spoken to where nobody says: as the set says that it will be logged in to with.
+async fn usual(app: &App, row: &Row, settings: &BmcSettings) -> Result<DriverKind, Failure> {
+    let facts = app.store.facts(&row.id()).await?;
+    let manufacturer = facts.map(|facts| facts.system.manufacturer).unwrap_or_default();
+    let set = app.site.bmc_set_for(&manufacturer).filter(|_| settings.user.is_none()).map(|set| set.driver);
+    Ok(set.filter(|driver| driver.has_address()).unwrap_or(DriverKind::Redfish))
+}
+
 /// What is kept from now on. A new address is another BMC: what the old one presented is pinned no more.
 fn settled(
     app: &App,
     row: &Row,
-    (known, found): (Option<BmcRow>, Option<FoundBmc>),
+    (known, found, usual): (Option<BmcRow>, Option<FoundBmc>, DriverKind),
     settings: BmcSettings,
 ) -> Result<BmcRow, Failure> {
     let BmcSettings { driver, address, port, credentials, user, password, bmc_key, secure_on, adopt } =
@@ -125,7 +134,7 @@ fn settled(
     }
     let of_set = credentials.as_ref().and_then(|set| app.site.bmcs.get(set)).map(|set| set.driver);
     let was = known.as_ref().map(BmcRow::driver).transpose()?;
-    let driver = driver.or(of_set).or(was).unwrap_or(DriverKind::Redfish);
+    let driver = driver.or(of_set).or(was).unwrap_or(usual);
     let offered = found.filter(|_| adopt).map(|found| found.address);
     if adopt && offered.is_none() {
         let error = format!("no agent has found a BMC of {name}");
