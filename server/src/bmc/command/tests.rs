@@ -99,11 +99,9 @@ async fn a_script_in_a_file_works_as_the_documents_say() {
     let path = folder.path().join("pdu");
     let page = include_str!("../../../../docs/power.md");
     let (_, rest) = page.split_once("```sh\n").expect("the example");
-    std::fs::write(
-        &path,
-        rest.split_once("```").unwrap().0.replace("/run/pdu", &folder.path().display().to_string()),
-    )
-    .unwrap();
+    let example = rest.split_once("```").unwrap().0;
+    let script = example.replace("/var/lib/metald/pdu", &folder.path().display().to_string());
+    std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("node07", vec![path.display().to_string()]);
     command.environment.push(("METAL_ADDRESS", "7".into()));
