@@ -190,6 +190,7 @@ async fn gone(app: &App, leaver: &Leaver, floor: &Floor) -> Result<()> {
     if floor.client.is_some() {
         secrets::revoke(app, &leaver.node).await?;
     }
+    app.store.cluster_left(&leaver.node.cluster, &id).await?;
     app.store.cluster_release(&leaver.node.cluster, &id).await?;
     drained(app, &leaver.row, &leaver.life).await
 }

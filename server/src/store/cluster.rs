@@ -14,6 +14,7 @@ pub struct ClusterRow {
     pub since: i64,
     /// Which claimed the init; None for a cluster that was adopted.
     pub machine: Option<String>,
+    /// The install that did so; 0 once that has left.
     pub generation: i64,
     pub ca_pem: Option<String>,
     /// Sealed.
@@ -144,6 +145,14 @@ impl Store {
         let (name, key) = (name.to_string(), machine.0.clone());
         let freed = statement!(self, sqlx::query(sql).bind(name).bind(key))? == 1;
         self.wake_joining(freed).await
+    }
+
+    /// Who made the cluster has left it: should the same install come back, it joins like any other.
+    pub async fn cluster_left(&self, name: &str, machine: &MachineId) -> Result<()> {
+        let sql = "UPDATE cluster SET generation = 0, version = version + 1 \
+                   WHERE name = $1 AND machine = $2 AND state = 'up' AND generation <> 0";
+        let (name, key) = (name.to_string(), machine.0.clone());
+        statement!(self, sqlx::query(sql).bind(name).bind(key)).map(drop)
     }
 
     /// There is no cluster any more: its nodes and tasks are forgotten, its snapshots are kept.

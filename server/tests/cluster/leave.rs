@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use api::cluster::Role;
 use api::event::Event;
+use api::id::MachineId;
 use server::cluster::{dead, interrupt};
+use server::store::Claim;
 
 use self::bench::{Bench, MINUTE, members, pod, serve};
 
@@ -126,6 +128,40 @@ async fn a_control_plane_leaves_etcd_first_and_the_next_one_waits_until_it_is_ba
     assert!(bench.evidence(&third).await.contains("its turn: node02"), "etcd would shrink to one member");
     assert_eq!(etcd.len(), 2);
     running.abort();
+}
+
+/// With the same install: what it once made goes on without it, and a second init would make another cluster beside it.
+#[tokio::test]
+async fn who_made_the_cluster_joins_it_when_it_comes_back_from_an_inspection() {
+    let bench = Bench::new().await;
+    let (store, made) = (&bench.app.store, MachineId("machine-1".into()));
+    let row = store.cluster("prod").await.unwrap().unwrap();
+    store.cluster_reset("prod", 3).await.unwrap();
+    assert_eq!(store.cluster_claim("prod", &made, 1, 4).await.unwrap(), Claim::Init);
+    assert!(store.cluster_up("prod", &made, 1, row.ca_pem.unwrap(), row.access.unwrap(), 5).await.unwrap());
+    let first = bench.active(1, Role::ControlPlane, 0).await;
+    let second = bench.active(2, Role::ControlPlane, 0).await;
+    assert_eq!(first, made);
+    let mut etcd = members(&["node01", "node02"]);
+    let mut done = Vec::new();
+    bench.object(1, true, &[]);
+    store.submit(&first, Event::Inspect, "test", server::clock::now()).await.unwrap();
+    let running = bench.drain();
+    bench
+        .until("its agent may stop it", async || {
+            serve(&bench, &second, &mut etcd, &mut done).await;
+            if bench.app.store.cluster_task_calls(&first).await.unwrap() {
+                serve(&bench, &first, &mut etcd, &mut done).await;
+            }
+            bench.is_ready_to_leave(&first).await
+        })
+        .await;
+    assert_eq!(store.cluster_claim("prod", &first, 1, 6).await.unwrap(), Claim::Init, "it is still in");
+    bench.stop_node(&first).await;
+    bench.until("it is inspected", async || bench.state(&first).await == "inspecting").await;
+    running.abort();
+    assert_eq!(store.machine(&first).await.unwrap().life().unwrap().generation, 1);
+    assert_eq!(store.cluster_claim("prod", &first, 1, 7).await.unwrap(), Claim::Join);
 }
 
 #[tokio::test]

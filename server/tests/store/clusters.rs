@@ -89,6 +89,11 @@ pub async fn only_the_claimant_brings_it_up(database: Database) {
     assert_eq!(store.cluster_claim("prod", &machines[1], 1, 16).await.unwrap(), Claim::Join);
     assert_eq!(store.cluster_claim("prod", &machines[0], 1, 16).await.unwrap(), Claim::Init, "not itself");
     assert_eq!(store.cluster_claim("prod", &machines[0], 2, 16).await.unwrap(), Claim::Join);
+    store.cluster_left("prod", &machines[1]).await.unwrap();
+    assert_eq!(store.cluster_claim("prod", &machines[0], 1, 17).await.unwrap(), Claim::Init, "another left");
+    store.cluster_left("prod", &machines[0]).await.unwrap();
+    assert_eq!(store.cluster_claim("prod", &machines[0], 1, 18).await.unwrap(), Claim::Join, "it has left");
+    assert_eq!(store.cluster("prod").await.unwrap().unwrap().machine.as_ref(), Some(&machines[0].0));
     assert_eq!(state(store, "test").await, ClusterState::Empty);
 }
 
