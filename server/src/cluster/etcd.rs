@@ -85,6 +85,26 @@ async fn without_renewals(app: &App, cluster: &str, mut members: Vec<EtcdMember>
     Ok(members)
 }
 
+/// The members as far as they carry the cluster without `but`: none does whose certificates are being renewed, or whose
+/// machine is being switched off or on, whatever the list says that was made before.
+pub async fn carrying(
+    app: &App,
+    cluster: &str,
+    but: &MachineId,
+    members: Vec<EtcdMember>,
+) -> Result<Vec<EtcdMember>> {
+    let mut members = without_renewals(app, cluster, members).await?;
+    for node in app.store.nodes(cluster).await?.iter().filter(|node| node.id() != *but) {
+        let off = app.store.machine(&node.id()).await?.life()?.power_off;
+        if off || app.store.power(&node.id()).await?.is_some_and(|power| power.pending) {
+            for member in members.iter_mut().filter(|member| member.name == node.name) {
+                member.healthy = false;
+            }
+        }
+    }
+    Ok(members)
+}
+
 /// Has them listed, unless somebody is at it or has just failed. Returns what is waited for.
 pub async fn read_members(app: &App, cluster: &str) -> Result<String> {
     let what = "the list of etcd's members";

@@ -106,7 +106,10 @@ async fn control_plane(app: &App, leaver: &Leaver, floor: &mut Floor) -> Result<
     // The members that are believed are younger than the last try to remove one; where the machine is still
     // among them, that try did not do it.
     let since = floor.removal.ended.max(now - FRESH);
-    floor.members = etcd::members(app, cluster, since).await?;
+    floor.members = match etcd::members(app, cluster, since).await? {
+        Some(members) => Some(etcd::carrying(app, cluster, &id, members).await?),
+        None => None,
+    };
     if floor.removal.progress == Progress::Done {
         floor.removal.progress = Progress::Due;
     }

@@ -43,7 +43,7 @@ pub async fn may_leave(
     if planes == 1 && cluster.machine.is_some() {
         return Err(refuse(last(&node.cluster)));
     }
-    let members = members(app, &node.cluster).await.map_err(|error| {
+    let members = members(app, row, &node.cluster).await.map_err(|error| {
         let name = &node.cluster;
         let hint = format!(
             "try again when `metalctl cluster health {name}` finds it well; \
@@ -58,7 +58,7 @@ pub async fn may_leave(
 /// Whether its power may be taken for a while: it comes back as the same member.
 pub async fn may_pause(app: &App, row: &Row) -> Result<(), Refusal> {
     let Some((cluster, name)) = member(app, row).await? else { return Ok(()) };
-    let members = members(app, &cluster)
+    let members = members(app, row, &cluster)
         .await
         .map_err(|error| stays_on(row, format!("nobody says whether etcd can spare it ({error})")))?;
     guard(&cluster, &members, &name, Interruption::Pause).map_err(|no| stays_on(row, no))
@@ -68,7 +68,7 @@ pub async fn may_pause(app: &App, row: &Row) -> Result<(), Refusal> {
 /// lost, and after an outage there may be none before this machine is up.
 pub async fn may_restart(app: &App, row: &Row) -> Result<(), Refusal> {
     let Some((cluster, name)) = member(app, row).await? else { return Ok(()) };
-    let Ok(members) = members(app, &cluster).await else { return Ok(()) };
+    let Ok(members) = members(app, row, &cluster).await else { return Ok(()) };
     guard(&cluster, &members, &name, Interruption::Restart).map_err(|no| stays_on(row, no))
 }
 
@@ -84,14 +84,16 @@ async fn member(app: &App, row: &Row) -> Result<Option<(String, String)>, Refusa
     Ok(counts.then_some((node.cluster, node.name)))
 }
 
-async fn members(app: &App, cluster: &str) -> Result<Vec<EtcdMember>, Refusal> {
+async fn members(app: &App, row: &Row, cluster: &str) -> Result<Vec<EtcdMember>, Refusal> {
     let since = clock::now() - FRESH;
     if let Some(members) = etcd::members(app, cluster, since).await? {
-        return Ok(members);
+        return Ok(etcd::carrying(app, cluster, &row.id(), members).await?);
     }
     let key = etcd::list_members(app, cluster).await?;
     match steps::wait(app, &key, PATIENCE).await? {
-        Some(api::cluster::ClusterResult::Members { members }) => Ok(members),
+        Some(api::cluster::ClusterResult::Members { members }) => {
+            Ok(etcd::carrying(app, cluster, &row.id(), members).await?)
+        }
         _ => Err(Refusal::NotNow("a control plane listed no members".into())),
     }
 }

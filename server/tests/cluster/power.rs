@@ -16,6 +16,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use server::bmc::drive;
 use server::bmc::lane::Asker;
+use server::cluster::interrupt;
 use server::config::Site;
 use server::http::boot::hash;
 use server::http::secure;
@@ -133,6 +134,33 @@ async fn the_power_of_a_control_plane_is_not_taken_where_etcd_cannot_spare_it() 
     assert_eq!((status, outlet.reads().as_str()), (StatusCode::OK, "off"), "{body}");
     let history = bench.app.store.history(&second, 20).await.unwrap();
     assert!(history.iter().any(|entry| entry.event == "power_off" && entry.who == "ada --force"));
+}
+
+/// The list of etcd's members is of a moment before, and an etcd that is told to end answers for a while.
+#[tokio::test]
+async fn of_two_that_are_switched_off_one_right_after_the_other_the_second_stays_on() {
+    let mut bench = Bench::new().await;
+    let first = bench.active(1, Role::ControlPlane, 0).await;
+    let second = bench.active(2, Role::ControlPlane, 0).await;
+    let third = bench.active(3, Role::ControlPlane, 0).await;
+    let outlet = Outlet::new(&mut bench, &second, "on").await;
+    let etcd = members(&["node01", "node02", "node03"]);
+    let may_third = async || {
+        let row = bench.app.store.machine(&third).await.unwrap();
+        interrupt::may_pause(&bench.app, &row).await
+    };
+    let asked = async {
+        may_third().await.unwrap();
+        let (status, body) = ada(&bench, "node02/power", json!({ "action": "off" })).await;
+        assert_eq!((status, outlet.reads().as_str()), (StatusCode::OK, "off"), "{body}");
+        may_third().await.unwrap_err().to_string()
+    };
+    let refused = tokio::select! {
+        refused = asked => refused,
+        () = serve_for_ever(&bench, &first, &etcd) => unreachable!("an agent never ends"),
+    };
+    let expected = "node03 stays on: 3 voters, 2 healthy: pausing node03 would leave 1, and 2 are needed";
+    assert!(refused.starts_with(expected), "{refused}");
 }
 
 /// A server that repeats by itself what was wanted asks again: others may have fallen since.
