@@ -62,15 +62,31 @@ pub struct Plane<'a> {
     pub certificates: &'a [CertificateExpiry],
 }
 
-/// The control plane whose certificates are to be made anew now, and when the first of them ends. The next one
-/// waits until this one tells of new ones, and while another is not Ready: renewal restarts an API server.
-pub fn renewal_due<'a, 'b>(planes: &'a [Plane<'b>], life: i64, now: i64) -> Option<(&'a Plane<'b>, i64)> {
-    let first = planes.iter().filter_map(|plane| Some((plane, first_to_end(plane)?)));
-    let (plane, ends) = first.min_by_key(|(_, ends)| *ends)?;
-    let due = ends - now < LEFT.min(life / 3);
-    let others_serve = planes.iter().all(|other| other.ready || other.node == plane.node);
-    // With an end in the past there is nothing left to spare.
-    (due && (others_serve || ends <= now)).then_some((plane, ends))
+/// A control plane whose certificates are to be made anew.
+#[derive(Clone, Copy, Debug)]
+pub struct Due<'a, 'b> {
+    pub plane: &'a Plane<'b>,
+    /// When the first of them ends.
+    pub ends: i64,
+    /// So little is left that nobody is waited for any more.
+    pub at_last: bool,
+}
+
+/// The control planes whose certificates are to be made anew now, in this order. The next one waits until the one before
+/// tells of new ones, and while another is not Ready: renewal restarts an API server. One that is not Ready may be dead
+/// for good: it comes last, and the others wait for it until a tenth of the time is left.
+pub fn renewals_due<'a, 'b>(planes: &'a [Plane<'b>], life: i64, now: i64) -> Vec<Due<'a, 'b>> {
+    let begin = LEFT.min(life / 3);
+    let mut due = Vec::new();
+    for plane in planes {
+        let Some(ends) = first_to_end(plane).filter(|ends| ends - now < begin) else { continue };
+        let at_last = ends - now < begin / 10;
+        if at_last || planes.iter().all(|other| other.ready || other.node == plane.node) {
+            due.push(Due { plane, ends, at_last });
+        }
+    }
+    due.sort_by_key(|due| (!due.plane.ready, due.ends));
+    due
 }
 
 /// Of those that kubeadm renews: no CA, and not the kubelet's own, which it renews itself.
@@ -154,8 +170,9 @@ mod tests {
         let (soon, sooner) = (certificates(&[("apiserver", 29)]), certificates(&[("etcd-peer", 28)]));
         let late = certificates(&[("apiserver", 200), ("ca", 1), ("etcd-ca", 1), ("kubelet-client", 1)]);
         let plane = |node, ready, certificates| Plane { node, ready, certificates };
-        let due =
-            |planes: &[Plane<'_>]| renewal_due(planes, LIFE, NOW).map(|(plane, _)| plane.node.to_string());
+        let due = |planes: &[Plane<'_>]| {
+            renewals_due(planes, LIFE, NOW).first().map(|due| due.plane.node.to_string())
+        };
         assert_eq!(
             due(&[plane("node01", true, &soon), plane("node02", true, &sooner)]),
             Some("node02".into())
@@ -173,6 +190,28 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_dead_lets_nobody_else_s_certificates_end() {
+        let of = |days| certificates(&[("apiserver", days)]);
+        let order = |planes: [(&str, bool, i64); 3]| -> Vec<String> {
+            let certificates = planes.map(|(.., days)| of(days));
+            let planes: Vec<Plane<'_>> = planes
+                .iter()
+                .zip(&certificates)
+                .map(|(&(node, ready, _), certificates)| Plane { node, ready, certificates })
+                .collect();
+            let due = renewals_due(&planes, LIFE, NOW);
+            let at_last = |due: &Due<'_, '_>| if due.at_last { " at last" } else { "" };
+            due.iter().map(|due| format!("{}{}", due.plane.node, at_last(due))).collect()
+        };
+        let dead = ("node01", false, 10);
+        assert_eq!(order([dead, ("node02", true, 12), ("node03", true, 11)]), ["node01"]);
+        assert_eq!(
+            order([("node01", false, -1), ("node02", true, 2), ("node03", true, 1)]),
+            ["node03 at last", "node02 at last", "node01 at last"]
+        );
+    }
+
+    #[test]
     fn short_lives_are_renewed_in_their_last_third() {
         let life = life(&json!({ "certificateValidityPeriod": "72h0m0s" }));
         assert_eq!(life, 3 * DAY);
@@ -180,7 +219,7 @@ mod tests {
         for (days, due) in [(2, false), (0, true)] {
             let certificates = plane(days);
             let planes = [Plane { node: "node01", ready: true, certificates: &certificates }];
-            assert_eq!(renewal_due(&planes, life, NOW).is_some(), due);
+            assert_eq!(!renewals_due(&planes, life, NOW).is_empty(), due);
         }
     }
 

@@ -11,7 +11,7 @@ use super::etcd::{self, asked};
 use super::guard::{Interruption, guard};
 use super::leave::Progress;
 use super::steps::{self, Step};
-use super::tasks_due::{Plane, life, renewal_due, snapshot_due, superfluous};
+use super::tasks_due::{Due, Plane, life, renewals_due, snapshot_due, superfluous};
 use super::{Result, all_up};
 use crate::app::App;
 use crate::clock;
@@ -127,21 +127,25 @@ async fn renew(app: &App, cluster: &str, nodes: &[(MachineId, Node)]) -> Result<
     let planes: Vec<Plane<'_>> =
         owned.iter().map(|(node, ready, certificates)| Plane { node, ready: *ready, certificates }).collect();
     let life = life(&declared.kubeadm.cluster_configuration);
-    let Some((plane, ends)) = renewal_due(&planes, life, clock::now()) else { return Ok(()) };
-    let of_plane = |(_, node): &&(MachineId, Node)| node.name.as_str() == plane.node;
-    let Some((machine, _)) = nodes.iter().find(of_plane) else { return Ok(()) };
-    let asked = asked(app, &format!("renew/{machine}/{ends}")).await?;
-    // Done, and an hour later it still tells of the old ones.
-    let in_vain = asked.progress == Progress::Done && clock::now() - asked.ended > HOUR.min(life / 6);
-    if asked.progress != Progress::Due && !in_vain {
-        return Ok(());
+    for Due { plane, ends, at_last } in renewals_due(&planes, life, clock::now()) {
+        let of_plane = |(_, node): &&(MachineId, Node)| node.name.as_str() == plane.node;
+        let Some((machine, _)) = nodes.iter().find(of_plane) else { continue };
+        let asked = asked(app, &format!("renew/{machine}/{ends}")).await?;
+        match asked.progress {
+            // It is tried again in a while, and the certificates of others end meanwhile.
+            Progress::Failed(_) => continue,
+            // Done, and an hour later it still tells of the old ones.
+            Progress::Done if clock::now() - asked.ended > HOUR.min(life / 6) => {}
+            Progress::Done | Progress::Running => return Ok(()),
+            Progress::Due => {}
+        }
+        if planes.len() > 1 && !at_last && !can_pause(app, cluster, plane.node).await? {
+            return Ok(());
+        }
+        tracing::info!(node = plane.node, ends = api::words::moment(ends), "its certificates are renewed");
+        let (step, executor) = (ClusterStep::Renew, Some(machine.clone()));
+        let step = Step { key: asked.next, step, subject: executor.clone(), executor, patience: RENEWAL };
+        return steps::ask(app, cluster, step, clock::now()).await.map(drop);
     }
-    if planes.len() > 1 && ends > clock::now() && !can_pause(app, cluster, plane.node).await? {
-        return Ok(());
-    }
-    tracing::info!(node = plane.node, ends = api::words::moment(ends), "its certificates are renewed");
-    let executor = Some(machine.clone());
-    let step = ClusterStep::Renew;
-    let step = Step { key: asked.next, step, subject: executor.clone(), executor, patience: RENEWAL };
-    steps::ask(app, cluster, step, clock::now()).await.map(drop)
+    Ok(())
 }

@@ -9,8 +9,12 @@ use crate::leave::bench::{Bench, members, serve};
 const MINUTE: i64 = 60_000_000;
 
 async fn shows(bench: &Bench, id: &MachineId, ends: i64) {
+    shows_as(bench, id, true, ends).await;
+}
+
+async fn shows_as(bench: &Bench, id: &MachineId, ready: bool, ends: i64) {
     let row = bench.app.store.node(id).await.unwrap().unwrap();
-    let node = Node { ready: true, ..row.node().unwrap() };
+    let node = Node { ready, ..row.node().unwrap() };
     bench.app.store.node_seen(id, &node).await.unwrap();
     let certificates = [CertificateExpiry { name: "apiserver".into(), not_after: ends }];
     assert!(bench.app.store.node_certificates(id, 1, &certificates).await.unwrap());
@@ -54,4 +58,18 @@ async fn two_that_are_due_are_renewed_one_after_the_other() {
     assert_eq!(bench.app.store.renewals("prod").await.unwrap(), []);
     upkeep::look(&bench.app, &cluster).await.unwrap();
     assert_eq!(bench.app.store.renewals("prod").await.unwrap(), [second]);
+}
+
+/// Its own have ended too, so that it stays the first of all that are due.
+#[tokio::test]
+async fn one_that_is_dead_does_not_keep_another_from_new_certificates() {
+    let bench = Bench::new().await;
+    let (dead, other) =
+        (bench.active(1, Role::ControlPlane, 0).await, bench.active(2, Role::ControlPlane, 0).await);
+    let now = server::clock::now();
+    shows_as(&bench, &dead, false, now - MINUTE).await;
+    shows(&bench, &other, now + MINUTE).await;
+    let cluster = bench.app.store.clusters().await.unwrap().remove(0);
+    upkeep::look(&bench.app, &cluster).await.unwrap();
+    assert_eq!(bench.app.store.renewals("prod").await.unwrap(), [other]);
 }
