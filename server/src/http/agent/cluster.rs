@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::Path as FilePath;
+use std::time::Duration;
 
 use api::cluster::{ClusterAccess, ClusterResult, JoinSecrets, NodeReport, Role, Snapshot};
 use api::id::MachineId;
@@ -30,6 +31,9 @@ use crate::store::{ClusterTaskRow, NodeRow};
 
 /// etcd's own limit is 8 GiB.
 const SNAPSHOT: u64 = 8 << 30;
+
+/// Nobody writes any more to what has not grown for so long.
+const BROKEN_OFF: Duration = Duration::from_secs(3600);
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -164,6 +168,7 @@ async fn snapshot(
 /// Under its name only when it is whole and on the disk. It holds every secret of the cluster: for root only.
 async fn keep(folder: &FilePath, file: &str, body: Body) -> io::Result<(u64, String)> {
     private_folder(folder).map_err(io::Error::other)?;
+    sweep(folder).await?;
     let part = folder.join(format!(".{file}.part"));
     let mut out = tokio::fs::OpenOptions::new();
     let mut out = out.write(true).create(true).truncate(true).mode(0o600).open(&part).await?;
@@ -180,5 +185,47 @@ async fn keep(folder: &FilePath, file: &str, body: Body) -> io::Result<(u64, Str
     }
     out.sync_all().await?;
     tokio::fs::rename(&part, folder.join(file)).await?;
+    // Its row promises it, also after a power cut.
+    tokio::fs::File::open(folder).await?.sync_all().await?;
     Ok((size, hex::encode(digest.finalize())))
+}
+
+/// What was broken off keeps its name, since each try has another.
+async fn sweep(folder: &FilePath) -> io::Result<()> {
+    let mut entries = tokio::fs::read_dir(folder).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        let part = entry.file_name().to_string_lossy().ends_with(".part");
+        let changed = entry.metadata().await.and_then(|metadata| metadata.modified());
+        let age = changed.ok().and_then(|at| at.elapsed().ok());
+        if part && age.is_some_and(|age| age > BROKEN_OFF) {
+            // One that stays goes with the next.
+            let _ = tokio::fs::remove_file(entry.path()).await;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_snapshot_that_was_broken_off_goes_with_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("prod");
+        fs::create_dir(&folder).unwrap();
+        for (name, hours) in [(".old.db.part", 2), (".new.db.part", 0), ("kept.db", 2)] {
+            let file = fs::File::create(folder.join(name)).unwrap();
+            let at = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(hours * 3600);
+            file.set_modified(at).unwrap();
+        }
+        let (size, _) = keep(&folder, "next.db", Body::from("etcd")).await.unwrap();
+        assert_eq!(size, 4);
+        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, [".new.db.part", "kept.db", "next.db"]);
+    }
 }
