@@ -29,9 +29,11 @@ pub fn snapshot_name(at: i64, before: Option<&str>) -> String {
     }
 }
 
-/// Since when a new one is due; `snapshots` are those that there are, the newest first.
+/// Whether a new one is due; `snapshots` are those that there are, the newest first. Those from before the cluster was up
+/// are of another one that had its name.
 pub fn snapshot_due(snapshots: &[Snapshot], up_since: i64, now: i64) -> bool {
-    let due = snapshots.first().map_or(up_since + FIRST, |newest| newest.at + DAY);
+    let newest = snapshots.first().filter(|newest| newest.at >= up_since);
+    let due = newest.map_or(up_since + FIRST, |newest| newest.at + DAY);
     now >= due
 }
 
@@ -141,6 +143,9 @@ mod tests {
         assert!(!snapshot_due(&[snapshot(0, None)], 0, NOW));
         assert!(snapshot_due(&[snapshot(1, None), snapshot(2, None)], 0, NOW));
         assert!(!snapshot_due(&[snapshot(0, Some("node02")), snapshot(3, None)], 0, NOW));
+        // Of the cluster that was reset an hour ago.
+        assert!(snapshot_due(&[snapshot(0, None)], NOW + 1, NOW + 1 + HOUR));
+        assert!(!snapshot_due(&[snapshot(0, None)], NOW + 1, NOW + HOUR));
     }
 
     #[test]
