@@ -116,7 +116,10 @@ async fn look(
         taint(client, object, &wanted).await?;
     }
     if !joins {
-        // It has joined, failed or been called away: its token is of no more use.
+        // It has joined, failed or been called away: its token is of no more use, nor what was uploaded for it.
+        if member.node.token_id.is_some() {
+            secrets::forget_certificates(app, &member.node).await?;
+        }
         return secrets::revoke(app, &member.node).await;
     }
     // A kubelet may be Ready before kubeadm has done all: the machine counts when its agent says so too.

@@ -92,6 +92,23 @@ async fn a_node_is_let_in_shown_and_counted_when_the_api_server_says_ready() {
 }
 
 #[tokio::test]
+async fn what_lets_a_control_plane_in_is_gone_when_its_join_has_failed() {
+    let bench = Bench::new().await;
+    bench.up().await;
+    let id = bench.joining(1, "control").await;
+    assert_eq!(bench.task(&id).await.0, StatusCode::OK);
+    bench.app.store.node_token(&id, Some(("abcdef".into(), i64::MAX))).await.unwrap();
+    for name in ["bootstrap-token-abcdef", "kubeadm-certs"] {
+        bench.api.store.put("secrets", json!({ "metadata": { "name": name } }));
+    }
+    let failed = Event::StepFailed { reason: "test".into() };
+    bench.app.store.submit(&id, failed, "test", 3).await.unwrap();
+    let running = tokio::spawn(watch::watch(bench.app.clone()));
+    bench.until("both are gone", async || bench.api.store.names("secrets").is_empty()).await;
+    running.abort();
+}
+
+#[tokio::test]
 async fn what_has_no_row_is_listed_and_what_has_returned_is_cordoned() {
     let bench = Bench::new().await;
     bench.up().await;
