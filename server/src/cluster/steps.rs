@@ -46,19 +46,21 @@ pub enum Standing {
     Failed(String),
 }
 
-/// Asks for the step until it is done: after a failure once more, each time after a longer pause.
+/// Asks for the step until it is done: after a failure once more, each time after a longer pause. Whoever should do it
+/// may be off for days.
 pub async fn persist(app: &App, cluster: &str, step: Step, now: i64) -> Result<Standing> {
-    let mut reason = None;
-    for tries in 0..TRIES {
+    let (mut tries, mut reason) = (0, None);
+    loop {
         let key = format!("{}/{tries}", step.key);
         let Some(task) = app.store.cluster_task_by_key(&key).await? else {
             ask(app, cluster, Step { key, ..step }, now).await?;
             return Ok(reason.map_or(Standing::Pending, Standing::Failed));
         };
+        tries += 1;
         match task.state.as_str() {
             "done" => return Ok(Standing::Done(Box::new(task))),
             "failed" => {
-                let resting = now - task.at < PAUSE * (1 + tries);
+                let resting = now - task.at < LONGEST_PAUSE.min(PAUSE * tries);
                 let why = task.reason.unwrap_or_else(|| "no reason was given".into());
                 if resting {
                     return Ok(Standing::Failed(why));
@@ -68,13 +70,11 @@ pub async fn persist(app: &App, cluster: &str, step: Step, now: i64) -> Result<S
             _ => return Ok(reason.map_or(Standing::Pending, Standing::Failed)),
         }
     }
-    Ok(Standing::Failed(format!("{TRIES} times, the last time: {}", reason.unwrap_or_default())))
 }
 
 /// Before a failed step is tried again, in microseconds, times the number of tries.
 const PAUSE: i64 = 30_000_000;
-/// After so many a person is needed.
-const TRIES: i64 = 20;
+const LONGEST_PAUSE: i64 = 3_600_000_000;
 
 /// The step behind a task's sealed body.
 pub fn open(app: &App, task: &ClusterTaskRow) -> Result<ClusterStep> {

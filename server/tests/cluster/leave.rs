@@ -6,9 +6,10 @@ pub mod bench;
 
 use std::time::Duration;
 
-use api::cluster::Role;
+use api::cluster::{ClusterStep, Role};
 use api::event::Event;
 use api::id::MachineId;
+use server::cluster::steps::{self, Step};
 use server::cluster::{dead, interrupt};
 use server::store::Claim;
 
@@ -162,6 +163,23 @@ async fn who_made_the_cluster_joins_it_when_it_comes_back_from_an_inspection() {
     running.abort();
     assert_eq!(store.machine(&first).await.unwrap().life().unwrap().generation, 1);
     assert_eq!(store.cluster_claim("prod", &first, 1, 7).await.unwrap(), Claim::Join);
+}
+
+/// The load balancer of a control plane that is off for days has to be changed when it is back.
+#[tokio::test]
+async fn a_step_that_nobody_takes_is_asked_for_again_as_long_as_it_is_wanted() {
+    let bench = Bench::new().await;
+    let mut now = server::clock::now();
+    for tries in 0..30 {
+        let (step, patience) = (ClusterStep::Members, Duration::from_secs(60));
+        let step = Step { key: "wanted".into(), step, subject: None, executor: None, patience };
+        steps::persist(&bench.app, "prod", step, now).await.unwrap();
+        let task = bench.app.store.cluster_task_by_key(&format!("wanted/{tries}")).await.unwrap();
+        assert_eq!(task.map(|task| task.state).as_deref(), Some("queued"), "try {tries}");
+        now += 2 * MINUTE;
+        bench.app.store.cluster_tasks_expire("prod", now).await.unwrap();
+        now += 60 * MINUTE;
+    }
 }
 
 #[tokio::test]
