@@ -1,7 +1,7 @@
 //! What is seen of a machine that leaves: in the rows, at the API server, in etcd.
 
 use api::cluster::{ClusterState, EtcdMember, Role};
-use api::state::{Errand, Home, State};
+use api::state::{Errand, Home, Life, State};
 use k8s_openapi::api::core::v1 as core;
 use kube::Client;
 
@@ -12,6 +12,7 @@ use super::pods::Pod;
 use super::{Result, evict};
 use crate::app::App;
 use crate::clock;
+use crate::lifecycle::next::is_installed;
 
 /// An agent that asks for work is heard at least once a minute. Where a person says that the power is off, one
 /// missed minute confirms it.
@@ -121,7 +122,7 @@ async fn control_plane(app: &App, leaver: &Leaver, floor: &mut Floor) -> Result<
     Ok(())
 }
 
-/// Another control plane that is being installed or joins: one after the other, or etcd shrinks to one member
+/// Another control plane that is being installed or inspected, or joins: one after the other, or etcd shrinks to one member
 /// while all wait to come back.
 async fn on_its_way_back(app: &App, leaver: &Leaver) -> Result<Option<String>> {
     let ways = [State::Inspecting, State::Partitioning, State::Installing, State::Booting, State::Joining];
@@ -130,13 +131,22 @@ async fn on_its_way_back(app: &App, leaver: &Leaver) -> Result<Option<String>> {
             let Some(profile) = app.profile(&row) else { continue };
             let role = app.site.role(profile, row.hostname.as_deref());
             let same = profile.cluster.as_ref() == Some(&leaver.node.cluster) && role == Role::ControlPlane;
-            let comes = state != State::Inspecting || row.life()?.errand == Errand::Reprovision;
+            let comes = state != State::Inspecting || comes_back(&row.life()?);
             if same && comes && row.id != leaver.row.id {
                 return Ok(Some(row.name().into()));
             }
         }
     }
     Ok(None)
+}
+
+/// From its inspection: to a new install, or to the OS that it has.
+fn comes_back(life: &Life) -> bool {
+    match life.errand {
+        Errand::Reprovision => true,
+        Errand::None | Errand::Inspect => is_installed(life),
+        Errand::Release | Errand::Retire | Errand::Rescue | Errand::Delete => false,
+    }
 }
 
 /// The name of the control plane whose turn it is.

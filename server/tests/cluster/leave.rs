@@ -160,6 +160,11 @@ async fn who_made_the_cluster_joins_it_when_it_comes_back_from_an_inspection() {
     assert_eq!(store.cluster_claim("prod", &first, 1, 6).await.unwrap(), Claim::Init, "it is still in");
     bench.stop_node(&first).await;
     bench.until("it is inspected", async || bench.state(&first).await == "inspecting").await;
+    bench.object(2, true, &[]);
+    bench.reprovision(&second).await;
+    bench
+        .until("the next one waits for it", async || bench.evidence(&second).await.contains("its turn: node01"))
+        .await;
     running.abort();
     assert_eq!(store.machine(&first).await.unwrap().life().unwrap().generation, 1);
     assert_eq!(store.cluster_claim("prod", &first, 1, 7).await.unwrap(), Claim::Join);
