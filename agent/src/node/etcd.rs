@@ -30,7 +30,7 @@ impl Etcdctl {
     /// Its output, and what it complained of where it failed: some answers come with a failure.
     pub fn run(&self, arguments: &[&str]) -> Result<(String, Option<String>)> {
         let output = Command::new("etcdctl")
-            .args([&format!("--endpoints={}", self.endpoints), "--dial-timeout=10s", "--command-timeout=30s"])
+            .args([&format!("--endpoints={}", self.endpoints), "--dial-timeout=10s", patience(arguments)])
             .arg(format!("--cacert={PKI}/ca.crt"))
             .arg(format!("--cert={PKI}/healthcheck-client.crt"))
             .arg(format!("--key={PKI}/healthcheck-client.key"))
@@ -52,6 +52,14 @@ impl Etcdctl {
                 bail!("etcdctl {}: {complaint}", arguments[..2.min(arguments.len())].join(" "))
             }
         }
+    }
+}
+
+/// A snapshot is as large as what the cluster holds, and comes as slowly as a disk writes it; other answers are short.
+fn patience(arguments: &[&str]) -> &'static str {
+    match arguments {
+        ["snapshot", ..] => "--command-timeout=10m",
+        _ => "--command-timeout=30s",
     }
 }
 
@@ -149,6 +157,12 @@ mod tests {
         "clientURLs":["https://10.77.0.11:2379"]},{"ID":10501334649042878790,"name":"cp2",
         "peerURLs":["https://10.77.0.12:2380"],"clientURLs":["https://10.77.0.12:2379"]},
         {"ID":18249187646912138824,"peerURLs":["https://10.77.0.13:2380"],"isLearner":true}]}"#;
+
+    #[test]
+    fn a_snapshot_may_take_as_long_as_it_is_large() {
+        assert_eq!(patience(&["snapshot", "save", "/var/lib/metal/snapshot.db"]), "--command-timeout=10m");
+        assert_eq!(patience(&["member", "list"]), "--command-timeout=30s");
+    }
 
     #[test]
     fn members_are_listed_with_their_health() {
