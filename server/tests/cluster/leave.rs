@@ -163,7 +163,9 @@ async fn who_made_the_cluster_joins_it_when_it_comes_back_from_an_inspection() {
     bench.object(2, true, &[]);
     bench.reprovision(&second).await;
     bench
-        .until("the next one waits for it", async || bench.evidence(&second).await.contains("its turn: node01"))
+        .until("the next one waits for it", async || {
+            bench.evidence(&second).await.contains("its turn: node01")
+        })
         .await;
     running.abort();
     assert_eq!(store.machine(&first).await.unwrap().life().unwrap().generation, 1);
