@@ -249,10 +249,10 @@ async fn wipe(app: &App, row: &Row) -> Result<()> {
     submit(app, row, wipe.unfinished().map_or(Event::Wiped, |reason| Event::StepFailed { reason })).await
 }
 
-/// Destruction is decided only from what this very boot saw.
+/// Destruction is decided only from what this very boot saw, and has not written over since.
 async fn facts_are_fresh(app: &App, row: &Row) -> Result<bool> {
-    let facts = app.store.facts(&row.id()).await?;
-    Ok(row.home() == Some(Home::Ram) && facts.is_some_and(|facts| facts.boot_id == row.boot_id))
+    let facts_of = app.store.facts_boot(&row.id()).await?;
+    Ok(row.home() == Some(Home::Ram) && facts_of.is_some_and(|boot_id| boot_id == row.boot_id))
 }
 
 /// Says beside the machine why its install does not begin.

@@ -89,6 +89,9 @@ pub(super) async fn apply(
     if matches!(step, Step::Go(_)) || rests(&new) != rests(&life) {
         drop_tasks(conn, id).await?;
     }
+    if matches!(step, Step::Go(_)) && writes(life.state) {
+        super::facts::outdate(conn, id).await?;
+    }
     // An agent that lost its connection says hello again: not news, unless that changed something.
     let repeated = matches!(event, Event::Hello { boot_id, .. } if *boot_id == row.boot_id);
     if !repeated || new != life {
@@ -100,6 +103,11 @@ pub(super) async fn apply(
         super::history::add(conn, id, entry).await?;
     }
     Ok(Applied { step, life: new })
+}
+
+/// States in which the agent in RAM writes to disks.
+const fn writes(state: State) -> bool {
+    matches!(state, State::Partitioning | State::Installing | State::Wiping)
 }
 
 /// What an event brings beside the change of state.

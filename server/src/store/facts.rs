@@ -3,7 +3,7 @@
 use api::facts::Facts;
 use api::id::MachineId;
 
-use super::{Error, Result, Store, on, statement};
+use super::{Conn, Error, Result, Store, on, statement};
 
 impl Store {
     pub async fn facts(&self, machine: &MachineId) -> Result<Option<Facts>> {
@@ -16,7 +16,7 @@ impl Store {
             .map_err(|_| Error::Stored { place: "facts.body", text: machine.0.clone() })
     }
 
-    /// Of which boot the newest facts are.
+    /// Of which boot the newest facts are; of none once its disks were written.
     pub async fn facts_boot(&self, machine: &MachineId) -> Result<Option<String>> {
         let sql = "SELECT boot_id FROM facts WHERE machine = $1";
         let boot: Option<(String,)> =
@@ -34,4 +34,11 @@ impl Store {
         self.changed(machine);
         Ok(())
     }
+}
+
+/// The disks are not as they were reported any more: the next plan needs another look at them, in the same boot, too.
+pub(super) async fn outdate(conn: &mut Conn, machine: &MachineId) -> Result<()> {
+    let sql = "UPDATE facts SET boot_id = '' WHERE machine = $1";
+    on!(conn, c => sqlx::query(sql).bind(&machine.0).execute(&mut **c).await.map(drop))?;
+    Ok(())
 }

@@ -3,7 +3,11 @@
 
 use api::event::Event;
 use api::facts::{Disk, DiskContent, Transport};
-use serde_json::json;
+use api::machine::Allowed;
+use api::order::Order;
+use api::wipe::{DiskName, WipeOutcome, WipeScope, WipeWish, WipedDisk};
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, GIB, disk, installed, with_data};
 
@@ -148,4 +152,50 @@ async fn a_cut_before_the_layout_is_verified_is_repeated_with_the_same_plan() {
         "install",
         "no task of this generation touches the table again"
     );
+}
+
+/// A yes to the erasure of all disks, as they were last seen.
+async fn wants_all_erased(bench: &Bench, verb: &str) {
+    let wish = WipeWish { scope: WipeScope::All, ..WipeWish::default() };
+    let row = bench.app.store.machine(&bench.id).await.unwrap();
+    let shown = bench.app.wipe_preview(&row, &wish).await.unwrap().unwrap().digest;
+    let order = Order { wipe: wish, ..Order::yes_to(&shown) };
+    bench.orders(verb, Allowed::default(), order).await.unwrap();
+}
+
+/// What the agent of this boot tells of the disk `A`.
+async fn tells(bench: &Bench, boot: &str, task: &Value, outcome: WipeOutcome) {
+    let path = format!("/agent/v1/task/{}/wiped", task["id"].as_str().unwrap());
+    let told = WipedDisk { name: DiskName::of(&disk("A")), outcome, steps: Vec::new(), at: 1 };
+    assert_eq!(bench.call(boot, Method::PUT, &path, json!(told)).await.0, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn after_a_wipe_the_disks_are_looked_at_again_in_the_same_boot() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.boots("b1", vec![with_data("A")]).await, "nothing");
+    wants_all_erased(&bench, "wipe").await;
+    let (kind, task) = bench.task("b1").await;
+    assert_eq!(kind, "wipe");
+    tells(&bench, "b1", &task, WipeOutcome::Erased).await;
+    assert_eq!(bench.is_done("b1", &task).await, StatusCode::NO_CONTENT);
+    assert_eq!(bench.state().await, "available");
+    let erased = Disk { fingerprint: "erased".into(), ..disk("A") };
+    assert_eq!(bench.works("b1", vec![erased]).await, "partition", "nothing is on it any more");
+    let plan = bench.app.store.plan(&bench.id, 1).await.unwrap().unwrap();
+    assert_eq!(plan.disk.fingerprint, "erased", "else its agent would refuse the disk");
+}
+
+#[tokio::test]
+async fn an_install_that_is_given_up_is_wiped_as_it_has_become() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.boots("b1", vec![disk("A")]).await, "partition");
+    let verified = Event::LayoutVerified { generation: 1 };
+    bench.app.store.submit(&bench.id, verified, "agent", server::clock::now()).await.unwrap();
+    assert_eq!(bench.task("b1").await.0, "install");
+    wants_all_erased(&bench, "retire").await;
+    let half = Disk { fingerprint: "half".into(), ..disk("A") };
+    assert_eq!(bench.works("b1", vec![half]).await, "wipe");
+    let (_, task) = bench.task("b1").await;
+    assert_eq!(task["work"]["plan"]["disks"][0]["fingerprint"], "half");
 }
