@@ -29,6 +29,11 @@ use crate::session::{Session, Waiting};
 use crate::sysfs::Tree;
 use crate::{clock, disk, inventory};
 
+/// What a disk's record says that was only looked at.
+const LOOK: &str = "look at it";
+/// And one that an earlier attempt had begun.
+const FIND: &str = "find it again";
+
 /// Whether all is erased is the server's to say: it has the record.
 pub async fn run(
     session: &Session,
@@ -45,24 +50,22 @@ pub async fn run(
         session.machine
     );
     for disk in &plan.disks {
-        let known = record.iter().find(|wiped| wiped.name.is(&disk.name)).map(|wiped| wiped.outcome);
-        if known == Some(WipeOutcome::Erased) {
+        let known = record.iter().find(|wiped| wiped.name.is(&disk.name));
+        if known.is_some_and(|known| known.outcome == WipeOutcome::Erased) {
             continue;
         }
+        let begun = known.is_some_and(has_begun);
         report.still_wanted()?;
         let tell = async |outcome, steps| {
             let told = WipedDisk { name: disk.name.clone(), outcome, steps, at: clock::now() };
             tell(session, task, &told).await
         };
-        let target = match on_thread((disk.clone(), known.is_some(), plan.full), |(disk, begun, full)| {
-            look(&disk, begun, full)
-        })
-        .await?
-        {
+        let planned = (disk.clone(), begun, plan.full);
+        let target = match on_thread(planned, |(disk, begun, full)| look(&disk, begun, full)).await? {
             Ok(target) => target,
             Err(error) => {
                 session.log.say(format!("{error:#}: nothing is erased on it"));
-                tell(WipeOutcome::Failed, vec![step("look at it", Err(&error))]).await?;
+                tell(WipeOutcome::Failed, vec![step(looked(begun), Err(&error))]).await?;
                 continue;
             }
         };
@@ -73,6 +76,16 @@ pub async fn run(
         tell(outcome, steps).await?;
     }
     Ok(())
+}
+
+/// Whether something of it may be erased already. One that was only looked at and left has to be as it was planned at
+/// the next attempt, too.
+fn has_begun(known: &WipedDisk) -> bool {
+    known.outcome == WipeOutcome::Begun || known.steps.iter().any(|step| step.method != LOOK)
+}
+
+const fn looked(begun: bool) -> &'static str {
+    if begun { FIND } else { LOOK }
 }
 
 async fn on_thread<A: Send + 'static, T: Send + 'static>(

@@ -132,6 +132,21 @@ fn a_disk_that_changed_since_the_plan_is_left() {
 }
 
 #[test]
+fn a_disk_that_was_left_has_to_be_as_planned_when_the_wipe_is_tried_again() {
+    let name = DiskName::of(&sample::disk("vda", "DISK-A", SIZE));
+    let error = anyhow::anyhow!("it changed");
+    let known = |outcome, methods: &[&str]| {
+        let steps = methods.iter().map(|method| step(method, Err(&error))).collect();
+        WipedDisk { name: name.clone(), outcome, steps, at: 1 }
+    };
+    assert!(!has_begun(&known(WipeOutcome::Failed, &[looked(false)])), "nothing was written");
+    // What an earlier attempt has begun stays so, though a later one does not even find the disk.
+    assert!(has_begun(&known(WipeOutcome::Failed, &[looked(true)])));
+    assert!(has_begun(&known(WipeOutcome::Failed, &["zeros over tables and signatures"])));
+    assert!(has_begun(&known(WipeOutcome::Begun, &[])));
+}
+
+#[test]
 fn a_small_disk_has_no_region_outside_itself() {
     assert_eq!(regions(512, &[]), [(0, 512), (0, 512)]);
     assert!(regions(0, &[]).is_empty());
