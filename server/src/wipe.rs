@@ -2,7 +2,7 @@
 //! from the facts of one RAM boot before the first write.
 
 use api::facts::{Disk, Facts, Identity, Transport};
-use api::wipe::{DiskName, LeftDisk, Wipe, WipeDisk, WipePlan, WipePreview, WipeScope, WipeWish};
+use api::wipe::{DiskName, LeftDisk, Wipe, WipeDisk, WipeOutcome, WipePlan, WipePreview, WipeScope, WipeWish};
 
 use crate::freeze::Owner;
 use crate::freeze::shown::{Erased, digest};
@@ -62,6 +62,26 @@ pub fn freeze(ours: &Ours<'_>, wipe: &Wipe, facts: Option<&Facts>) -> WipePlan {
         disks,
         left,
     }
+}
+
+/// Why a wipe that was frozen earlier must not go on: a disk of its plan that is not erased yet holds an install that was
+/// not on it then, of which a database from before that knows nothing. What was begun need not be as it was planned, so
+/// its agent alone could not tell.
+pub fn overtaken(owner: Owner<'_>, name: &str, wipe: &Wipe, found: &[Disk]) -> Option<String> {
+    let plan = wipe.plan.as_ref().filter(|_| !wipe.wish.erase_foreign)?;
+    let is_due =
+        |planned: &&WipeDisk| wipe.outcome(planned).is_none_or(|wiped| wiped.outcome != WipeOutcome::Erased);
+    plan.disks.iter().filter(is_due).find_map(|planned| {
+        let disk = found.iter().find(|disk| planned.name.is(&DiskName::of(disk)))?;
+        let identity = disk.content.identity.as_ref()?;
+        owner.foreign(identity)?;
+        let Identity { site, hostname, generation, .. } = identity;
+        Some(format!(
+            "the disk {} holds `{hostname}` of site `{site}`, generation {generation}, which was not on it when the wipe \
+             was wanted (was the database restored?): if that may go, `metalctl machine wipe {name} --erase-foreign`",
+            planned.name
+        ))
+    })
 }
 
 /// Why a disk is not erased; None when it is.

@@ -1,7 +1,7 @@
 //! Which disks a wipe takes: one test a reason to leave one.
 
 use api::id::MachineId;
-use api::wipe::{WipeOutcome, WipeStep, WipedDisk};
+use api::wipe::{WipeStep, WipedDisk};
 
 use super::*;
 use crate::sample::{disk, facts, installed};

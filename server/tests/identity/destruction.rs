@@ -199,3 +199,27 @@ async fn an_install_that_is_given_up_is_wiped_as_it_has_become() {
     let (_, task) = bench.task("b1").await;
     assert_eq!(task["work"]["plan"]["disks"][0]["fingerprint"], "half");
 }
+
+#[tokio::test]
+async fn a_wipe_that_was_begun_before_the_install_does_not_erase_it() {
+    let told = [(WipeOutcome::Begun, false), (WipeOutcome::Failed, false), (WipeOutcome::Erased, true)];
+    for (outcome, erased) in told {
+        let bench = Bench::new().await;
+        bench.boots("b1", vec![with_data("A")]).await;
+        wants_all_erased(&bench, "wipe").await;
+        let (_, task) = bench.task("b1").await;
+        tells(&bench, "b1", &task, outcome).await;
+        // The backup was taken here; restored, the machine has been installed since.
+        let given = bench.boots("b2", vec![installed("A", 1, "g-1")]).await;
+        if erased {
+            assert_eq!(given, "wipe", "what is erased is left by its agent");
+            continue;
+        }
+        assert_eq!(given, "nothing");
+        assert_eq!(bench.state().await, "failed");
+        let why = bench.why().await;
+        let words = "(was the database restored?): if that may go, `metalctl machine wipe node01 --erase-foreign`";
+        assert!(why.contains(words), "{why}");
+        assert_eq!(bench.task("b2").await.0, "nothing");
+    }
+}

@@ -16,13 +16,14 @@ use crate::bmc::wake::goodbye::{FRESH, is_due};
 use crate::clock;
 use crate::cluster::steps;
 use crate::cluster::turn::{Turn, turn};
-use crate::freeze::overtaken;
+use crate::freeze::{Owner, overtaken};
 use crate::http::error::Failure;
 use crate::lifecycle::offer::{Offer, Session, Stored, offer};
 use crate::lifecycle::patience::deadline;
 use crate::lifecycle::want::{Boot, rests, want};
 use crate::store::NewTask;
 use crate::store::machine::Row;
+use crate::wipe;
 
 /// The work for an agent that asks; None when there is nothing to do.
 pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure> {
@@ -59,10 +60,16 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
             }
         }
         Offer::Reboot(to) => Work::Reboot { to, way: None },
-        Offer::Work(TaskKind::Wipe) => match wiping.as_ref().and_then(erasure) {
-            Some(work) => work,
-            None => return Ok(None),
-        },
+        Offer::Work(TaskKind::Wipe) => {
+            let Some(wipe) = &wiping else { return Ok(None) };
+            if let Some(reason) = wipe_overtaken(app, &row, wipe).await? {
+                let event = Event::StepFailed { reason };
+                app.store.submit(&machine, event, "server", clock::now()).await?;
+                return Ok(None);
+            }
+            let Some(work) = erasure(wipe) else { return Ok(None) };
+            work
+        }
         Offer::Work(kind) => match work(app, &row, &life, kind, plan).await {
             Ok(Some(work)) => work,
             Ok(None) => return cluster_task(app, agent, &row, &life).await,
@@ -176,6 +183,14 @@ async fn join(app: &App, row: &Row, life: &Life) -> Result<Option<Work>, Failure
             Ok(None)
         }
     }
+}
+
+/// Why a wipe that was frozen earlier must not be carried out on what is in the machine now.
+async fn wipe_overtaken(app: &App, row: &Row, wipe: &Wipe) -> Result<Option<String>, Failure> {
+    let facts = app.store.facts(&row.id()).await?;
+    let (id, disks) = (row.id(), facts.map(|facts| facts.disks).unwrap_or_default());
+    let owner = Owner { site: &app.site.name, machine: &id, generation: row.generation };
+    Ok(wipe::overtaken(owner, row.name(), wipe, &disks))
 }
 
 /// The disks of the frozen plan, with what is on record of them.
