@@ -143,7 +143,12 @@ pub async fn run(
                 // A server that is gone, or does not know us, is so for all that are left.
                 let for_all =
                     matches!(error, Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. });
-                failures.push(error.into());
+                let mut failure = Failure::from(error);
+                let left = machines.len() - done.len() - failures.len() - 1;
+                if for_all && left > 0 {
+                    failure.message += &format!("; {left} more were not tried");
+                }
+                failures.push(failure);
                 if for_all {
                     break;
                 }
@@ -188,7 +193,8 @@ fn as_one(of: usize, mut failures: Vec<Failure>) -> Option<Failure> {
         _ => 1,
     })?;
     let exit = if gravest == Exit::NotFound { Exit::Refused } else { gravest };
-    Some(Failure::new(exit, message, "the others are done; `metalctl machine why` explains each"))
+    let hint = "the others that were tried are done; `metalctl machine why` explains each";
+    Some(Failure::new(exit, message, hint))
 }
 
 #[cfg(test)]
@@ -206,5 +212,29 @@ mod tests {
         let worst = of(&[Exit::Refused, Exit::Unreachable]).unwrap();
         assert_eq!(worst.exit, Exit::Unreachable);
         assert_eq!(worst.message, "2 of 3:\nRefused\nUnreachable");
+    }
+
+    fn machine(name: &str) -> Machine {
+        let value = serde_json::json!({
+            "id": name, "hostname": name, "interfaces": [], "serial": "", "address": null, "profile": null,
+            "position": null, "state": "active", "since": 0, "generation": 1, "installed": 1, "failed_in": null,
+            "reason": null, "errand": "none", "hold": false, "maintenance": false, "enrolled": true, "wait": null,
+            "progress": null, "node": null, "home": "disk", "last_seen": null, "version": 1
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_not_tried_is_told() {
+        let rack = ["a", "b", "c", "d"].map(machine);
+        let gone = async |machine: &Machine| match machine.name().as_str() {
+            "a" => Ok(machine.clone()),
+            _ => Err(Error::Unreachable { url: "https://s".into(), cause: "refused".into() }),
+        };
+        let (done, failures) = run(&rack, &gone).await;
+        assert_eq!((done.len(), failures.len()), (1, 1));
+        assert_eq!(failures[0].message, "no answer from https://s: refused; 2 more were not tried");
+        let (_, failures) = run(&rack[..2], &gone).await;
+        assert_eq!(failures[0].message, "no answer from https://s: refused", "it was the last");
     }
 }
