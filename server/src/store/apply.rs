@@ -120,6 +120,8 @@ async fn keep(conn: &mut Conn, (row, life): (&Row, &Life), event: &Event, who: &
                 .map_err(Error::from)
         }
         Event::Enroll => super::tombstone::lift(conn, &id).await,
+        // The server's own hold is that of a quarantine, and ends with it.
+        Event::Hold if who != "server" => super::identity::stays_held(conn, &id).await,
         Event::Rescue { keys } => super::rescue::put(conn, &id, keys).await,
         Event::Wipe { wish } | Event::Retire { wish } => match life.state {
             // The one that runs is not changed under its agent's hands.

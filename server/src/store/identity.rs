@@ -265,6 +265,13 @@ async fn quarantine(
     remark(conn, id, "quarantined", why, ("server", now)).await
 }
 
+/// Somebody wants it on hold besides: the end of its quarantine does not let it go.
+pub(super) async fn stays_held(conn: &mut Conn, id: &MachineId) -> Result<()> {
+    let sql = "UPDATE quarantine SET held = $2 WHERE machine = $1";
+    on!(conn, c => sqlx::query(sql).bind(&id.0).bind(true).execute(&mut **c).await.map(drop))?;
+    Ok(())
+}
+
 pub(super) async fn remark(
     conn: &mut Conn,
     id: &MachineId,

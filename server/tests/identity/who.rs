@@ -118,3 +118,19 @@ async fn what_was_replaced_is_on_record_and_the_name_stays() {
     );
     assert_eq!(bench.call("b2", Method::GET, "/agent/v1/task?wait=0", Value::Null).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_hold_that_a_person_wants_outlives_the_quarantine() {
+    for wanted in [false, true] {
+        let bench = known().await;
+        bench.hello("b9").await;
+        bench.reports(&hardware("b9", 9, MAC)).await;
+        assert!(bench.app.view(&bench.id).await.unwrap().quarantine.is_some());
+        if wanted {
+            bench.says("hold", false).await.unwrap();
+        }
+        assert!(bench.app.store.machine_merge(&bench.id, &bench.id, "ada", 5).await.unwrap());
+        let row = bench.app.store.machine(&bench.id).await.unwrap();
+        assert_eq!(row.hold, wanted, "hands may be in its chassis");
+    }
+}
