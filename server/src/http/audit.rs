@@ -2,6 +2,7 @@
 //! that shows it.
 
 use api::id::MachineId;
+use api::label::{Labels, joined};
 use api::routes::operator as routes;
 use api::user::{AuditEntry, AuditQuery};
 use axum::extract::{Query, State};
@@ -116,6 +117,7 @@ async fn look(app: &App, subject: &Subject) -> Result<Option<Value>> {
                 let mut life = serde_json::to_value(row.life()?).unwrap_or_default();
                 life["profile"] = json!(row.profile);
                 life["hostname"] = json!(row.hostname);
+                said(app, id, &mut life).await?;
                 Ok(Some(life))
             }
             Err(Error::NoMachine(_)) => Ok(None),
@@ -133,6 +135,20 @@ async fn look(app: &App, subject: &Subject) -> Result<Option<Value>> {
         }
         Subject::Other(_) => Ok(None),
     }
+}
+
+/// What operators say of a machine beside its life: its labels, and where the password of its BMC is sent.
+async fn said(app: &App, id: &MachineId, life: &mut Value) -> Result<()> {
+    let labels = app.store.labels_of(std::slice::from_ref(&id.0)).await?;
+    let labels: Labels = labels.into_iter().map(|(_, key, value)| (key, value)).collect();
+    life["labels"] = json!(joined(&labels));
+    if let Some(bmc) = app.store.bmc(id).await? {
+        life["bmc"] = json!(format!("{} {}", bmc.driver, bmc.address));
+        life["bmc_credentials"] = json!(bmc.credentials);
+        life["bmc_user"] = json!(bmc.username);
+        life["bmc_certificate"] = json!(bmc.certificate);
+    }
+    Ok(())
 }
 
 /// `subject` may be any reference to a machine.

@@ -99,3 +99,21 @@ async fn a_form_of_the_dashboard_and_a_login_are_actions() {
     assert_eq!(entries[1].call, format!("POST /machines/{machine}/hold"));
     assert_eq!(changes(&entries[1]), ["hold: false → true"]);
 }
+
+#[tokio::test]
+async fn what_is_said_of_a_machine_and_what_is_kept_for_a_card_are_in_the_log() {
+    let bench = Bench::new("enroll").await;
+    let machine = bench.machine().await;
+    let token = bench.token(Role::Admin).await;
+    let label = format!("/api/v1/machines/{machine}/labels");
+    let set = r#"{"set":{"zone":"a"},"remove":[]}"#;
+    assert_eq!(call(&bench, &token, "POST", &label, set).await, StatusCode::OK);
+    let moved = r#"{"set":{"zone":"b"},"remove":[]}"#;
+    assert_eq!(call(&bench, &token, "POST", &label, moved).await, StatusCode::OK);
+    let entries = log(&bench, &format!("?subject={machine}")).await;
+    assert_eq!(changes(&entries[0]), ["labels: zone=a → zone=b"]);
+    let kept = r#"{"mac":"52:54:00:00:00:09","address":"10.77.0.99"}"#;
+    assert_eq!(call(&bench, &token, "POST", "/api/v1/reservations", kept).await, StatusCode::OK);
+    let entries = log(&bench, "").await;
+    assert_eq!(entries[0].after, Some(serde_json::from_str(kept).unwrap()));
+}

@@ -13,9 +13,11 @@ use api::user::Role;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::super::audit::After;
 use super::super::error::Failure;
 use super::super::guard::Caller;
 use super::{Operator, PAGE};
@@ -45,7 +47,7 @@ async fn import(
     caller: Caller,
     Query(asked): Query<ImportQuery>,
     Json(rows): Json<Vec<ImportRow>>,
-) -> Result<Json<Imported>, Failure> {
+) -> Result<(Extension<After>, Json<Imported>), Failure> {
     let wrong = rows.iter().filter_map(|row| {
         let labels = row.labels.as_ref()?;
         let bad = labels.iter().find(|(key, value)| !is_key(key) || !is_value(value))?;
@@ -70,7 +72,7 @@ async fn import(
     for machine in changed {
         app.bmcs.forget(&machine.0).await;
     }
-    Ok(Json(imported))
+    Ok((Extension(After(json!(imported))), Json(imported)))
 }
 
 fn refused(problems: &[Problem]) -> Failure {
@@ -172,8 +174,9 @@ async fn reserve(
     State(app): State<App>,
     Operator(who): Operator,
     Json(reservation): Json<Reservation>,
-) -> Result<Json<Reservation>, Failure> {
-    reserve_as(&app, &who, reservation).await.map(Json)
+) -> Result<(Extension<After>, Json<Reservation>), Failure> {
+    let kept = reserve_as(&app, &who, reservation).await?;
+    Ok((Extension(After(json!(kept))), Json(kept)))
 }
 
 pub async fn reserve_as(app: &App, who: &str, reservation: Reservation) -> Result<Reservation, Failure> {

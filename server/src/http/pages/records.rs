@@ -5,17 +5,19 @@ use std::net::Ipv4Addr;
 use api::id::{Mac, ParseError};
 use api::machine::Reservation;
 use api::user::AuditQuery;
+use axum::Extension;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use serde_json::json;
 use web::{EventsAsked, ReservationForm};
 
 use super::Trouble;
 use super::session::Session;
 use crate::app::App;
 use crate::clock;
-use crate::http::audit;
+use crate::http::audit::{self, After};
 use crate::http::error::Failure;
 use crate::http::operator::inventory;
 use crate::store::history::Before;
@@ -134,7 +136,10 @@ pub async fn reserve(
         Ok(reservation) => inventory::reserve_as(&app, &session.visitor.operator, reservation).await,
         Err(message) => Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, message)),
     };
-    let Err(failure) = done else { return Ok(Redirect::to("/leases").into_response()) };
+    let failure = match done {
+        Ok(kept) => return Ok((Extension(After(json!(kept))), Redirect::to("/leases")).into_response()),
+        Err(failure) => failure,
+    };
     let (status, error, hint) = failure.describe();
     let message = Some(hint.map_or(error.clone(), |hint| format!("{error}; {hint}")));
     let form = ReservationForm { mac: form.mac, address: form.address, message };
@@ -152,11 +157,12 @@ pub async fn unreserve(
     State(app): State<App>,
     session: Session,
     Form(form): Form<Reserve>,
-) -> Result<Redirect, Trouble> {
+) -> Result<(Extension<After>, Redirect), Trouble> {
     session.sent(&form.csrf)?;
     let unfit = |error: ParseError| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
-    inventory::unreserve_of(&app, form.mac.trim().parse().map_err(unfit)?).await?;
-    Ok(Redirect::to("/leases"))
+    let mac: Mac = form.mac.trim().parse().map_err(unfit)?;
+    inventory::unreserve_of(&app, mac).await?;
+    Ok((Extension(After(json!({"mac": mac, "address": null}))), Redirect::to("/leases")))
 }
 
 pub async fn tombstones(State(app): State<App>, session: Session) -> Result<Html<String>, Trouble> {
