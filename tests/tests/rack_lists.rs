@@ -240,16 +240,28 @@ async fn profiles_are_compared_and_the_site_file_is_checked() -> Result<()> {
     let unfit = run(&desk, &apply)?;
     ensure!(unfit.code == 1 && unfit.err.contains("fancy"), "{unfit:?}");
     ensure!(run(&desk, "site show")?.out == site, "a site file with errors was applied");
+    let (own, previous) =
+        (desk.folder.path().join("site.toml"), desk.folder.path().join("site.toml.previous"));
+    let read = fs::read_to_string(&own)?;
     fs::write(&file, site.replace("4G", "5G"))?;
-    let applied = run(&desk, &apply)?;
-    ensure!(applied.code == 0 && applied.out.contains("site.toml is written"), "{applied:?}");
-    ensure!(fs::read_to_string(desk.folder.path().join("site.toml"))?.contains("5G"));
-    ensure!(fs::read_to_string(desk.folder.path().join("site.toml.previous"))?.contains("4G"));
+    // Twice is once: what was there before it is kept.
+    for _ in 0..2 {
+        let applied = run(&desk, &apply)?;
+        ensure!(applied.code == 0 && applied.out.contains("site.toml is written"), "{applied:?}");
+        ensure!(!applied.err.contains("had been changed"), "{applied:?}");
+        ensure!(fs::read_to_string(&own)?.contains("5G"));
+        ensure!(fs::read_to_string(&previous)?.contains("4G"));
+    }
+    // Back to what the server still runs with; that it never read the other one is told.
+    fs::write(&file, &read)?;
+    let back = run(&desk, &apply)?;
+    ensure!(back.code == 0 && back.err.contains("had been changed since the server read it"), "{back:?}");
+    ensure!(fs::read_to_string(&own)? == read && fs::read_to_string(&previous)?.contains("5G"));
     // What is in the way of its new file keeps it from writing, as a folder does that is read-only to it.
     fs::create_dir(desk.folder.path().join("site.toml.new"))?;
     fs::write(&file, site.replace("4G", "6G"))?;
     let unwritten = run(&desk, &apply)?;
     ensure!(unwritten.code == 1 && unwritten.err.contains("as root, and restart it"), "{unwritten:?}");
-    ensure!(fs::read_to_string(desk.folder.path().join("site.toml"))?.contains("5G"));
+    ensure!(fs::read_to_string(&own)? == read);
     Ok(())
 }

@@ -174,12 +174,20 @@ async fn apply_site(State(app): State<App>, _: Operator, text: String) -> Result
     if !errors.is_empty() {
         return Err(wrong(&errors));
     }
-    let warnings: Vec<String> = of(Severity::Warning).collect();
+    let mut warnings: Vec<String> = of(Severity::Warning).collect();
     let Some(path) = app.site.path.clone() else {
         return Err(Failure::new(StatusCode::CONFLICT, "this server did not read its site from a file"));
     };
-    let changed = text != app.site.text;
-    if changed {
+    // Somebody may have put another one there that the server has not read yet.
+    let there = tokio::fs::read_to_string(&path).await.ok();
+    let changed = text != app.site.text || there.as_ref() != Some(&text);
+    if there.as_ref() != Some(&text) {
+        if there.is_some_and(|there| there != app.site.text) {
+            let file = path.display();
+            warnings.push(format!(
+                "{file} had been changed since the server read it: what was there is in {file}.previous"
+            ));
+        }
         let written = path.clone();
         let done = spawn_blocking(move || apply::replace(&written, &text)).await;
         let done =
