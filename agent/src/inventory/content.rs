@@ -37,13 +37,13 @@ fn read(tree: &Tree, disk: &mut Disk, path: &Path, log: &Log) -> Result<()> {
     names.extend(partitions(tree, &disk.name));
     for name in names {
         let path = path.with_file_name(&name);
-        match mkfs::probe(&path) {
-            Ok(found) => {
-                disk.content.signatures.extend(signature(&name, &found));
-                if is_esp(&found) && disk.content.identity.is_none() {
-                    disk.content.identity = esp::look(&path, log, esp::identity).flatten();
-                }
+        let probed = mkfs::probe(&path);
+        disk.content.signatures.extend(signature(&name, &probed));
+        match probed {
+            Ok(found) if is_esp(&found) && disk.content.identity.is_none() => {
+                disk.content.identity = esp::look(&path, log, esp::identity).flatten();
             }
+            Ok(_) => {}
             Err(error) => log.say(format!("{error:#}")),
         }
     }
@@ -67,7 +67,9 @@ fn guid(header: &[u8]) -> Option<String> {
     Some(uuid::Uuid::from_bytes_le(bytes).to_string())
 }
 
-fn signature(name: &str, found: &Probed) -> Option<String> {
+/// What could not be looked at is not empty: no rule erases it by itself.
+fn signature(name: &str, probed: &Result<Probed>) -> Option<String> {
+    let Ok(found) = probed else { return Some(format!("{name} could not be read")) };
     if found.ambivalent {
         return Some(format!("{name} several"));
     }
@@ -107,9 +109,16 @@ mod tests {
     #[test]
     fn signatures_read_as_name_type_label() {
         let found = Probed { kind: "ext4".into(), label: "root".into(), ..Probed::default() };
-        assert_eq!(signature("vda3", &found).as_deref(), Some("vda3 ext4 root"));
-        assert_eq!(signature("vda", &Probed::default()), None);
+        assert_eq!(signature("vda3", &Ok(found)).as_deref(), Some("vda3 ext4 root"));
+        assert_eq!(signature("vda", &Ok(Probed::default())), None);
         let several = Probed { ambivalent: true, ..Probed::default() };
-        assert_eq!(signature("vda", &several).as_deref(), Some("vda several"));
+        assert_eq!(signature("vda", &Ok(several)).as_deref(), Some("vda several"));
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_untouched() {
+        let signatures = signature("vda", &Err(anyhow::anyhow!("blkid was killed"))).into_iter().collect();
+        let content = DiskContent { signatures, ..DiskContent::default() };
+        assert!(!content.is_untouched(), "{content:?}");
     }
 }
