@@ -21,6 +21,16 @@ use crate::several;
 /// Where a machine is that nothing more is done to.
 const SETTLED: &[State] = &[State::Available, State::Active];
 
+/// Erased. Where a rule may do so by itself, it begins the next install in the same second.
+const ERASED: &[State] = &[
+    State::Available,
+    State::Partitioning,
+    State::Installing,
+    State::Booting,
+    State::Joining,
+    State::Active,
+];
+
 pub async fn run(verb: ServiceVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match verb {
         ServiceVerb::Assign { machines, sure, profile } => {
@@ -42,13 +52,8 @@ pub async fn run(verb: ServiceVerb, client: &Client, io: &mut Io<'_>) -> Result<
             moved(client, io, (&selection, sure), moving, waiting).await
         }
         ServiceVerb::Wipe { selection, erasing, consent, leaving, waiting } => {
-            let erasure = Erasure {
-                verb: "wipe",
-                wish: wish(erasing, consent),
-                consent,
-                leaving,
-                goal: State::Available,
-            };
+            let wish = wish(erasing, consent);
+            let erasure = Erasure { verb: "wipe", wish, consent, leaving, goals: ERASED };
             erase(client, io, &selection, erasure, waiting).await
         }
         ServiceVerb::Retire { selection, erasing, keep_disks, consent, leaving, waiting } => {
@@ -56,7 +61,7 @@ pub async fn run(verb: ServiceVerb, client: &Client, io: &mut Io<'_>) -> Result<
             if keep_disks {
                 wish.scope = WipeScope::None;
             }
-            let erasure = Erasure { verb: "retire", wish, consent, leaving, goal: State::Retired };
+            let erasure = Erasure { verb: "retire", wish, consent, leaving, goals: &[State::Retired] };
             erase(client, io, &selection, erasure, waiting).await
         }
         ServiceVerb::Delete { selection, yes, leaving } => {
@@ -109,7 +114,7 @@ struct Erasure {
     wish: WipeWish,
     consent: Consent,
     leaving: Leaving,
-    goal: State,
+    goals: &'static [State],
 }
 
 async fn erase(
@@ -119,7 +124,7 @@ async fn erase(
     erasure: Erasure,
     waiting: Waiting,
 ) -> Result<Exit, Failure> {
-    let Erasure { verb, wish, consent, leaving, goal } = erasure;
+    let Erasure { verb, wish, consent, leaving, goals } = erasure;
     let mut chosen = several::selected(client, selection).await?;
     let shown = confirm::wipes(client, io, &mut chosen, (&wish, consent, leaving), verb).await?;
     let call = async |machine: &Machine| {
@@ -131,7 +136,7 @@ async fn erase(
         let order = Order { wipe: wish, ..confirm::yes(&shown, &machine.id) };
         client.order(&machine.id.0, (verb, allowed(leaving)), &order).await
     };
-    several::followed(client, io, chosen, (waiting, &[goal]), call).await
+    several::followed(client, io, chosen, (waiting, goals), call).await
 }
 
 async fn delete(
