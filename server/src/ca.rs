@@ -134,8 +134,13 @@ fn create(pem_path: &Path, key_path: &Path, site: &str) -> Result<()> {
     valid_for(&mut params, crate::clock::now() / 1_000_000, 20 * 365);
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    write_private(key_path, &key.serialize_pem())?;
-    fs::write(pem_path, certificate.pem()).with_context(|| format!("cannot write {}", pem_path.display()))
+    // The key last, and once the certificate is on the disk: it is by the key that the next start knows that both are.
+    let write = || {
+        fs::write(pem_path, certificate.pem())?;
+        fs::File::open(pem_path)?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", pem_path.display()))?;
+    write_private(key_path, &key.serialize_pem())
 }
 
 /// A file that only its owner reads, complete or absent.
@@ -216,6 +221,17 @@ mod tests {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
         Authority::open(folder.path(), "lab").unwrap();
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_first_start_that_is_cut_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pem, key) = (folder.path().join(CA_PEM), folder.path().join(CA_KEY));
+        fs::create_dir(&pem).unwrap();
+        assert!(Authority::open(folder.path(), "lab").is_err());
+        assert!(!key.exists(), "a key without its certificate would keep every later start from going on");
+        fs::remove_dir(&pem).unwrap();
+        Authority::open(folder.path(), "lab").unwrap();
     }
 
     /// A machine whose clock runs hours behind believes them all the same.
