@@ -136,6 +136,7 @@ async fn a_running_servers_backup_is_restored_elsewhere() {
     }
     let said = new.restore(&file).await.unwrap();
     assert!(said.contains("3 machines") && said.contains("allowed, asked."), "{said}");
+    assert!(said.contains("revoked since then are valid again"), "{said}");
     let state = new.path("state");
     for name in ["ca.pem", "ca.key", "secret.key", "snapshots/prod/1.db"] {
         let path = state.join(name);

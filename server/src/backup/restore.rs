@@ -93,7 +93,7 @@ fn said(about: &About, machines: usize, held: &[String]) -> String {
             held.join(", ")
         );
     }
-    said
+    said + "\nTokens that were revoked since then are valid again: `metalctl user list` shows them all."
 }
 
 /// From where to where each file goes. What a live server has written there is never overwritten.
