@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
-use super::gap::{Aim, Doing, Move, Seen, step};
+use super::gap::{Aim, Doing, Move, Seen, contradicts_itself, step};
 use super::lane::Asker;
 use super::lead::take_back;
 use super::switch::act;
@@ -163,11 +163,14 @@ fn model(facts: &Facts) -> String {
     named.map(|product| format!("{} {}", product.manufacturer, product.product)).unwrap_or_default()
 }
 
-/// Whether its BMC reads the machine as off, asked now. None where nobody can say.
+/// Whether its BMC reads the machine as off, asked now. None where nobody can say, as of one that speaks and is read as
+/// off.
 pub async fn verified<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Power>> {
     let Some(bmc) = app.store.bmc(id).await? else { return Ok(None) };
     let power = bmcs.read(app, &bmc, Asker::Person).await.ok();
-    Ok(power.filter(|power| *power != Power::Unknown))
+    let look = look(app, bmcs, id).await?;
+    let is_believed = look.is_none_or(|look| !contradicts_itself(look.seen, clock::now()));
+    Ok(power.filter(|power| is_believed && *power != Power::Unknown))
 }
 
 /// Between two looks at machines of which there is news, or of which something was asked.

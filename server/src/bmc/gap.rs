@@ -102,7 +102,7 @@ pub fn step(aim: Aim, seen: Seen, doing: Doing, now: i64) -> (Doing, Move) {
 }
 
 /// It reads off before and after a word that it said: whatever this BMC belongs to, it is switched by no guess.
-fn contradicts_itself(seen: Seen, now: i64) -> bool {
+pub fn contradicts_itself(seen: Seen, now: i64) -> bool {
     let (Some(off_since), Some(read_at), Some(heard)) = (seen.off_since, seen.read_at, seen.on_wire_at)
     else {
         return false;

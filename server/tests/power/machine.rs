@@ -3,9 +3,10 @@
 use api::bmc::{Fault, Power, PowerAction};
 use api::event::Event;
 use api::power::{Health, Trouble};
-use server::bmc::access::{Password, access, place, seal_place};
+use server::bmc::access::{Open, Password, access, place, seal_place};
+use server::bmc::drive::verified;
 use server::bmc::gap::Doing;
-use server::bmc::lane::Asker;
+use server::bmc::lane::{Asker, Request};
 use server::bmc::switch::restart;
 use server::store::bmc::BmcRow;
 
@@ -97,6 +98,21 @@ async fn a_bmc_that_lies_is_told_of() {
     let view = rack.view(&id).await;
     assert_eq!(view.power.as_ref().unwrap().trouble, Trouble::NotObeyed);
     assert!(view.wait.unwrap().evidence.contains("its BMC took `on`, and the power still reads off"));
+}
+
+/// What was off all the time is the fence of a node; what spoke meanwhile is not off.
+#[tokio::test]
+async fn one_that_speaks_is_off_by_no_word_of_its_bmc() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::Off, Way::Lies).await;
+    let row = rack.app.store.bmc(&id).await.unwrap().unwrap();
+    let open = async { rack.fakes.open(&rack.app, &access(&rack.app, &row).await?) };
+    let earlier = server::clock::now() - 60 * SECOND;
+    rack.bmcs.lane(&id.0).ask(Request::Power, Asker::Server, open, (earlier, 0.5)).await.0.unwrap();
+    let off = async || verified(&rack.app, &rack.bmcs, &id).await.unwrap();
+    assert_eq!(off().await, Some(Power::Off));
+    rack.app.store.machine_seen(&id, "heard".into(), server::clock::now() - SECOND).await.unwrap();
+    assert_eq!(off().await, None, "its BMC is another machine's, or lies");
 }
 
 #[tokio::test]
