@@ -11,6 +11,9 @@ use tokio::time::{Instant, timeout};
 use super::Driver;
 use super::policy::{Asked, Gate, History, Judgement, Verb, judge};
 
+#[cfg(test)]
+mod tests;
+
 /// What is asked of a BMC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -142,15 +145,7 @@ impl<D: Driver> Lane<D> {
             return (Err(Fault::Busy("another request runs".into())), false);
         };
         let sent = Instant::now();
-        let patience = request.verb().timeout();
-        let outcome = timeout(patience, ask(&mut *turn, request, open))
-            .await
-            .unwrap_or_else(|_| Err(Fault::Hung(format!("no answer in {} s", patience.as_secs()))));
-        // Whatever session it had: the next request begins anew.
-        if outcome.as_ref().is_err_and(|fault| !matches!(fault, Fault::Unsupported(_) | Fault::NotObeyed(_)))
-        {
-            *turn = None;
-        }
+        let outcome = attempt(&mut *turn, request, open, request.verb().timeout()).await;
         drop(turn);
         let at = now.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
         let asked =
@@ -245,6 +240,31 @@ impl<D: Driver> Lane<D> {
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// One request within its patience, and what becomes of the driver after it.
+async fn attempt<D: Driver>(
+    turn: &mut Option<D>,
+    request: Request,
+    open: impl Future<Output = Result<D, Fault>> + Send,
+    patience: Duration,
+) -> Result<Answer, Fault> {
+    // Interrupted, it goes on where it was: a BMC that is slow is logged in to once, and not once a try.
+    let Ok(outcome) = timeout(patience, ask(turn, request, open)).await else {
+        return Err(Fault::Hung(format!("no answer in {} s", patience.as_secs())));
+    };
+    let fault = match outcome {
+        Ok(answer) => return Ok(answer),
+        Err(fault @ (Fault::Unsupported(_) | Fault::NotObeyed(_))) => return Err(fault),
+        Err(fault) => fault,
+    };
+    // Whatever session it had, the next request begins anew. BMCs have few: one that answers is told that it ends.
+    if let Some(driver) = turn.take()
+        && matches!(fault, Fault::Busy(_) | Fault::Garbled(_))
+    {
+        let _ = timeout(CLOSING, driver.close()).await;
+    }
+    Err(fault)
 }
 
 async fn ask<D: Driver>(
