@@ -151,7 +151,7 @@ impl<O: Open> Bmcs<O> {
         let driver = self.0.open.open(app, &access(app, row).await?)?;
         let console = driver.console(take).await;
         // What it asked on the way; the console has a session of its own.
-        let _ = driver.close().await;
+        let _ = Driver::close(&driver).await;
         console
     }
 
@@ -171,8 +171,10 @@ impl<O: Open> Bmcs<O> {
         if lane.is_kept((power, health), now, KEEP_EVERY) {
             return Ok(());
         }
+        // Somebody may have said meanwhile that its BMC is another one.
         if row.certificate.is_none()
-            && let Some(presented) = lane.with_driver(Driver::certificate)
+            && let Some(presented) = lane.certificate()
+            && app.store.bmc(&id).await?.as_ref() == Some(row)
         {
             app.store.bmc_pin(&id, Some(presented)).await?;
         }

@@ -76,6 +76,8 @@ struct Memory {
     led: Option<(i64, String, bool)>,
     /// What was written last, and when.
     kept: Option<((Option<Power>, Health), i64)>,
+    /// What was presented at the last request, also where it then failed.
+    certificate: Option<String>,
 }
 
 const CLOSING: Duration = Duration::from_secs(10);
@@ -145,13 +147,14 @@ impl<D: Driver> Lane<D> {
             return (Err(Fault::Busy("another request runs".into())), false);
         };
         let sent = Instant::now();
-        let outcome = attempt(&mut *turn, request, open, request.verb().timeout()).await;
+        let (outcome, certificate) = attempt(&mut *turn, request, open, request.verb().timeout()).await;
         drop(turn);
         let at = now.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
         let asked =
             Asked { at, took: sent.elapsed(), outcome: outcome.as_ref().map(drop).map_err(Fault::clone) };
         let mut memory = self.memory();
         memory.history.note(asked, jitter);
+        memory.certificate = certificate;
         if let Ok(Answer::Power(power)) = outcome {
             if memory.reading.is_none_or(|(before, _)| before != power) {
                 memory.reads_since = at;
@@ -195,7 +198,7 @@ impl<D: Driver> Lane<D> {
         }
         let mut memory = self.memory();
         memory.history.forget();
-        (memory.reading, memory.kept) = (None, None);
+        (memory.reading, memory.kept, memory.certificate) = (None, None, None);
     }
 
     /// Whether firmware is told what comes after this boot, in the state that began then.
@@ -232,9 +235,9 @@ impl<D: Driver> Lane<D> {
         false
     }
 
-    /// What the driver has to say of itself between requests; None while one runs, and before the first.
-    pub fn with_driver<T>(&self, look: impl FnOnce(&D) -> Option<T>) -> Option<T> {
-        self.turn.try_lock().ok().and_then(|turn| turn.as_ref().and_then(look))
+    /// The certificate that was presented at the last request; None of a driver that sees none.
+    pub fn certificate(&self) -> Option<String> {
+        self.memory().certificate.clone()
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
@@ -242,20 +245,22 @@ impl<D: Driver> Lane<D> {
     }
 }
 
-/// One request within its patience, and what becomes of the driver after it.
+/// One request within its patience, with the certificate that was presented at it, and what becomes of the driver after it.
 async fn attempt<D: Driver>(
     turn: &mut Option<D>,
     request: Request,
     open: impl Future<Output = Result<D, Fault>> + Send,
     patience: Duration,
-) -> Result<Answer, Fault> {
+) -> (Result<Answer, Fault>, Option<String>) {
+    let outcome = timeout(patience, ask(turn, request, open)).await;
+    let certificate = turn.as_ref().and_then(D::certificate);
     // Interrupted, it goes on where it was: a BMC that is slow is logged in to once, and not once a try.
-    let Ok(outcome) = timeout(patience, ask(turn, request, open)).await else {
-        return Err(Fault::Hung(format!("no answer in {} s", patience.as_secs())));
+    let Ok(outcome) = outcome else {
+        return (Err(Fault::Hung(format!("no answer in {} s", patience.as_secs()))), certificate);
     };
     let fault = match outcome {
-        Ok(answer) => return Ok(answer),
-        Err(fault @ (Fault::Unsupported(_) | Fault::NotObeyed(_))) => return Err(fault),
+        Ok(answer) => return (Ok(answer), certificate),
+        Err(fault @ (Fault::Unsupported(_) | Fault::NotObeyed(_))) => return (Err(fault), certificate),
         Err(fault) => fault,
     };
     // Whatever session it had, the next request begins anew. BMCs have few: one that answers is told that it ends.
@@ -264,7 +269,7 @@ async fn attempt<D: Driver>(
     {
         let _ = timeout(CLOSING, driver.close()).await;
     }
-    Err(fault)
+    (Err(fault), certificate)
 }
 
 async fn ask<D: Driver>(

@@ -212,6 +212,11 @@ async fn the_first_certificate_is_pinned() {
     rack.fakes.change("bmc-1", |fake| fake.certificate = Some("c0ffee".into()));
     rack.poll(&id).await;
     assert_eq!(rack.app.store.bmc(&id).await.unwrap().unwrap().certificate.as_deref(), Some("c0ffee"));
+    // The next one to answer there is to get no password, whatever became of the first request.
+    let refused = rack.machine(2, Power::On, Way::Fails(Fault::Refused("401".into()))).await;
+    rack.fakes.change("bmc-2", |fake| fake.certificate = Some("f00d".into()));
+    rack.poll(&refused).await;
+    assert_eq!(rack.app.store.bmc(&refused).await.unwrap().unwrap().certificate.as_deref(), Some("f00d"));
 }
 
 #[tokio::test]

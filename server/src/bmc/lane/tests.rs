@@ -69,7 +69,7 @@ async fn opened_and_closed(first: Option<Fault>) -> (usize, usize) {
             bmc.opened.fetch_add(1, Relaxed);
             Ok(Stub(bmc.clone()))
         };
-        let answer = attempt(&mut turn, Request::Power, open, Duration::from_millis(patience)).await;
+        let (answer, _) = attempt(&mut turn, Request::Power, open, Duration::from_millis(patience)).await;
         assert_eq!(answer.is_ok(), is_answered, "{answer:?}");
     }
     (bmc.opened.load(Relaxed), bmc.closed.load(Relaxed))
