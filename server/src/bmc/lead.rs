@@ -47,7 +47,13 @@ pub async fn lead<O: Open>(
             app.store.power_led(&id, Some(row.boot_id.clone())).await?;
             Ok(Lead::Set)
         }
-        Err(fault) => Ok(Lead::Cannot(fault.to_string())),
+        Err(fault) => {
+            // Something may be set that nobody asked for, such as flags that hold for every start: it is looked for, too.
+            if matches!(fault, Fault::NotObeyed(_)) {
+                app.store.power_led(&id, Some(row.boot_id.clone())).await?;
+            }
+            Ok(Lead::Cannot(fault.to_string()))
+        }
     }
 }
 

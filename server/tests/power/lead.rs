@@ -94,6 +94,24 @@ async fn an_override_that_firmware_kept_is_taken_back_after_the_start() {
     }
 }
 
+/// Such as IPMI's flags, of a BMC that has them hold for every start.
+#[tokio::test]
+async fn an_override_that_is_another_than_was_asked_for_is_taken_back_too() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    rack.submit(&id, hello(Home::Ram, "r1")).await;
+    rack.poll(&id).await;
+    let row = rack.app.store.machine(&id).await.unwrap();
+    let stays = Fault::NotObeyed("the boot override holds for every start".into());
+    rack.fakes.change("bmc-1", |fake| fake.way = Way::Fails(stays));
+    let set = lead(&rack.app, &rack.bmcs, &row, BootOnce::Network, Asker::Errand).await.unwrap();
+    assert!(matches!(set, Lead::Cannot(_)), "{set:?}");
+    rack.fakes.change("bmc-1", |fake| (fake.way, fake.kept) = (Way::Obeys, Some(true)));
+    rack.submit(&id, hello(Home::Ram, "r2")).await;
+    rack.pass(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi", "kept?", "clear"]);
+}
+
 #[tokio::test]
 async fn without_a_bmc_nothing_leads() {
     let rack = Rack::new("").await;
