@@ -1,6 +1,6 @@
 //! All BMCs of the site: a line in front of each, what was learned from each request, and the mains that they share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +48,8 @@ pub struct Mains {
     pub asked_at: i64,
     /// Who waits for its turn: (its group, the machine).
     pub waiting: BTreeSet<(usize, String)>,
+    /// Who was told what to boot, and then found no place: when that was.
+    pub told: BTreeMap<String, i64>,
     /// The groups as they were a few seconds ago, and when that was.
     pub groups: Option<(i64, Vec<GroupNow>)>,
 }

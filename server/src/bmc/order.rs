@@ -51,6 +51,11 @@ pub fn take_place(stagger: Stagger, recent: &mut Vec<i64>, now: i64) -> bool {
     free
 }
 
+/// Whether one of them is free.
+pub fn has_place(stagger: Stagger, recent: &[i64], now: i64) -> bool {
+    take_place(stagger, &mut recent.to_vec(), now)
+}
+
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

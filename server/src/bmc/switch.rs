@@ -13,7 +13,7 @@ use super::drive::{Look, keep, look, note};
 use super::gap::{Doing, begun};
 use super::lane::{Answer, Asker, Request};
 use super::lead::{Lead, lead};
-use super::turn::{waits_for, waits_for_place};
+use super::turn::{finds_place, waits_for, waits_for_place, was_told};
 use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::{may_pause, may_restart};
@@ -21,6 +21,8 @@ use crate::lifecycle::started;
 use crate::lifecycle::want::{Boot, want};
 use crate::store::Result;
 use crate::store::bmc::BmcRow;
+
+const NO_PLACE: &str = "off; it waits for its place among those switched on";
 
 /// Carries out what a person or another part of the server wants of a machine's power now, in nobody's order.
 pub async fn restart<O: Open>(
@@ -49,7 +51,7 @@ pub async fn restart<O: Open>(
     };
     // The mains bear no more for somebody who types: it is on its way, and the next pass finds it a place.
     if action == PowerAction::On && waits_for_place(app, bmcs, &look.row) {
-        note(app, &look.row, "off; it waits for its place among those switched on".into()).await?;
+        note(app, &look.row, NO_PLACE.into()).await?;
         return Ok(Ok(()));
     }
     let doing = match switch(app, bmcs, &look, (Doing::default(), action), asker).await? {
@@ -98,11 +100,16 @@ async fn switch<O: Open>(
     asker: Asker,
 ) -> Result<std::result::Result<Doing, Fault>> {
     let starts = matches!(action, PowerAction::On | PowerAction::Cycle);
-    if starts && want(&look.life).boot == Boot::Agent {
+    if starts && !was_told(bmcs, &look.row) && want(&look.life).boot == Boot::Agent {
         let target = lead(app, bmcs, &look.row, BootOnce::Network, asker).await?;
         if let Lead::Cannot(why) = target {
             tracing::warn!(machine = look.row.name(), "it starts by its own boot order: {why}");
         }
+    }
+    // A BMC takes its time to be told: the mains are drawn on from here.
+    if action == PowerAction::On && !finds_place(app, bmcs, &look.row) {
+        note(app, &look.row, NO_PLACE.into()).await?;
+        return Ok(Ok(doing));
     }
     let now = clock::now();
     let outcome = match (bmcs.ask(app, &look.bmc, Request::Act(action), asker).await, action) {

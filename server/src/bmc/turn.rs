@@ -13,7 +13,7 @@ use api::state::State;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
-use super::order::{Group, Stagger, may_begin, take_place};
+use super::order::{Group, Stagger, has_place, may_begin, take_place};
 use crate::app::App;
 use crate::clock;
 use crate::config::power::{Check, Member, PowerGroup};
@@ -37,7 +37,7 @@ const PAGE: i64 = 500;
 /// After this time in which nobody waited, an outage is over, in microseconds.
 const FORGET: i64 = 600_000_000;
 
-/// None where it is its turn, and its place is taken then; else what it waits for.
+/// None where it is its turn, and a place is free; else what it waits for.
 pub async fn waits_for<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> Result<Option<String>> {
     let now = clock::now();
     let labels = labels(app, &row.id, &row.id).await?.remove(&row.id).unwrap_or_default();
@@ -63,21 +63,38 @@ pub async fn waits_for<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> Result<
         let name = groups.get(before).map_or("", |group| group.view.name.as_str());
         return Ok(Some(format!("the group `{name}`, which is switched on before it")));
     }
-    if !take_place(stagger(app), &mut mains.recent, now) {
+    if !has_place(stagger(app), &mains.recent, now) {
         return Ok(Some("its place among those switched on".into()));
     }
     mains.waiting.remove(&(mine, row.id.clone()));
     Ok(None)
 }
 
-/// False where it has a place among those that are switched on now, whatever its group. Whoever has none waits for its turn.
+/// False where a place is free among those that are switched on now, whatever its group. Else it waits for its turn.
 pub fn waits_for_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> bool {
     let mut mains = bmcs.mains();
-    let taken = take_place(stagger(app), &mut mains.recent, clock::now());
-    if !taken {
+    let free = has_place(stagger(app), &mains.recent, clock::now());
+    if !free {
         mains.waiting.insert((0, row.id.clone()));
     }
-    !taken
+    !free
+}
+
+/// Takes its place, for this moment. Whoever finds none any more waits for its turn, and need not be told again what to boot.
+pub fn finds_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> bool {
+    let (mut mains, now) = (bmcs.mains(), clock::now());
+    let found = take_place(stagger(app), &mut mains.recent, now);
+    if !found {
+        mains.waiting.insert((0, row.id.clone()));
+        mains.told.insert(row.id.clone(), now);
+    }
+    found
+}
+
+/// Whether it was told a moment ago what to boot, and waited for its place since.
+pub fn was_told<O: Open>(bmcs: &Bmcs<O>, row: &Row) -> bool {
+    let told = bmcs.mains().told.remove(&row.id);
+    told.is_some_and(|at| clock::now().saturating_sub(at) < FORGET)
 }
 
 fn stagger(app: &App) -> Stagger {

@@ -71,6 +71,33 @@ async fn the_mains_are_not_asked_for_more_than_they_bear() {
     assert_eq!(take_waiting(&rack.bmcs, 100).len(), 7);
 }
 
+/// A BMC is told first what to boot, which takes its time.
+#[tokio::test]
+async fn the_mains_are_counted_from_when_a_machine_is_switched_on() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1h\"\n").await;
+    let takes = Duration::from_millis(200);
+    let mut ids = Vec::new();
+    for number in 1..=2 {
+        ids.push(rack.machine(number, Power::Off, Way::Obeys).await);
+        rack.fakes.change(&address(number), |fake| fake.takes = takes);
+    }
+    let began = server::clock::now();
+    tokio::join!(rack.poll(&ids[0]), rack.poll(&ids[1]));
+    let is_on = |number: u16| rack.fakes.get(&address(number)).power == Power::On;
+    assert_eq!([1, 2].into_iter().filter(|number| is_on(*number)).count(), 1);
+    let recent = rack.bmcs.mains().recent.clone();
+    let told = i64::try_from((2 * takes).as_micros()).unwrap();
+    assert!(recent.len() == 1 && recent[0] >= began + told, "{recent:?} after {began}");
+    // The other one was told already.
+    let waiting = take_waiting(&rack.bmcs, 10);
+    assert_eq!(waiting.len(), 1);
+    rack.bmcs.mains().recent.clear();
+    rack.poll(&waiting[0]).await;
+    assert!(is_on(1) && is_on(2));
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi", "on"]);
+    assert_eq!(rack.fakes.moves("bmc-2"), ["boot network uefi", "on"]);
+}
+
 /// What was begun is in the store; what was read begins anew.
 #[tokio::test]
 async fn a_restarted_server_reads_all_again_and_switches_nothing_twice() {
