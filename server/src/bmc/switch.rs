@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::{may_pause, may_restart};
 use crate::lifecycle::started;
-use crate::lifecycle::want::{Boot, want};
+use crate::lifecycle::want::{self, Boot, want};
 use crate::store::Result;
 use crate::store::bmc::BmcRow;
 
@@ -51,6 +51,11 @@ pub async fn restart<O: Open>(
     };
     // The mains bear no more for somebody who types: it is on its way, and the next pass finds it a place.
     if action == PowerAction::On && waits_for_place(app, bmcs, &look.row) {
+        if want(&look.life).power != want::Power::On {
+            // No pass switches on what is not ours.
+            let full = "the mains bear no more machines at this moment: try it again in a moment";
+            return Ok(Err(Fault::Busy(full.into())));
+        }
         note(app, &look.row, NO_PLACE.into()).await?;
         return Ok(Ok(()));
     }

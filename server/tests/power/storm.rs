@@ -7,7 +7,9 @@ use api::event::Event;
 use api::id::MachineId;
 use api::power::Health;
 use server::bmc::gap::Doing;
+use server::bmc::lane::Asker;
 use server::bmc::poll::poll;
+use server::bmc::switch::restart;
 use server::bmc::turn::take_waiting;
 
 use crate::rack::{Rack, Way, address};
@@ -69,6 +71,26 @@ async fn the_mains_are_not_asked_for_more_than_they_bear() {
     let on = (1..=10).filter(|number| rack.fakes.get(&address(*number)).power == Power::On).count();
     assert_eq!(on, 3);
     assert_eq!(take_waiting(&rack.bmcs, 100).len(), 7);
+}
+
+/// A pass finds a place for what is wanted on, and for nothing else.
+#[tokio::test]
+async fn a_person_is_told_where_nobody_will_find_a_place() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1h\"\n").await;
+    let first = rack.machine(1, Power::Off, Way::Obeys).await;
+    rack.poll(&first).await;
+    let retired = rack.machine(2, Power::Off, Way::Obeys).await;
+    rack.submit(&retired, Event::Retire { wish: Default::default() }).await;
+    let ours = rack.machine(3, Power::Off, Way::Obeys).await;
+    let on = async |id: &MachineId| {
+        restart(&rack.app, &rack.bmcs, id, (PowerAction::On, Asker::Person)).await.unwrap()
+    };
+    let told = on(&retired).await.unwrap_err().to_string();
+    assert!(told.contains("try it again"), "{told}");
+    assert_eq!(on(&ours).await, Ok(()));
+    for number in [2, 3] {
+        assert_eq!(rack.fakes.moves(&address(number)), Vec::<String>::new());
+    }
 }
 
 /// A BMC is told first what to boot, which takes its time.
