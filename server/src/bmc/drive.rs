@@ -164,13 +164,18 @@ fn model(facts: &Facts) -> String {
 }
 
 /// Whether its BMC reads the machine as off, asked now. None where nobody can say, as of one that speaks and is read as
-/// off.
+/// off, or of one without a BMC that said goodbye: it may hang on its way down.
 pub async fn verified<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Power>> {
     let Some(bmc) = app.store.bmc(id).await? else { return Ok(None) };
     let power = bmcs.read(app, &bmc, Asker::Person).await.ok();
     let look = look(app, bmcs, id).await?;
-    let is_believed = look.is_none_or(|look| !contradicts_itself(look.seen, clock::now()));
-    Ok(power.filter(|power| is_believed && *power != Power::Unknown))
+    let is_believed = bmc.driver()? != DriverKind::WakeOnLan
+        && look.is_none_or(|look| !contradicts_itself(look.seen, clock::now()));
+    Ok(power.filter(|power| match power {
+        Power::On => true,
+        Power::Off => is_believed,
+        Power::Unknown => false,
+    }))
 }
 
 /// Between two looks at machines of which there is news, or of which something was asked.

@@ -14,7 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use server::app::App;
-use server::bmc::drive::pass;
+use server::bmc::drive::{pass, verified};
 use server::bmc::gap::Doing;
 use server::bmc::lane::Asker;
 use server::bmc::wake::ByAgent;
@@ -228,6 +228,8 @@ async fn one_that_said_goodbye_is_off_until_it_is_woken() {
     assert!(store.task_offer(new, then).await.unwrap().is_some());
     store.task_finish(&bed.id, "t1", Outcome::Done, then + SECOND).await.unwrap();
     assert_eq!(bed.read().await, Power::Off);
+    let fence = verified(&bed.app, &bed.app.bmcs, &bed.id).await.unwrap();
+    assert_eq!(fence, None, "a system that hangs on its way down has said goodbye, too");
     pass(&bed.app, &bed.app.bmcs, &bed.id).await.unwrap();
     assert_eq!(bed.doing().await, Doing::default(), "it is as it should be");
     let (status, body) = bed.ada("POST", "power", json!({"action": "on"})).await;
