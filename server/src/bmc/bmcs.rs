@@ -96,10 +96,11 @@ impl<O: Open> Bmcs<O> {
     }
 
     /// What was known of a BMC is of another one now: it is read again soon.
-    pub async fn forget(&self, machine: &str) {
+    pub fn forget(&self, machine: &str) {
         let lane = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(machine);
         if let Some(lane) = lane {
-            lane.forget().await;
+            // One that hangs keeps nobody waiting: neither who changes it, nor the poll of all others.
+            tokio::spawn(async move { lane.forget().await });
         }
         self.0.changed.notify_one();
     }

@@ -40,7 +40,7 @@ pub async fn declare<O: Open>(app: &App, bmcs: &Bmcs<O>) -> Result<()> {
         let before = app.store.bmc(&row.id()).await?;
         if let Some(changed) = declared(app, known, (&row.id, &manufacturer), before.as_ref()) {
             app.store.bmc_put(changed).await?;
-            bmcs.forget(&row.id).await;
+            bmcs.forget(&row.id);
         }
     }
     Ok(())

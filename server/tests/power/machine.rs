@@ -234,7 +234,7 @@ async fn a_login_is_its_own_or_that_of_the_site() {
     let sealed = rack.app.seal.seal(&seal_place(&id.0), b"its own");
     let own = BmcRow { password: Some(sealed), ..bmc(&id, "bmc-1") };
     rack.app.store.bmc_put(own).await.unwrap();
-    rack.bmcs.forget(&id.0).await;
+    rack.bmcs.forget(&id.0);
     rack.poll(&id).await;
     let fake = rack.fakes.get("bmc-1");
     assert_eq!((fake.user.as_str(), fake.password.as_str()), ("root", "its own"));

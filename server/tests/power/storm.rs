@@ -73,6 +73,26 @@ async fn the_mains_are_not_asked_for_more_than_they_bear() {
     assert_eq!(take_waiting(&rack.bmcs, 100).len(), 7);
 }
 
+#[tokio::test]
+async fn nobody_waits_for_one_that_hangs_and_is_forgotten() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Hangs).await;
+    let row = rack.app.store.bmc(&id).await.unwrap().unwrap();
+    let (app, bmcs) = (rack.app.clone(), rack.bmcs.clone());
+    let reading = tokio::spawn(async move { bmcs.read(&app, &row, Asker::Person).await });
+    while rack.fakes.get("bmc-1").asked.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    rack.fakes.change("bmc-1", |fake| fake.way = Way::Obeys);
+    let began = std::time::Instant::now();
+    rack.bmcs.forget(&id.0);
+    rack.poll(&id).await;
+    assert_eq!(rack.bmcs.reading(&id).map(|(power, _)| power), Some(Power::On));
+    // A request has 20 s.
+    assert!(began.elapsed() < Duration::from_secs(15) && !reading.is_finished());
+    reading.abort();
+}
+
 /// A pass finds a place for what is wanted on, and for nothing else.
 #[tokio::test]
 async fn a_person_is_told_where_nobody_will_find_a_place() {

@@ -101,7 +101,7 @@ async fn set(
         app.store.bmc_put(changed).await?;
     }
     // Also where nothing changed: whoever says it again wants it tried again.
-    app.bmcs.forget(&row.id).await;
+    app.bmcs.forget(&row.id);
     view(&app, row).await
 }
 
@@ -214,7 +214,7 @@ async fn forget(
     if !app.store.bmc_forget(&row.id()).await? {
         return Err(Failure::new(StatusCode::NOT_FOUND, format!("{} has no BMC that is in use", row.name())));
     }
-    app.bmcs.forget(&row.id).await;
+    app.bmcs.forget(&row.id);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -226,7 +226,7 @@ async fn accept(
 ) -> Result<Json<BmcView>, Failure> {
     let (row, _) = super::power::reach(&app, &reference).await?;
     app.store.bmc_pin(&row.id(), None).await?;
-    app.bmcs.forget(&row.id).await;
+    app.bmcs.forget(&row.id);
     let (row, bmc) = super::power::reach(&app, &row.id).await?;
     if let Err(fault) = app.bmcs.read(&app, &bmc, Asker::Person).await {
         return Err(super::power::faulty(&app, &row, &fault).await);

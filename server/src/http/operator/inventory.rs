@@ -70,7 +70,7 @@ async fn import(
     let (imported, changed) = app.store.import(import).await?.map_err(|problems| refused(&problems))?;
     // What is known of a BMC may be another's now.
     for machine in changed {
-        app.bmcs.forget(&machine.0).await;
+        app.bmcs.forget(&machine.0);
     }
     Ok((Extension(After(json!(imported))), Json(imported)))
 }

@@ -217,7 +217,7 @@ async fn whoever_may_not_or_speaks_something_else_is_told() {
     assert_eq!(bench.console("eve", "").await.status, "403");
     let none = BmcRow { driver: "wake-on-lan".into(), ..row(&bench.app, bench.bmc.address.port()) };
     bench.app.store.bmc_put(none).await.unwrap();
-    bench.app.bmcs.forget("m1").await;
+    bench.app.bmcs.forget("m1");
     let mut ada = bench.console("ada", "").await;
     assert_eq!(ada.status, "501");
     let refused = ada.body().await;
