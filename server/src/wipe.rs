@@ -2,7 +2,9 @@
 //! from the facts of one RAM boot before the first write.
 
 use api::facts::{Disk, Facts, Identity, Transport};
-use api::wipe::{DiskName, LeftDisk, Wipe, WipeDisk, WipeOutcome, WipePlan, WipePreview, WipeScope, WipeWish};
+use api::wipe::{
+    DiskName, LeftDisk, Wipe, WipeDisk, WipeOutcome, WipePlan, WipePreview, WipeScope, WipeWish,
+};
 
 use crate::freeze::Owner;
 use crate::freeze::shown::{Erased, digest};

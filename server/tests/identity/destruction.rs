@@ -218,7 +218,8 @@ async fn a_wipe_that_was_begun_before_the_install_does_not_erase_it() {
         assert_eq!(given, "nothing");
         assert_eq!(bench.state().await, "failed");
         let why = bench.why().await;
-        let words = "(was the database restored?): if that may go, `metalctl machine wipe node01 --erase-foreign`";
+        let words =
+            "(was the database restored?): if that may go, `metalctl machine wipe node01 --erase-foreign`";
         assert!(why.contains(words), "{why}");
         assert_eq!(bench.task("b2").await.0, "nothing");
     }
