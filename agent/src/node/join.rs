@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use api::client::Error;
 use api::cluster::{JoinOrder, JoinSecrets};
 use api::routes::agent::JOIN;
@@ -45,7 +45,7 @@ pub async fn join(session: &Session, order: &JoinOrder, report: &Report) -> Resu
         if order.init { ", and initialises it" } else { "" }
     ));
     let standing = Standing::of(order, session.generation);
-    if !resume(&standing, report, log).await? {
+    if !resume(&standing, order.init, report, log).await? {
         attempts(session, order, report).await?;
         settle().await?;
         standing::write(Path::new("/"), &standing)?;
@@ -59,7 +59,7 @@ pub async fn join(session: &Session, order: &JoinOrder, report: &Report) -> Resu
 }
 
 /// Whether kubeadm had succeeded for this very order, and what it made runs.
-async fn resume(standing: &Standing, report: &Report, log: &Log) -> Result<bool> {
+async fn resume(standing: &Standing, init: bool, report: &Report, log: &Log) -> Result<bool> {
     if standing::read(Path::new("/")).as_ref() != Some(standing) {
         return Ok(false);
     }
@@ -79,6 +79,12 @@ async fn resume(standing: &Standing, report: &Report, log: &Log) -> Result<bool>
         Ok(true)
     })
     .await?;
+    // What it initialised may be a whole cluster by now, and its etcd the only one.
+    ensure!(
+        runs || !init,
+        "the kubelet does not answer any more on the control plane that made the cluster: see `journalctl -u kubelet`; \
+         nothing was taken away"
+    );
     if !runs {
         log.say("the kubelet does not answer any more: starting from nothing");
     }
