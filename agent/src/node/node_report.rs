@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use api::cluster::{CertificateExpiry, NodeReport};
 use api::routes::agent::NODE;
 use base64::Engine;
@@ -11,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use x509_parser::pem::Pem;
 
-use super::{blocking, standing};
+use super::{blocking, files, standing};
 use crate::command;
 use crate::session::Session;
 
@@ -31,7 +32,7 @@ pub async fn report_each_minute(session: &Session) {
 pub async fn tell(session: &Session) {
     let report = blocking(|| {
         let kubelet = command::end("systemctl", ["is-active", "kubelet"])?.output.trim().to_string();
-        Ok(NodeReport { certificates: certificates(Path::new("/")), kubelet })
+        Ok(NodeReport { certificates: in_use(Path::new("/")), kubelet })
     });
     let told = match report.await {
         Ok(report) => {
@@ -43,6 +44,33 @@ pub async fn tell(session: &Session) {
     if let Err(error) = told {
         session.log.say(format!("the node's state was not told: {error:#}"));
     }
+}
+
+/// Told of as long as this file is there: it goes with the folder when the node leaves.
+const BEFORE: &str = "etc/kubernetes/pki/before-renewal.json";
+
+/// Holds on to what is in use: of certificates that were renewed nothing is told until all that serves has them. Should
+/// it never come that far, the server still sees the old ones end, and asks again.
+pub fn hold(root: &Path) -> Result<()> {
+    let place = root.join(BEFORE);
+    if held(root).is_none() {
+        let text =
+            serde_json::to_vec(&certificates(root)).context("the certificates cannot be written down")?;
+        files::replace(&place, 0o644, &text)?;
+    }
+    Ok(())
+}
+
+pub fn let_go(root: &Path) -> Result<()> {
+    files::remove(&root.join(BEFORE)).with_context(|| format!("cannot remove /{BEFORE}"))
+}
+
+fn held(root: &Path) -> Option<Vec<CertificateExpiry>> {
+    serde_json::from_slice(&fs::read(root.join(BEFORE)).ok()?).ok()
+}
+
+fn in_use(root: &Path) -> Vec<CertificateExpiry> {
+    held(root).unwrap_or_else(|| certificates(root))
 }
 
 /// By the names that kubeadm gives them.
@@ -136,5 +164,13 @@ mod tests {
             ]
         );
         assert!(certificates(Path::new("/nowhere")).is_empty());
+
+        hold(root.path()).unwrap();
+        write("etc/kubernetes/pki/apiserver.crt", &certificate(2040));
+        hold(root.path()).unwrap();
+        assert_eq!(in_use(root.path()), found, "no pod has the new one yet");
+        let_go(root.path()).unwrap();
+        let_go(root.path()).unwrap();
+        assert_eq!(in_use(root.path())[0].not_after, at(2040));
     }
 }

@@ -53,9 +53,11 @@ pub async fn step(session: &Session, task: &str, step: ClusterStep, report: &Rep
             tell(session, task, &ClusterResult::Certificate { certificate_pem }, report).await
         }
         ClusterStep::Renew => {
+            node_report::hold(Path::new("/"))?;
             kubeadm::run(&["certs", "renew", "all"], report, &log).await?;
             settle().await?;
             blocking(move || renew::restart_all(&reporting, &log)).await?;
+            node_report::let_go(Path::new("/"))?;
             node_report::tell(session).await;
             Ok(())
         }
