@@ -218,6 +218,10 @@ async fn add(conn: &mut Conn, new: NewClusterTask, now: i64) -> Result<(String, 
     Ok((id, made))
 }
 
+/// Who has just failed at a step of this kind leaves the next one to another control plane for so long.
+const YIELD: i64 = 15_000_000;
+const RECENT: i64 = 600_000_000;
+
 async fn take(
     conn: &mut Conn,
     cluster: String,
@@ -234,9 +238,11 @@ async fn take(
                tries = tries + CASE WHEN state = 'running' AND executor = $2 AND at >= $4 THEN 0 ELSE 1 END \
                WHERE id = (SELECT id FROM cluster_task WHERE cluster = $1 AND state IN ('queued', 'running') AND \
                (executor = $2 OR (NOT fixed AND (state = 'queued' OR at < $4) AND \
-               (kind <> 'remove_member' OR subject IS DISTINCT FROM $2))) \
+               (kind <> 'remove_member' OR subject IS DISTINCT FROM $2) AND \
+               (created < $5 OR NOT EXISTS (SELECT 1 FROM cluster_task tried WHERE tried.cluster = $1 AND \
+               tried.kind = cluster_task.kind AND tried.executor = $2 AND tried.state = 'failed' AND tried.at > $6)))) \
                ORDER BY CASE WHEN state = 'running' AND executor = $2 THEN 0 ELSE 1 END, created, id LIMIT 1) \
                RETURNING id, body";
     Ok(on!(conn, c => sqlx::query_as(sql).bind(cluster).bind(executor).bind(now).bind(now - SILENCE)
-        .fetch_optional(&mut **c).await)?)
+        .bind(now - YIELD).bind(now - RECENT).fetch_optional(&mut **c).await)?)
 }

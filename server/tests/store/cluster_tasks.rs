@@ -64,6 +64,22 @@ pub async fn the_same_key_is_the_same_task(database: Database) {
     assert_eq!(row(store, "k").await.state, "done");
 }
 
+/// Its etcd may be what is wrong. Alone, it tries again.
+pub async fn who_has_just_failed_leaves_the_next_try_to_another(database: Database) {
+    let machines = control_planes(&database, 2).await;
+    let store = &database.store;
+    let id = store.cluster_task_add(task("first"), SECOND).await.unwrap();
+    assert_eq!(take(store, &machines[0], SECOND).await.as_deref(), Some("first"));
+    let failed = Outcome::Failed { reason: "no etcd here".into() };
+    store.task_finish(&machines[0], &id, failed, 2 * SECOND).await.unwrap().unwrap();
+    for (key, created) in [("second", 3), ("third", 4)] {
+        store.cluster_task_add(task(key), created * SECOND).await.unwrap();
+    }
+    assert_eq!(take(store, &machines[0], 5 * SECOND).await, None);
+    assert_eq!(take(store, &machines[1], 5 * SECOND).await.as_deref(), Some("second"));
+    assert_eq!(take(store, &machines[0], 20 * SECOND).await.as_deref(), Some("third"), "nobody else took it");
+}
+
 pub async fn two_executors_never_have_the_same_task(database: Database) {
     let (machines, other) = (control_planes(&database, 6).await, database.replica().await);
     for round in 0..8 {

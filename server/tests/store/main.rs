@@ -52,6 +52,7 @@ on_both!(
     boots::old_boots_are_forgotten_with_their_logs,
     boots::log_lines_are_counted_without_gaps,
     cluster_tasks::the_same_key_is_the_same_task,
+    cluster_tasks::who_has_just_failed_leaves_the_next_try_to_another,
     cluster_tasks::two_executors_never_have_the_same_task,
     cluster_tasks::the_oldest_comes_first_and_what_runs_before_it,
     cluster_tasks::who_falls_silent_loses_its_task,
