@@ -68,6 +68,7 @@ pub fn machine(row: &Row, beside: &Beside, site: &Site) -> Result<Machine> {
         person_approves,
         in_doubt: quarantine.map(|quarantine| quarantine.about),
         arrived: ladder.and_then(|ladder| ladder.arrived),
+        turn: of(&beside.nodes, row).first().map(|node| node.since),
         ladder: ladder.filter(|_| is_sent_back(&life, row.home(), row.session_generation)),
     };
     Ok(Machine {

@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::next::is_installed;
 use super::offer::is_sent_back;
-use super::patience::deadline;
+use super::patience::{deadline, joins_from};
 use super::want::want;
 use crate::app::{App, Unready};
 use crate::clock;
@@ -130,6 +130,10 @@ async fn one(app: &App, row: &Row) -> Result<()> {
 async fn is_too_late(app: &App, row: &Row, life: &Life, now: i64) -> Result<bool> {
     let patience = app.profile(row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
     let is_over = |from| deadline(life.state, from, patience).is_some_and(|deadline| now > deadline);
+    if life.state == State::Joining && is_over(row.since) {
+        let node = app.store.node(&row.id()).await?.and_then(|node| node.node());
+        return Ok(is_over(joins_from(row.since, node.map(|node| node.since), row.agent_seen)));
+    }
     if !is_over(row.since) || want(life).home != Some(Home::Ram) {
         return Ok(is_over(row.since));
     }

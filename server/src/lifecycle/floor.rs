@@ -203,6 +203,7 @@ fn waits(life: &Life) -> String {
         person_approves: true,
         in_doubt: None,
         arrived: None,
+        turn: Some(0),
         ladder: None,
     };
     match wait(life, seen, None) {

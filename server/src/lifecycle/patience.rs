@@ -30,6 +30,8 @@ pub struct Seen<'a> {
     pub in_doubt: Option<Doubt>,
     /// Its agent in RAM first came in this state, after its OS had been told to go there.
     pub arrived: Option<i64>,
+    /// When it was its turn to join its cluster; None while it is not.
+    pub turn: Option<i64>,
     /// Its OS runs and was told to go: by which ways.
     pub ladder: Option<&'a Ladder>,
 }
@@ -57,8 +59,11 @@ pub const fn patience(state: State) -> Option<Duration> {
 /// What a machine waits for. None only where it waits for nothing: it serves, or it is history.
 /// `override_` is the profile's own patience for this state.
 pub fn wait(life: &Life, seen: Seen<'_>, override_: Option<Duration>) -> Option<Wait> {
-    let from = seen.arrived.unwrap_or(seen.since);
-    let deadline = deadline(life.state, from, override_).filter(|_| !rests(life));
+    let from = match life.state {
+        State::Joining => seen.turn.map(|turn| turn.max(seen.since)),
+        _ => Some(seen.arrived.unwrap_or(seen.since)),
+    };
+    let deadline = from.and_then(|from| deadline(life.state, from, override_)).filter(|_| !rests(life));
     // Of one that has failed, a person's decision is waited for in any home.
     let climbs = !rests(life) && life.state != State::Failed;
     if let Some(ladder) = seen.ladder.filter(|ladder| climbs && !ladder.steps.is_empty()) {
@@ -111,6 +116,12 @@ pub fn deadline(state: State, since: i64, override_: Option<Duration>) -> Option
     let patience = patience(state)?;
     let patience = override_.unwrap_or(patience);
     Some(since.saturating_add(i64::try_from(patience.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// From when on patience with a machine that joins runs. Until it is its turn, and its agent is there to take it, others
+/// are waited for, however long they take.
+pub fn joins_from(since: i64, turn: Option<i64>, agent_seen: Option<i64>) -> i64 {
+    turn.or(agent_seen).map_or(since, |at| at.max(since))
 }
 
 /// What is waited for, and the ways out of it.
@@ -181,6 +192,10 @@ fn sentence(life: &Life, seen: Seen<'_>) -> Option<(String, String)> {
         State::Partitioning => (agent("writing the layout", "RAM"), fails),
         State::Installing => (agent("writing the OS", "RAM"), fails),
         State::Booting => (format!("the hello of generation {} from its own disk", life.generation), fails),
+        State::Joining if seen.turn.is_none() => (
+            "its turn to join the cluster".into(),
+            "it joins by itself when that has come; the evidence names what comes before".into(),
+        ),
         State::Joining => ("the node to become Ready".into(), fails),
         State::Draining => ("the cluster to let go of the node".into(), fails),
         State::Wiping => (agent("erasing the disks", "RAM"), fails),

@@ -221,6 +221,7 @@ fn each_wait_has_an_entry() {
                 person_approves: true,
                 in_doubt: None,
                 arrived: None,
+                turn: None,
                 ladder: None,
             };
             let waits = wait(&life, seen, None);

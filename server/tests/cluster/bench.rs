@@ -56,6 +56,11 @@ impl Bench {
 
     /// The same, where this began its install.
     pub async fn joining_by(&self, number: u8, profile: &str, yes: Event) -> MachineId {
+        self.joining_since(number, profile, yes, server::clock::now()).await
+    }
+
+    /// The same, where it came that far then.
+    pub async fn joining_since(&self, number: u8, profile: &str, yes: Event, since: i64) -> MachineId {
         let (mac, now) = (Mac([0x52, 0x54, 0, 0x77, 0, number]), server::clock::now());
         let id = MachineId(format!("machine-{number}"));
         let birth = Birth {
@@ -82,7 +87,7 @@ impl Bench {
             hello(Home::Disk, 1),
         ];
         for event in events {
-            self.app.store.submit(&id, event, "test", now).await.unwrap();
+            self.app.store.submit(&id, event, "test", since).await.unwrap();
         }
         assert_eq!(self.state(&id).await, "joining");
         id

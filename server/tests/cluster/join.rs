@@ -5,6 +5,7 @@ use api::state::Home;
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 use server::ca::AgentName;
+use server::lifecycle::drive;
 
 use crate::api_server::TOKEN;
 use crate::bench::{Bench, HOUR, JOIN, installed};
@@ -84,6 +85,29 @@ async fn the_first_initialises_and_the_others_wait_for_it() {
     let third = bench.joining(4, "control").await;
     assert_eq!(bench.task(&third).await.0, StatusCode::NO_CONTENT);
     assert_eq!(bench.evidence(&third).await, "waits for node02, which joins as a control plane");
+}
+
+/// Its control plane may be approved hours later. One whose agent has fallen silent waits for nobody.
+#[tokio::test]
+async fn a_worker_waits_for_its_turn_however_long_that_takes() {
+    let bench = Bench::new().await;
+    let long_ago = server::clock::now() - 2 * HOUR;
+    let yes = || Event::Approved { erase_foreign: false };
+    let (worker, silent) = (
+        bench.joining_since(3, "worker", yes(), long_ago).await,
+        bench.joining_since(4, "worker", yes(), long_ago).await,
+    );
+    assert_eq!(bench.task(&worker).await.0, StatusCode::NO_CONTENT);
+    for id in [&worker, &silent] {
+        drive::pass(&bench.app, id).await.unwrap();
+    }
+    assert_eq!((bench.state(&worker).await, bench.state(&silent).await), ("joining".into(), "failed".into()));
+    bench.up().await;
+    let (_, task) = bench.task(&worker).await;
+    assert_eq!(task["work"]["order"]["init"], false);
+    drive::pass(&bench.app, &worker).await.unwrap();
+    bench.done(&worker, &task).await;
+    assert_eq!(bench.state(&worker).await, "joining", "it has half an hour from here on");
 }
 
 #[tokio::test]

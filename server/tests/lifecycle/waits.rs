@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::state::{Life, State};
 use server::lifecycle::ladder::{Goal, Ground, Ladder, climb, fall_silent};
 use server::lifecycle::next::works;
-use server::lifecycle::patience::{Seen, wait};
+use server::lifecycle::patience::{Seen, joins_from, wait};
 use server::lifecycle::picture::reachable;
 
 fn seen(evidence: &str, agent_here: bool) -> Seen<'_> {
@@ -18,6 +18,7 @@ fn seen(evidence: &str, agent_here: bool) -> Seen<'_> {
         person_approves: agent_here,
         in_doubt: None,
         arrived,
+        turn: Some(1_000_000),
         ladder,
     }
 }
@@ -57,6 +58,21 @@ fn a_profile_has_its_own_patience_and_never_an_endless_sum() {
     let deadline = |patience| wait(&booting, seen("", false), Some(patience)).unwrap().deadline.unwrap();
     assert_eq!(deadline(Duration::from_secs(60)), 61_000_000);
     assert_eq!(deadline(Duration::MAX), i64::MAX);
+}
+
+#[test]
+fn patience_with_a_join_begins_with_its_turn() {
+    let (joining, minute) = (Life { state: State::Joining, clustered: true, ..Life::new(true) }, 60_000_000);
+    let told = |turn| wait(&joining, Seen { turn, ..seen("waits for node01", true) }, None).unwrap();
+    assert_eq!(
+        (told(None).waiting_for.as_str(), told(None).deadline),
+        ("its turn to join the cluster", None)
+    );
+    assert_eq!(told(Some(90 * minute)).deadline, Some(120 * minute));
+    assert_eq!(joins_from(5, None, None), 5, "nothing was heard of it");
+    assert_eq!(joins_from(5, None, Some(9)), 9, "it is there, and it is not its turn");
+    assert_eq!(joins_from(5, Some(7), Some(9)), 7);
+    assert_eq!(joins_from(5, Some(3), None), 5, "it was its turn before it was tried again");
 }
 
 /// From the first way to the hand, and the silence between two of them.

@@ -93,7 +93,9 @@ pub async fn next_task(app: &App, agent: &Agent) -> Result<Option<Task>, Failure
     };
     let key = format!("{machine}/{}/{}/{}/{boot_id}{told}", life.generation, kind.as_str(), row.since);
     let patience = app.profile(&row).and_then(|profile| profile.deadlines.get(&life.state)).copied();
-    let deadline = deadline(life.state, row.since, patience).unwrap_or(i64::MAX);
+    // Its turn to join may have come long after it was ready to.
+    let from = if kind == TaskKind::Join { now } else { row.since };
+    let deadline = deadline(life.state, from, patience).unwrap_or(i64::MAX);
     match app.store.task_offer(NewTask { machine, key, task, deadline }, now).await? {
         Some(task) => Ok(Some(task)),
         // It has ended, and what comes of it is still awaited.
