@@ -150,6 +150,11 @@ pub mod operator {
         format!("{MACHINES}/{reference}/bmc-log")
     }
 
+    /// GET: the Hardware as the BMC knows it.
+    pub fn bmc_hardware(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/bmc-hardware")
+    }
+
     /// GET, `?erase_foreign=BOOL`: an Erasure, whose `digest` goes back with the yes.
     pub fn erasure(reference: &str) -> String {
         format!("{MACHINES}/{reference}/erasure")

@@ -10,12 +10,13 @@ use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
 use crate::reference::path_segment;
-use crate::render::power as screen;
+use crate::render::{parts, power as screen};
 
 pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
     match verb {
         BmcVerb::List => list(client, io).await,
         BmcVerb::Show { machine } => tell(io, &client.bmc(&path_segment(&machine)?).await?),
+        BmcVerb::Hardware { machine } => hardware(&machine, client, io).await,
         BmcVerb::Adopt { machine, credentials, driver } => {
             let settings = BmcSettings { adopt: true, credentials, driver, ..BmcSettings::default() };
             tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)
@@ -56,6 +57,15 @@ async fn list(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
         io.say("No BMC was found or named yet")?;
     } else {
         io.data(&screen::bmcs(&bmcs, io.paint()))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn hardware(machine: &str, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    let hardware = client.bmc_hardware(&path_segment(machine)?).await?;
+    match io.json {
+        true => io.json(&hardware)?,
+        false => io.data(&parts::hardware(&hardware, io.paint()))?,
     }
     Ok(Exit::Done)
 }

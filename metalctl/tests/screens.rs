@@ -9,7 +9,7 @@ use api::machine::{Erasure, Machine, MachineDetail, Quarantine};
 use api::power::{BmcInUse, BmcView, FoundBmc, GroupView, HostView};
 use api::who::Doubt;
 use metalctl::render::paint::Paint;
-use metalctl::render::{catalogue, cluster, erasure, list, logs, power, show, why};
+use metalctl::render::{catalogue, cluster, erasure, list, logs, parts, power, show, why};
 use serde::de::DeserializeOwned;
 
 /// 2026-11-24 08:00:00Z, in microseconds since 1970.
@@ -100,6 +100,12 @@ fn what_a_bmc_tells() {
     ]))
     .unwrap();
     golden("sensors.txt", &power::sensors(&sensors, PLAIN));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/redfish/supermicro/read.json");
+    let read: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    golden(
+        "bmc-hardware.txt",
+        &parts::hardware(&serde_json::from_value(read["hardware"].clone()).unwrap(), PLAIN),
+    );
     let groups = [GroupView {
         name: "storage".into(),
         machines: vec![],

@@ -24,6 +24,7 @@ pub mod wake;
 
 use std::future::Future;
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 
 use self::console::Console;
@@ -49,6 +50,10 @@ pub trait Driver: Send + Sync {
     fn identify(&self, lit: bool) -> impl Future<Output = Result<(), Fault>> + Send;
     fn sensors(&self) -> impl Future<Output = Result<Vec<Sensor>, Fault>> + Send;
     fn log(&self) -> impl Future<Output = Result<Vec<LogEntry>, Fault>> + Send;
+    /// The machine's parts as its BMC knows them, and what it draws.
+    fn hardware(&self) -> impl Future<Output = Result<Hardware, Fault>> + Send {
+        async { Err(Fault::Unsupported("what switches it knows nothing of its parts".into())) }
+    }
     /// The machine's serial console. `take`: whoever else has it at the BMC loses it.
     fn console(&self, _take: bool) -> impl Future<Output = Result<Console, Fault>> + Send {
         async { Err(Fault::Unsupported("what switches it has no serial console".into())) }

@@ -3,6 +3,7 @@
 use reqwest::Method;
 
 use super::{Client, Error};
+use crate::bmc::hardware::Hardware;
 use crate::bmc::{LogEntry, Sensor};
 use crate::machine::Machine;
 use crate::power::{BmcSettings, BmcView, GroupView, Identify, MachinePower, PowerOrder};
@@ -32,6 +33,11 @@ impl Client {
 
     pub async fn bmc_log(&self, reference: &str) -> Result<Vec<LogEntry>, Error> {
         self.get(&operator::bmc_log(reference)).await
+    }
+
+    /// Asked for now.
+    pub async fn bmc_hardware(&self, reference: &str) -> Result<Hardware, Error> {
+        self.get(&operator::bmc_hardware(reference)).await
     }
 
     /// All BMCs, in use or found, page by page.

@@ -112,6 +112,11 @@ pub enum BmcVerb {
         #[arg(help = MACHINE)]
         machine: String,
     },
+    /// The machine's parts, their firmware and serials, and what it draws, as its BMC says now
+    Hardware {
+        #[arg(help = MACHINE)]
+        machine: String,
+    },
     /// Use the BMC that a machine's agent found
     Adopt {
         #[arg(help = MACHINE)]

@@ -10,6 +10,7 @@ pub mod leases;
 pub mod list;
 pub mod logs;
 pub mod paint;
+pub mod parts;
 pub mod power;
 pub mod show;
 pub mod table;

@@ -149,7 +149,7 @@ pub fn sensors(sensors: &[Sensor], paint: Paint) -> String {
 }
 
 /// Three digits behind the point, and none that say nothing.
-fn trimmed(value: f64) -> String {
+pub(super) fn trimmed(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').into()
 }

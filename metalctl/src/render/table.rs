@@ -40,6 +40,10 @@ impl Table {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Lines end at `width` where one is given.
     pub fn render(&self, paint: Paint, width: Option<usize>) -> String {
         let head: Vec<_> = self.head.iter().map(|h| (h.clone(), Tone::Head)).collect();

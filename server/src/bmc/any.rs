@@ -1,5 +1,6 @@
 //! One of the drivers there are, by what a machine's row says.
 
+use api::bmc::hardware::Hardware;
 use api::bmc::secret::{bmc_key, secure_on};
 use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use secrecy::SecretString;
@@ -130,6 +131,10 @@ impl Driver for AnyDriver {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         whichever!(self, one => one.log())
+    }
+
+    async fn hardware(&self) -> Result<Hardware, Fault> {
+        whichever!(self, one => one.hardware())
     }
 
     async fn console(&self, take: bool) -> Result<Console, Fault> {

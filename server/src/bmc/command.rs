@@ -5,6 +5,7 @@ mod verdict;
 use std::process::Stdio;
 use std::time::Duration;
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -165,6 +166,12 @@ impl Driver for Command {
 
     async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
         Err(Fault::Unsupported("a command of the site reads no sensors".into()))
+    }
+
+    async fn hardware(&self) -> Result<Hardware, Fault> {
+        Err(Fault::Unsupported(
+            "a command of the site knows no parts; `metalctl machine show` has what its agent found".into(),
+        ))
     }
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {

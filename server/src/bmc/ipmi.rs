@@ -12,6 +12,7 @@ mod driver;
 mod failure;
 mod fru;
 pub mod fuzz;
+mod hardware;
 mod keys;
 mod live;
 mod log;

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use api::power::Health;
 use tokio::time::{Instant, timeout};
@@ -25,6 +26,7 @@ pub enum Request {
     Identify(bool),
     Sensors,
     Log,
+    Hardware,
     Reset,
 }
 
@@ -35,6 +37,7 @@ pub enum Answer {
     Done,
     Sensors(Vec<Sensor>),
     Log(Vec<LogEntry>),
+    Hardware(Box<Hardware>),
 }
 
 /// Who asks, and how long that one waits.
@@ -95,6 +98,7 @@ impl Request {
             Request::Identify(_) => Verb::Identify,
             Request::Sensors => Verb::Sensors,
             Request::Log => Verb::Log,
+            Request::Hardware => Verb::Hardware,
             Request::Reset => Verb::Reset,
         }
     }
@@ -110,6 +114,7 @@ async fn carry_out<D: Driver>(driver: &D, request: Request) -> Result<Answer, Fa
         Request::Identify(lit) => driver.identify(lit).await.map(|()| Answer::Done),
         Request::Sensors => driver.sensors().await.map(Answer::Sensors),
         Request::Log => driver.log().await.map(Answer::Log),
+        Request::Hardware => driver.hardware().await.map(Box::new).map(Answer::Hardware),
         Request::Reset => driver.reset_bmc().await.map(|()| Answer::Done),
     }
 }

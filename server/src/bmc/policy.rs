@@ -22,6 +22,7 @@ pub enum Verb {
     Identify,
     Sensors,
     Log,
+    Hardware,
     Reset,
 }
 
@@ -33,7 +34,7 @@ impl Verb {
             Verb::Power => 20,
             Verb::BootOnce | Verb::BootKept | Verb::ClearBoot | Verb::Identify | Verb::Reset => 60,
             // A BMC that cannot cycle is told off, looked at, and told on.
-            Verb::Act | Verb::Sensors | Verb::Log => 120,
+            Verb::Act | Verb::Sensors | Verb::Log | Verb::Hardware => 120,
         })
     }
 }

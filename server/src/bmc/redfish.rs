@@ -23,7 +23,6 @@ mod tree;
 use std::time::Duration;
 
 use api::bmc::Fault;
-use api::bmc::hardware::Hardware;
 use reqwest::Url;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
@@ -77,15 +76,6 @@ impl Redfish {
     /// The key that it presented, to be kept and given to the next [`Redfish::new`].
     pub fn pinned(&self) -> Option<String> {
         self.http.pinned()
-    }
-
-    pub async fn hardware(&self) -> Result<Hardware, Fault> {
-        self.ask(inventory::hardware).await
-    }
-
-    /// What the machine draws now, in watts; None where nothing measures it.
-    pub async fn draw(&self) -> Result<Option<f64>, Fault> {
-        self.ask(|tree, places| Ok(sensors::draw(tree, places))).await
     }
 
     /// What the BMC says of its boot override.

@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use api::id::{Mac, ParseError};
 use futures::future::BoxFuture;
@@ -165,6 +166,12 @@ impl Driver for Wake {
 
     async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
         Err(Fault::Unsupported("it has no BMC that reads sensors".into()))
+    }
+
+    async fn hardware(&self) -> Result<Hardware, Fault> {
+        Err(Fault::Unsupported(
+            "it has no BMC that knows its parts; `metalctl machine show` has what its agent found".into(),
+        ))
     }
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {

@@ -31,6 +31,7 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("POST", "/api/v1/machines/{reference}/console", With(Operator)),
     ("GET", "/api/v1/machines/{reference}/sensors", With(Viewer)),
     ("GET", "/api/v1/machines/{reference}/bmc-log", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/bmc-hardware", With(Viewer)),
     ("POST", "/api/v1/machines/{reference}/bmc-reset", With(Operator)),
     ("GET", "/api/v1/machines/{reference}/bmc", With(Viewer)),
     // Where a password is sent to is an admin's to say.

@@ -149,6 +149,9 @@ async fn what_cannot_be_done_says_so_with_what_to_do() {
     desk.adopt().await;
     let (status, body) = desk.call(Role::Viewer, "GET", "machines/node07/sensors", Value::Null).await;
     assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{body}");
+    let (status, body) = desk.call(Role::Viewer, "GET", "machines/node07/bmc-hardware", Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{body}");
+    assert!(body["error"].as_str().unwrap().contains("not supported: a command of the site"), "{body}");
     fs::write(desk.file("broken"), "").unwrap();
     let (status, body) = desk.call(Role::Viewer, "GET", "machines/node07/power", Value::Null).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY, "{body}");

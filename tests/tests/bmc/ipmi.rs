@@ -125,6 +125,16 @@ async fn what_the_board_has_is_read() {
     assert_eq!(driver.mac().await.unwrap().to_string(), "52:54:00:f7:00:01");
     let fru = driver.fru().await.unwrap();
     assert_eq!((fru.board.serial.as_str(), fru.product.name.as_str()), ("SN-0042", "Lab machine 2"));
+    let hardware = driver.hardware().await.unwrap();
+    let (system, board) = (hardware.system, hardware.board);
+    assert_eq!((system.serial.as_str(), system.product.as_str()), ("SN-0042", "Lab machine 2"));
+    assert_eq!((board.serial.as_str(), hardware.draw), ("SN-0042", Some(144.0)));
+    assert!(
+        hardware.bmc.model.ends_with("IPMI 2.0") && !hardware.bmc.version.is_empty(),
+        "{:?}",
+        hardware.bmc
+    );
+    assert_eq!(hardware.unread, [""; 0]);
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! What the server asks of a BMC, in IPMI.
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 
 use super::boot::{self, Boot};
 use super::chassis::{self, Control};
 use super::sensors::Readings;
-use super::{Ipmi, console};
+use super::{Ipmi, console, hardware, is_of_bmc};
 use crate::bmc::Driver;
 use crate::bmc::console::Console;
 
@@ -61,6 +62,20 @@ impl Driver for Ipmi {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         self.log_after(None).await
+    }
+
+    async fn hardware(&self) -> Result<Hardware, Fault> {
+        let device = self.device().await?;
+        let fru = self.fru().await;
+        // What hangs is asked for no more; what one BMC does not have is no fault of the rest.
+        if let Err(fault) = &fru
+            && is_of_bmc(fault)
+        {
+            return Err(fault.clone());
+        }
+        let draw = self.ask(hardware::get_power_reading(), "Get Power Reading").await;
+        let draw = draw.ok().and_then(|data| hardware::draw(&data).ok().flatten());
+        Ok(hardware::hardware(&device, fru, draw))
     }
 
     /// In a session of its own: the others go on.

@@ -24,6 +24,8 @@ pub enum Function {
     App = 0x06,
     Storage = 0x0a,
     Transport = 0x0c,
+    /// Of other bodies' commands, by the first byte of their data.
+    Group = 0x2c,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

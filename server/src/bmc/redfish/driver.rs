@@ -1,12 +1,13 @@
 //! What the server asks of a BMC, in Redfish.
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 
 use super::action::{self, Way};
 use super::boot::{self, Override, Wish};
 use super::places::Places;
 use super::tree::Tree;
-use super::{Redfish, console, log, sensors};
+use super::{Redfish, console, inventory, log, sensors};
 use crate::bmc::Driver;
 use crate::bmc::console::Console;
 
@@ -60,6 +61,10 @@ impl Driver for Redfish {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         self.ask(|tree, places| Ok(log::log(tree, places))).await
+    }
+
+    async fn hardware(&self) -> Result<Hardware, Fault> {
+        self.ask(inventory::hardware).await
     }
 
     async fn console(&self, _take: bool) -> Result<Console, Fault> {

@@ -23,6 +23,13 @@ pub fn hardware(tree: &Tree, places: &Places) -> Result<Hardware, Fault> {
             // Dell and HPE print another number as `SKU`; `SerialNumber` is the one that SMBIOS has.
             serial: doc::owned(system, "SerialNumber"),
         },
+        // Redfish has no place for the mainboard's own.
+        board: Product::default(),
+        chassis_serial: chassis
+            .first()
+            .map(|chassis| doc::owned(chassis, "SerialNumber"))
+            .unwrap_or_default(),
+        asset_tag: doc::owned(system, "AssetTag"),
         uuid: doc::text(system, "UUID").map(str::to_ascii_lowercase),
         firmware_version: doc::owned(system, "BiosVersion"),
         bmc: controller(tree, places),
@@ -32,6 +39,7 @@ pub fn hardware(tree: &Tree, places: &Places) -> Result<Hardware, Fault> {
         drives: drives(tree, places, system, &chassis),
         interfaces: interfaces(tree, system, &chassis),
         firmware: firmware(tree, places),
+        draw: super::sensors::draw(tree, places),
         unread: Vec::new(),
     };
     hardware.unread = tree.unread();

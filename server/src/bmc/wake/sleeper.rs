@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use api::id::MachineId;
 
@@ -80,6 +81,10 @@ impl Driver for Sleeper {
 
     async fn sensors(&self) -> Result<Vec<Sensor>, Fault> {
         self.wake.sensors().await
+    }
+
+    async fn hardware(&self) -> Result<Hardware, Fault> {
+        self.wake.hardware().await
     }
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {

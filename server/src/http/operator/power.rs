@@ -1,5 +1,6 @@
 //! What operators ask of a machine's power, and of whatever switches it.
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{Fault, LogEntry, Power, PowerAction, Sensor};
 use api::event::Event;
 use api::machine::Machine;
@@ -32,6 +33,7 @@ pub fn routes() -> Router<App> {
         .route(&format!("{machine}/identify"), post(identify))
         .route(&format!("{machine}/sensors"), get(sensors))
         .route(&format!("{machine}/bmc-log"), get(log))
+        .route(&format!("{machine}/bmc-hardware"), get(hardware))
         .route(&format!("{machine}/bmc-reset"), post(reset))
         .route(routes::POWER_GROUPS, get(groups))
 }
@@ -162,6 +164,17 @@ async fn log(
     match ask(&app, &reference, Request::Log).await? {
         Answer::Log(log) => Ok(Json(log)),
         _ => Ok(Json(Vec::new())),
+    }
+}
+
+async fn hardware(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+) -> Result<Json<Hardware>, Failure> {
+    match ask(&app, &reference, Request::Hardware).await? {
+        Answer::Hardware(hardware) => Ok(Json(*hardware)),
+        _ => Ok(Json(Hardware::default())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The operations on machines: their verbs, what is known of them, and their power.
 
+use api::bmc::hardware::Hardware;
 use api::bmc::{LogEntry as BmcLogEntry, Sensor};
 use api::console::ConsoleQuery;
 use api::import::{ImportQuery, ImportRow, Imported};
@@ -162,6 +163,13 @@ pub fn power() -> Vec<Operation> {
         },
         of("GET", "sensors", "readSensors", "What a machine's BMC measures").answers::<Vec<Sensor>>(),
         of("GET", "bmc-log", "readBmcLog", "What a machine's BMC has logged").answers::<Vec<BmcLogEntry>>(),
+        of(
+            "GET",
+            "bmc-hardware",
+            "readBmcHardware",
+            "A machine's parts and its draw, as its BMC knows them now",
+        )
+        .answers::<Hardware>(),
         of("POST", "bmc-reset", "resetBmc", "Restart a BMC, not its machine"),
         of("GET", "bmc", "showBmc", "How a machine's power is switched, and the BMC that its agent found")
             .answers::<BmcView>(),
