@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
-use super::gap::{Aim, Doing, Move, Seen, contradicts_itself, step};
+use super::gap::{Aim, Doing, Move, Seen, believed, believed_still, step};
 use super::lane::Asker;
 use super::lead::take_back;
 use super::switch::act;
@@ -163,19 +163,44 @@ fn model(facts: &Facts) -> String {
     named.map(|product| format!("{} {}", product.manufacturer, product.product)).unwrap_or_default()
 }
 
-/// Whether its BMC reads the machine as off, asked now. None where nobody can say, as of one that speaks and is read as
-/// off, or of one without a BMC that said goodbye: it may hang on its way down.
+/// Whether its BMC reads the machine as off, asked now; None where nobody can say.
 pub async fn verified<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Power>> {
+    asked_now(app, bmcs, id, Asker::Person).await
+}
+
+async fn asked_now<O: Open>(
+    app: &App,
+    bmcs: &Bmcs<O>,
+    id: &MachineId,
+    asker: Asker,
+) -> Result<Option<Power>> {
     let Some(bmc) = app.store.bmc(id).await? else { return Ok(None) };
-    let power = bmcs.read(app, &bmc, Asker::Person).await.ok();
-    let look = look(app, bmcs, id).await?;
-    let is_believed = bmc.driver()? != DriverKind::WakeOnLan
-        && look.is_none_or(|look| !contradicts_itself(look.seen, clock::now()));
-    Ok(power.filter(|power| match power {
-        Power::On => true,
-        Power::Off => is_believed,
-        Power::Unknown => false,
-    }))
+    if bmcs.read(app, &bmc, asker).await.is_err() {
+        return Ok(None);
+    }
+    let Some(look) = look(app, bmcs, id).await? else { return Ok(None) };
+    Ok(believed(look.bmc.driver()?, look.seen, look.doing))
+}
+
+/// The same, as it was read a moment ago.
+pub async fn known<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<Option<Power>> {
+    let Some(look) = look(app, bmcs, id).await? else { return Ok(None) };
+    Ok(believed_still(look.bmc.driver()?, look.seen, look.doing, clock::now()))
+}
+
+/// Fences the node that the machine is, where its BMC reads it as off: from then on nobody but a person switches it on
+/// before its cluster has let go of it. False where it cannot be said now.
+pub async fn fence<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<bool> {
+    let lane = bmcs.lane(&id.0);
+    // Whoever switches it right now is done before it is read.
+    let Ok(_alone) = lane.pass.try_lock() else { return Ok(false) };
+    if asked_now(app, bmcs, id, Asker::Server).await? != Some(Power::Off) {
+        return Ok(false);
+    }
+    app.store.node_wish(id, true, false).await?;
+    let note = "its BMC reads it as off: its node is given up".to_string();
+    app.store.remark(id, "power", note, clock::now()).await?;
+    Ok(true)
 }
 
 /// Between two looks at machines of which there is news, or of which something was asked.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use api::bmc::{Power, PowerAction};
+use api::bmc::{DriverKind, Power, PowerAction};
 use api::power::Trouble;
 
 use crate::lifecycle::want;
@@ -103,11 +103,33 @@ pub fn step(aim: Aim, seen: Seen, doing: Doing, now: i64) -> (Doing, Move) {
 
 /// It reads off before and after a word that it said: whatever this BMC belongs to, it is switched by no guess.
 pub fn contradicts_itself(seen: Seen, now: i64) -> bool {
-    let (Some(off_since), Some(read_at), Some(heard)) = (seen.off_since, seen.read_at, seen.on_wire_at)
-    else {
-        return false;
-    };
-    seen.power == Power::Off && heard > off_since + LAST_WORD && read_at > heard && now - heard < ALIVE
+    let (Some(read_at), Some(heard)) = (seen.read_at, seen.on_wire_at) else { return false };
+    spoke_while_off(seen) && read_at > heard && now - heard < ALIVE
+}
+
+/// It was heard after it had been read as off, and was not read as on since.
+fn spoke_while_off(seen: Seen) -> bool {
+    let (Some(off_since), Some(heard)) = (seen.off_since, seen.on_wire_at) else { return false };
+    seen.power == Power::Off && heard > off_since + LAST_WORD
+}
+
+/// What a reading is worth where a node is given up on its word: None where nobody can say. That is so of one that ever
+/// spoke while it was read as off, of one that was just told to come on, and of one without a BMC that said goodbye: it
+/// may hang on its way down.
+pub fn believed(driver: DriverKind, seen: Seen, doing: Doing) -> Option<Power> {
+    let comes_on = doing.action.is_some_and(|action| leads_to(action) == Power::On);
+    match seen.power {
+        Power::On => Some(Power::On),
+        Power::Off if driver == DriverKind::WakeOnLan || comes_on || spoke_while_off(seen) => None,
+        Power::Off => Some(Power::Off),
+        Power::Unknown => None,
+    }
+}
+
+/// The same, of a reading that was made a while ago.
+pub fn believed_still(driver: DriverKind, seen: Seen, doing: Doing, now: i64) -> Option<Power> {
+    let fresh = seen.read_at.is_some_and(|at| now - at < FRESH);
+    believed(driver, seen, doing).filter(|_| fresh)
 }
 
 /// What was begun, as the BMC has just taken it.

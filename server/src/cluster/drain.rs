@@ -14,8 +14,9 @@ use super::leave::{Action, Agent, force, step};
 use super::pods::{Kind, Pod, Refused, named, sort, waited_for};
 use super::{Error, Result, etcd, evict, secrets};
 use crate::app::App;
+use crate::bmc::drive;
 use crate::clock;
-use crate::lifecycle::want::rests;
+use crate::lifecycle::want::hands_off;
 use crate::store::machine::Row;
 use crate::store::{self, NodeRow};
 
@@ -74,7 +75,7 @@ async fn look(app: &App, row: Row) {
 
 async fn go_on(app: &App, row: Row) -> Result<()> {
     let life = row.life()?;
-    if rests(&life) {
+    if hands_off(&life) {
         return Ok(());
     }
     let Some(node) = node_of(app, &row, &life).await? else { return drained(app, &row, &life).await };
@@ -125,6 +126,10 @@ async fn act(app: &App, leaver: &Leaver, floor: Floor, action: Action) -> Result
     let (id, name, cluster) = (leaver.row.id(), &leaver.node.name, &leaver.node.cluster);
     let waited_for = match action {
         Action::Wait(waited_for) => waited_for,
+        Action::Fence => match drive::fence(app, &app.bmcs, &id).await? {
+            true => "nothing more: its BMC reads it as off".into(),
+            false => "its BMC to say again that it is off".into(),
+        },
         Action::ReadMembers => etcd::read_members(app, cluster).await?,
         Action::Snapshot => {
             etcd::snapshot(app, cluster, Some(&id), floor.snapshot).await?;

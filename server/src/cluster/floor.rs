@@ -1,5 +1,6 @@
 //! What is seen of a machine that leaves: in the rows, at the API server, in etcd.
 
+use api::bmc::Power;
 use api::cluster::{ClusterState, EtcdMember, Role};
 use api::state::{Errand, Home, Life, State};
 use k8s_openapi::api::core::v1 as core;
@@ -11,6 +12,7 @@ use super::leave::{Agent, Progress, Seen};
 use super::pods::Pod;
 use super::{Result, evict};
 use crate::app::App;
+use crate::bmc::drive::known;
 use crate::clock;
 use crate::lifecycle::next::is_installed;
 
@@ -30,6 +32,7 @@ pub struct Floor {
     pub object: Option<core::Node>,
     pub pods: Vec<Pod>,
     pub agent: Agent,
+    pub power: Option<Power>,
     pub stopped: bool,
     pub before: Option<String>,
     pub members: Option<Vec<EtcdMember>>,
@@ -49,6 +52,8 @@ impl Floor {
             agent: self.agent,
             stopped: self.stopped,
             fenced: leaver.node.fenced,
+            power: self.power,
+            power_off: leaver.life.power_off,
             forced: leaver.node.forced,
             object: self.object.as_ref().map(evict::seen),
             pods: &self.pods,
@@ -68,6 +73,7 @@ pub async fn look_around(app: &App, leaver: &Leaver) -> Result<Floor> {
         object: None,
         pods: Vec::new(),
         agent: agent(leaver, clock::now()),
+        power: known(app, &app.bmcs, &id).await?,
         stopped: app.store.leave_done(&id, leaver.life.generation).await?,
         before: None,
         members: Some(Vec::new()),
@@ -79,7 +85,9 @@ pub async fn look_around(app: &App, leaver: &Leaver) -> Result<Floor> {
     if !row.is_some_and(|row| row.state().is_ok_and(|state| state == ClusterState::Up)) {
         return Ok(floor);
     }
-    if leaver.role == Role::ControlPlane {
+    // One that is wanted off takes nobody's turn before it is off.
+    let rests = leaver.life.power_off && floor.agent == Agent::Here && !floor.stopped;
+    if leaver.role == Role::ControlPlane && !rests {
         control_plane(app, leaver, &mut floor).await?;
     }
     let client = app.clusters.client(app, cluster).await?;

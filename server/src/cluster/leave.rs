@@ -1,6 +1,7 @@
 //! How a node leaves its cluster: from what is seen now to the one thing to do next. Nothing is remembered
 //! between two looks, so a server that was killed goes on where the cluster stands.
 
+use api::bmc::Power;
 use api::cluster::EtcdMember;
 use api::words::moment;
 
@@ -20,8 +21,12 @@ pub struct Seen<'a> {
     pub agent: Agent,
     /// Its agent has stopped kubelet and all containers, for good.
     pub stopped: bool,
-    /// A person says that its power is off.
+    /// Its power is off for sure, because a person says so or its BMC does.
     pub fenced: bool,
+    /// As its BMC read it a moment ago, where that is believed.
+    pub power: Option<Power>,
+    /// A person wants it off.
+    pub power_off: bool,
     /// A person says that pods without a controller go too.
     pub forced: bool,
     /// None when the API server has no such object.
@@ -66,6 +71,8 @@ pub enum Progress {
 pub enum Action {
     /// For this; nothing else can be done now.
     Wait(String),
+    /// Its BMC is asked once more, and its word kept.
+    Fence,
     Cordon,
     /// Which members etcd has now.
     ReadMembers,
@@ -87,6 +94,7 @@ use Action::Wait;
 /// The first gap in the order in which they can be closed.
 pub fn step(seen: &Seen<'_>) -> Action {
     turn(seen)
+        .or_else(|| rest(seen))
         .or_else(|| fence(seen))
         .or_else(|| cordon(seen))
         .or_else(|| snapshot(seen))
@@ -122,6 +130,13 @@ fn turn(seen: &Seen<'_>) -> Option<Action> {
     Some(Wait(format!("its turn: {before} is joining or leaving {} before it", seen.cluster)))
 }
 
+/// Nothing is asked of one that is wanted off; one that is off has nothing left to say.
+fn rest(seen: &Seen<'_>) -> Option<Action> {
+    let rests = seen.power_off && !seen.stopped && !dead(seen);
+    rests
+        .then(|| Wait("its power: it is wanted off, and nothing is asked of it before it is on again".into()))
+}
+
 /// What cannot be asked may still run: nothing of it is given away before its power is known to be off.
 fn fence(seen: &Seen<'_>) -> Option<Action> {
     let Agent::Silent { since } = seen.agent else { return None };
@@ -130,10 +145,14 @@ fn fence(seen: &Seen<'_>) -> Option<Action> {
         return None;
     }
     let Seen { node, verb, .. } = seen;
+    let todo = match seen.power {
+        Some(Power::Off) => return Some(Action::Fence),
+        Some(Power::On) => format!("its BMC reads it as on; `metalctl machine power off {node}` is enough"),
+        _ => format!("switch it off and say `metalctl machine {verb} {node} --powered-off`"),
+    };
     let since = moment(since);
     Some(Wait(format!(
-        "its power to be verified off: it is silent since {since} and its node is not Ready; switch it off and say \
-         `metalctl machine {verb} {node} --powered-off`"
+        "its power to be verified off: it is silent since {since} and its node is not Ready; {todo}"
     )))
 }
 

@@ -133,7 +133,7 @@ impl Store {
         Ok(news || self.node(machine).await?.is_some_and(|row| row.generation == generation))
     }
 
-    /// Adds what a person said; what was said before stays said.
+    /// Adds what a person said, or its BMC of its power; what was said before stays said.
     pub async fn node_wish(&self, machine: &MachineId, fenced: bool, forced: bool) -> Result<()> {
         let sql = "UPDATE node SET fenced = (fenced OR $2), forced = (forced OR $3) \
                    WHERE machine = $1 AND (($2 AND NOT fenced) OR ($3 AND NOT forced))";
@@ -143,7 +143,7 @@ impl Store {
         Ok(())
     }
 
-    /// It was heard: what a person said of its power no longer holds.
+    /// It was heard: what was said of its power no longer holds.
     pub async fn node_has_power(&self, machine: &MachineId) -> Result<()> {
         let sql = "UPDATE node SET fenced = FALSE WHERE machine = $1 AND fenced";
         let key = machine.0.clone();

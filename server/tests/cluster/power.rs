@@ -26,7 +26,7 @@ use server::store::bmc::BmcRow;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::leave::bench::{Bench, members, serve};
+use crate::leave::bench::{Bench, members, pod, serve};
 
 const MINUTE: i64 = 60_000_000;
 
@@ -235,4 +235,53 @@ async fn of_a_machine_that_nothing_reads_a_person_is_believed() {
     assert_eq!((status, body["state"].as_str()), (StatusCode::OK, Some("draining")), "{body}");
     assert!(bench.app.store.node(&id).await.unwrap().unwrap().fenced);
     drop(outlet);
+}
+
+/// Nobody has to type the verb again: its BMC says that the power is off.
+#[tokio::test]
+async fn a_dead_node_is_given_up_once_its_power_is_switched_off_by_its_bmc() {
+    let mut bench = Bench::new().await;
+    let id = bench.active(7, Role::Worker, 10 * MINUTE).await;
+    bench.object(7, false, &[pod("web-1", Some("ReplicaSet"))]);
+    let outlet = Outlet::new(&mut bench, &id, "on").await;
+    let read = async || {
+        let row = bench.app.store.bmc(&id).await.unwrap().unwrap();
+        bench.app.bmcs.read(&bench.app, &row, Asker::Server).await.unwrap();
+    };
+    read().await;
+    bench.reprovision(&id).await;
+    let running = bench.drain();
+    let says = "its BMC reads it as on; `metalctl machine power off node07` is enough";
+    bench.until("a person is asked", async || bench.evidence(&id).await.contains(says)).await;
+    let (status, body) = ada(&bench, "node07/power", json!({ "action": "off" })).await;
+    assert_eq!((status, outlet.reads().as_str()), (StatusCode::OK, "off"), "{body}");
+    // The next poll.
+    read().await;
+    bench.until("it is inspected", async || bench.state(&id).await == "inspecting").await;
+    running.abort();
+    assert_eq!(bench.api.lock().calls, ["cordon", "taint", "delete"]);
+    assert_eq!(outlet.reads(), "off");
+    let history = bench.app.store.history(&id, 20).await.unwrap();
+    let note = "its BMC reads it as off: its node is given up";
+    assert!(history.iter().any(|entry| entry.event == "power" && entry.note == note), "{history:?}");
+}
+
+/// What was read a moment ago is asked again before a node is given up on it, and while nobody else switches it.
+#[tokio::test]
+async fn a_machine_that_came_back_on_meanwhile_is_not_fenced() {
+    let mut bench = Bench::new().await;
+    let id = bench.active(7, Role::Worker, 10 * MINUTE).await;
+    let outlet = Outlet::new(&mut bench, &id, "off").await;
+    let row = bench.app.store.bmc(&id).await.unwrap().unwrap();
+    bench.app.bmcs.read(&bench.app, &row, Asker::Server).await.unwrap();
+    bench.reprovision(&id).await;
+    let fenced = async || bench.app.store.node(&id).await.unwrap().unwrap().fenced;
+    outlet.turn("on");
+    assert!(!drive::fence(&bench.app, &bench.app.bmcs, &id).await.unwrap() && !fenced().await);
+    outlet.turn("off");
+    let lane = bench.app.bmcs.lane(&id.0);
+    let switching = lane.pass.lock().await;
+    assert!(!drive::fence(&bench.app, &bench.app.bmcs, &id).await.unwrap() && !fenced().await);
+    drop(switching);
+    assert!(drive::fence(&bench.app, &bench.app.bmcs, &id).await.unwrap() && fenced().await);
 }

@@ -297,3 +297,38 @@ fn a_bmc_that_reads_off_while_its_machine_speaks_is_believed_no_more() {
         assert_eq!(trouble(seen(100, 310, 120), 311), Trouble::None, "{power:?}");
     }
 }
+
+#[test]
+fn a_node_is_given_up_on_no_word_of_a_bmc_that_may_be_wrong() {
+    let patience = Duration::from_secs(300);
+    let seen = Seen {
+        power: Power::Off,
+        read_at: Some(1000 * SECOND),
+        off_since: Some(900 * SECOND),
+        on_wire_at: Some(880 * SECOND),
+        patience,
+    };
+    let idle = Doing::default();
+    let word = |seen| believed(DriverKind::Redfish, seen, idle);
+    assert_eq!(word(seen), Some(Power::Off));
+    assert_eq!(word(Seen { on_wire_at: None, ..seen }), Some(Power::Off));
+    assert_eq!(word(Seen { power: Power::Unknown, ..seen }), None);
+    assert_eq!(believed(DriverKind::WakeOnLan, seen, idle), None, "a goodbye is no proof");
+    // However long ago that was: it may be another machine's BMC, and this one has lost its network.
+    let spoke = Seen { read_at: Some(9000 * SECOND), on_wire_at: Some(910 * SECOND), ..seen };
+    assert_eq!(word(spoke), None);
+    assert!(!contradicts_itself(spoke, 9000 * SECOND));
+    assert_eq!(word(Seen { power: Power::On, ..spoke }), Some(Power::On));
+    for (action, worth) in [
+        (PowerAction::On, None),
+        (PowerAction::Cycle, None),
+        (PowerAction::Off, Some(Power::Off)),
+        (PowerAction::Shutdown, Some(Power::Off)),
+    ] {
+        let doing = Doing { action: Some(action), ..idle };
+        assert_eq!(believed(DriverKind::Ipmi, seen, doing), worth, "{action}");
+    }
+    let still = |now| believed_still(DriverKind::Command, seen, idle, now);
+    assert_eq!(still(1089 * SECOND), Some(Power::Off));
+    assert_eq!(still(1091 * SECOND), None);
+}

@@ -39,6 +39,8 @@ fn worker() -> Seen<'static> {
         agent: Agent::Here,
         stopped: false,
         fenced: false,
+        power: None,
+        power_off: false,
         forced: false,
         object: Some(ALIVE),
         pods: &[],
@@ -59,6 +61,7 @@ struct Floor {
     address: Progress,
     agent: Agent,
     powered: bool,
+    fenced: bool,
 }
 
 impl Floor {
@@ -72,6 +75,7 @@ impl Floor {
             address: Progress::Due,
             agent: Agent::Here,
             powered: true,
+            fenced: false,
         }
     }
 
@@ -87,6 +91,7 @@ impl Floor {
     fn seen<'a>(&'a self, of: &Seen<'static>) -> Seen<'a> {
         Seen {
             agent: self.agent,
+            fenced: of.fenced || self.fenced,
             stopped: self.stopped,
             object: self.object,
             pods: &self.pods,
@@ -105,6 +110,10 @@ impl Floor {
         }
         match action {
             Action::Wait(_) | Action::ReadMembers | Action::Done => {}
+            Action::Fence => {
+                assert!(!self.powered, "a node that runs was given up");
+                self.fenced = true;
+            }
             Action::Cordon => object.unwrap().cordoned = true,
             Action::Snapshot => self.snapshot = Progress::Done,
             Action::Evict(evicted) => {
@@ -194,6 +203,28 @@ fn a_dead_machine_leaves_once_its_power_is_known_to_be_off() {
     let actions = floor.run(&Seen { fenced: true, ..dead });
     let order = ["Cordon", "Snapshot", "TaintOutOfService", "RemoveMember", "DeleteNode", "Done"];
     assert_eq!(names(&actions), order);
+}
+
+#[test]
+fn the_word_of_its_bmc_fences_a_dead_machine() {
+    let pods = [pod("shop/web", Kind::Controlled)];
+    let mut floor = Floor::new(&pods, Vec::new()).off();
+    let on = Seen { power: Some(Power::On), ..worker() };
+    let Wait(why) = step(&floor.seen(&on)) else { panic!("what its BMC reads as on was given up") };
+    assert!(why.contains("`metalctl machine power off node07` is enough"), "{why}");
+    let off = Seen { power: Some(Power::Off), power_off: true, ..worker() };
+    let actions = floor.run(&off);
+    assert_eq!(names(&actions), ["Fence", "Cordon", "TaintOutOfService", "DeleteNode", "Done"]);
+}
+
+#[test]
+fn what_is_wanted_off_is_asked_nothing_and_fenced_only_once_it_is_dead() {
+    let off = Seen { power: Some(Power::Off), power_off: true, ..worker() };
+    let rests = Wait("its power: it is wanted off, and nothing is asked of it before it is on again".into());
+    assert_eq!(step(&off), rests, "its agent was heard a moment ago");
+    let ready = Seen { agent: Agent::Silent { since: 0 }, ..off.clone() };
+    assert_eq!(step(&ready), rests, "its kubelet speaks");
+    assert_eq!(step(&Seen { stopped: true, ..off }), Action::Cordon, "it has stopped for good");
 }
 
 #[test]
