@@ -37,11 +37,16 @@ pub fn is_set(data: &[u8]) -> bool {
 pub struct Boot {
     wanted: Option<(BootOnce, FirmwareMode)>,
     at: usize,
+    /// Of the flags: told once the BMC knows that nothing is being set any more.
+    refused: Option<Fault>,
 }
+
+/// Where in the sequence the BMC is told so.
+const RELEASE: usize = 4;
 
 impl Boot {
     pub fn new(wanted: Option<(BootOnce, FirmwareMode)>) -> Boot {
-        Boot { wanted, at: 0 }
+        Boot { wanted, at: 0, refused: None }
     }
 
     /// The first two bytes of parameter 5; the other three stay 0.
@@ -108,8 +113,15 @@ impl Dialogue for Boot {
         let sequence = self.sequence();
         if let Some(response) = last {
             let (_, must, name) = &sequence[self.at];
+            if let Some(refused) = self.refused.take() {
+                return Err(refused);
+            }
             if *must && response.completion != 0 {
-                return Err(refusal(name, response.completion));
+                // Left "in progress" (table 28-14, parameter 0), some BMCs take no flags of anybody until they restart.
+                self.refused = Some(refusal(name, response.completion));
+                self.at = RELEASE;
+                let (request, _, name) = &sequence[RELEASE];
+                return Ok(Step::Ask(request.clone(), name));
             }
             if self.at + 1 == sequence.len() {
                 return match response.completion {
@@ -171,7 +183,8 @@ mod tests {
         assert_eq!(run(Boot::new(wanted), keeper(&[5], |_| {})).0, Ok(()));
         let (outcome, asked) = run(Boot::new(wanted), keeper(&[0, 3, 4], |_| {}));
         assert!(matches!(outcome, Err(Fault::NotObeyed(_))), "{outcome:?}");
-        assert_eq!(asked.len(), 4, "nothing after the refusal");
+        let data: Vec<String> = asked.iter().skip(3).map(|request| hex::encode(&request.data)).collect();
+        assert_eq!(data, ["058008000000", "0000"], "nothing but the end of it after the refusal");
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Session {
     pub fn close(&mut self, now: Duration) {
         let Phase::Live(live) = &mut self.phase else { return self.end(Event::Closed) };
         live.stage = Stage::Closing;
-        let goodbye = request(Function::App, CLOSE_SESSION, &live.bmc.to_le_bytes());
+        let goodbye = goodbye(live);
         self.say_message(goodbye, "Close Session", now);
     }
 
@@ -219,7 +219,7 @@ impl Session {
                 self.level = Level::Operator;
                 self.raise(now);
             }
-            (Stage::Raising, code) => self.end(Event::Failed(Failure::Privilege(code))),
+            (Stage::Raising, code) => self.leave(Failure::Privilege(code)),
         }
     }
 
@@ -227,8 +227,19 @@ impl Session {
         match (&self.phase, self.heard) {
             (Phase::Opening(_), true) if self.suites.len() > 1 => self.next_suite(None, now),
             (Phase::Opening(_), false) => self.end(Event::Failed(Failure::Nothing)),
-            _ => self.end(Event::Failed(Failure::Silent(name))),
+            _ => self.leave(Failure::Silent(name)),
         }
+    }
+
+    /// Whatever it is that the BMC does not do: a session that nobody ends stays one of its few for a minute.
+    fn leave(&mut self, failure: Failure) {
+        if let Phase::Live(live) = &mut self.phase {
+            live.message = (live.message + 1) % 64;
+            let goodbye = goodbye(live).encode(live.message);
+            let bytes = live.seal(Kind::Message, &goodbye, &mut self.dice);
+            self.out.push_back(bytes);
+        }
+        self.end(Event::Failed(failure));
     }
 
     fn end(&mut self, event: Event) {
@@ -241,4 +252,9 @@ impl Session {
         self.exchange = None;
         std::mem::replace(&mut self.phase, Phase::Over)
     }
+}
+
+/// Close Session (22.19).
+fn goodbye(live: &Live) -> Request {
+    request(Function::App, CLOSE_SESSION, &live.bmc.to_le_bytes())
 }

@@ -243,3 +243,24 @@ async fn a_console_carries_bytes_and_breaks_and_ends() {
     // The channel ends with the line, which has said goodbye by then.
     assert_eq!(bench.with(|model| model.sessions.len()), 0);
 }
+
+/// Nothing is heard of it but its going: a BMC has few sessions.
+async fn is_left(bench: &Bench) {
+    let left = async {
+        while bench.with(|model| !model.sessions.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), left).await.expect("its session stays open");
+}
+
+#[tokio::test]
+async fn a_session_in_which_something_is_not_answered_is_closed() {
+    let bench = Bench::start(equipped()).await;
+    for (request, name) in [((6, 0x48), "Activate Payload"), ((6, 0x3b), "Set Session Privilege Level")] {
+        bench.with(|model| model.deaf_to = Some(request));
+        let fault = bench.driver().console(false).await.err().unwrap();
+        assert!(matches!(&fault, Fault::Hung(what) if what.contains(name)), "{fault}");
+        is_left(&bench).await;
+    }
+}

@@ -26,6 +26,8 @@ pub struct Model {
     /// Answers nothing at all, or nothing in sessions.
     pub dead: bool,
     pub mute: bool,
+    /// Answers no such request (function and command), and all others.
+    pub deaf_to: Option<(u8, u8)>,
     pub chassis: Chassis,
     pub sessions: BTreeMap<u32, Session>,
     pub dice: Dice,
@@ -74,6 +76,7 @@ impl Model {
             level: 4,
             dead: false,
             mute: false,
+            deaf_to: None,
             chassis: Chassis::default(),
             sessions: BTreeMap::new(),
             dice: Dice::new([seed; 32]),
@@ -209,6 +212,8 @@ impl Model {
         let mut out = VecDeque::new();
         if plus.kind == Kind::SerialOverLan {
             out.extend(self.chassis.serial(&payload).into_iter().map(|p| (Kind::SerialOverLan, p)));
+        } else if self.deaf_to == Some((payload[1] >> 2, payload[5])) {
+            return Vec::new();
         } else if checksum(&payload[..3]) == 0 && checksum(&payload[3..]) == 0 {
             let key = (payload[4], payload[5]);
             let known = session.answered.as_ref().filter(|(s, c, _)| (*s, *c) == key).map(|a| a.2.clone());
