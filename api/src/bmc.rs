@@ -1,6 +1,7 @@
 //! What a machine's power is switched by: its BMC where it has one, something lesser where it has none.
 
 pub mod hardware;
+pub mod media;
 pub mod secret;
 
 use std::fmt;

@@ -155,6 +155,11 @@ pub mod operator {
         format!("{MACHINES}/{reference}/bmc-hardware")
     }
 
+    /// GET: the VirtualDrives. POST a MediaOrder. DELETE: what lies in the drive for CDs is taken out.
+    pub fn bmc_media(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/bmc-media")
+    }
+
     /// GET, `?erase_foreign=BOOL`: an Erasure, whose `digest` goes back with the yes.
     pub fn erasure(reference: &str) -> String {
         format!("{MACHINES}/{reference}/erasure")

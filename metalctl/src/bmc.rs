@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use api::client::Client;
 use api::power::{BmcSettings, BmcView};
 
-use crate::args::power::{BmcVerb, Set};
+use crate::args::power::{BmcVerb, MediaVerb, Set};
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
 use crate::output::Io;
@@ -17,6 +17,7 @@ pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
         BmcVerb::List => list(client, io).await,
         BmcVerb::Show { machine } => tell(io, &client.bmc(&path_segment(&machine)?).await?),
         BmcVerb::Hardware { machine } => hardware(&machine, client, io).await,
+        BmcVerb::Media { machine, verb } => media(&path_segment(&machine)?, verb, client, io).await,
         BmcVerb::Adopt { machine, credentials, driver } => {
             let settings = BmcSettings { adopt: true, credentials, driver, ..BmcSettings::default() };
             tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)
@@ -66,6 +67,23 @@ async fn hardware(machine: &str, client: &Client, io: &mut Io<'_>) -> Result<Exi
     match io.json {
         true => io.json(&hardware)?,
         false => io.data(&parts::hardware(&hardware, io.paint()))?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn media(machine: &str, verb: MediaVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
+    let drives = match verb {
+        MediaVerb::Show => client.bmc_media(machine).await?,
+        MediaVerb::Insert { image } => client.media_insert(machine, &image).await?,
+        MediaVerb::Eject => {
+            client.media_eject(machine).await?;
+            io.say("nothing lies in the virtual drive any more")?;
+            return Ok(Exit::Done);
+        }
+    };
+    match io.json {
+        true => io.json(&drives)?,
+        false => io.data(&parts::media(&drives, io.paint()))?,
     }
     Ok(Exit::Done)
 }

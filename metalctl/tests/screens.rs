@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use api::bmc::Sensor;
+use api::bmc::media::VirtualDrive;
 use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, Machine, MachineDetail, Quarantine};
 use api::power::{BmcInUse, BmcView, FoundBmc, GroupView, HostView};
@@ -102,10 +103,13 @@ fn what_a_bmc_tells() {
     golden("sensors.txt", &power::sensors(&sensors, PLAIN));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/redfish/supermicro/read.json");
     let read: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    golden(
-        "bmc-hardware.txt",
-        &parts::hardware(&serde_json::from_value(read["hardware"].clone()).unwrap(), PLAIN),
-    );
+    golden("bmc-hardware.txt", &parts::hardware(&serde_json::from_value(read["hardware"].clone()).unwrap(), PLAIN));
+    let drives: Vec<VirtualDrive> = serde_json::from_value(serde_json::json!([
+        {"name": "Virtual CD", "kinds": ["CD", "DVD"], "inserted": true, "image": "http://10.0.0.1/rescue.iso"},
+        {"name": "Virtual USB", "kinds": ["USBStick"], "inserted": false, "image": null}
+    ]))
+    .unwrap();
+    golden("bmc-media.txt", &parts::media(&drives, PLAIN));
     let groups = [GroupView {
         name: "storage".into(),
         machines: vec![],

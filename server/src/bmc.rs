@@ -25,9 +25,13 @@ pub mod wake;
 use std::future::Future;
 
 use api::bmc::hardware::Hardware;
+use api::bmc::media::VirtualDrive;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 
 use self::console::Console;
+
+/// Of IPMI, a command and a magic packet alike.
+const NO_MEDIA: &str = "only Redfish has virtual drives, and this machine is reached otherwise";
 
 /// What carries the server's wishes to one machine. A driver does what it is told once and says what came of it;
 /// patience, queues and verification are the caller's, the same for all.
@@ -53,6 +57,17 @@ pub trait Driver: Send + Sync {
     /// The machine's parts as its BMC knows them, and what it draws.
     fn hardware(&self) -> impl Future<Output = Result<Hardware, Fault>> + Send {
         async { Err(Fault::Unsupported("what switches it knows nothing of its parts".into())) }
+    }
+    /// What lies in its virtual drives.
+    fn media(&self) -> impl Future<Output = Result<Vec<VirtualDrive>, Fault>> + Send {
+        async { Err(Fault::Unsupported(NO_MEDIA.into())) }
+    }
+    /// Has an image from this address lie in the drive for CDs.
+    fn insert_media(&self, _image: &str) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Err(Fault::Unsupported(NO_MEDIA.into())) }
+    }
+    fn eject_media(&self) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Err(Fault::Unsupported(NO_MEDIA.into())) }
     }
     /// The machine's serial console. `take`: whoever else has it at the BMC loses it.
     fn console(&self, _take: bool) -> impl Future<Output = Result<Console, Fault>> + Send {

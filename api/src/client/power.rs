@@ -4,6 +4,7 @@ use reqwest::Method;
 
 use super::{Client, Error};
 use crate::bmc::hardware::Hardware;
+use crate::bmc::media::{MediaOrder, VirtualDrive};
 use crate::bmc::{LogEntry, Sensor};
 use crate::machine::Machine;
 use crate::power::{BmcSettings, BmcView, GroupView, Identify, MachinePower, PowerOrder};
@@ -38,6 +39,18 @@ impl Client {
     /// Asked for now.
     pub async fn bmc_hardware(&self, reference: &str) -> Result<Hardware, Error> {
         self.get(&operator::bmc_hardware(reference)).await
+    }
+
+    pub async fn bmc_media(&self, reference: &str) -> Result<Vec<VirtualDrive>, Error> {
+        self.get(&operator::bmc_media(reference)).await
+    }
+
+    pub async fn media_insert(&self, reference: &str, image: &str) -> Result<Vec<VirtualDrive>, Error> {
+        self.ask(&operator::bmc_media(reference), &MediaOrder { image: image.into() }).await
+    }
+
+    pub async fn media_eject(&self, reference: &str) -> Result<(), Error> {
+        self.call::<()>(Method::DELETE, &operator::bmc_media(reference), None::<&()>).await.map(drop)
     }
 
     /// All BMCs, in use or found, page by page.

@@ -117,6 +117,13 @@ pub enum BmcVerb {
         #[arg(help = MACHINE)]
         machine: String,
     },
+    /// The BMC's virtual drive: what lies in it, put an image into it, take it out
+    Media {
+        #[arg(help = MACHINE)]
+        machine: String,
+        #[command(subcommand)]
+        verb: MediaVerb,
+    },
     /// Use the BMC that a machine's agent found
     Adopt {
         #[arg(help = MACHINE)]
@@ -144,6 +151,19 @@ pub enum BmcVerb {
         #[arg(help = MACHINE)]
         machine: String,
     },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum MediaVerb {
+    /// What lies in the virtual drives
+    Show,
+    /// Have an image lie in the drive for CDs; what boots next stays as it is
+    Insert {
+        /// Where the BMC itself fetches it from, by http:// or https://
+        image: String,
+    },
+    /// Take out what lies in the drive for CDs
+    Eject,
 }
 
 #[derive(Clone, Debug, clap::Args)]

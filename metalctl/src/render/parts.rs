@@ -1,6 +1,7 @@
-//! A machine's parts as its BMC tells them.
+//! A machine's parts, and its virtual drives, as its BMC tells them.
 
 use api::bmc::hardware::Hardware;
+use api::bmc::media::VirtualDrive;
 use api::facts::Product;
 
 use super::paint::{Paint, Tone};
@@ -113,6 +114,20 @@ fn unread(hardware: &Hardware) -> Table {
         table.row([(sentence.clone(), Tone::Bad)]);
     }
     table
+}
+
+pub fn media(drives: &[VirtualDrive], paint: Paint) -> String {
+    let mut table = Table::new(&["DRIVE", "STANDS FOR", "IN IT"]);
+    for drive in drives {
+        let image = match (&drive.image, drive.inserted) {
+            (Some(image), true) => image.clone(),
+            (Some(image), false) => format!("{image}, not inserted"),
+            (None, true) => "something that the BMC does not name".into(),
+            (None, false) => "nothing".into(),
+        };
+        table.plain([or_dash(&drive.name).into(), or_dash(&drive.kinds.join(", ")).into(), image]);
+    }
+    table.render(paint, None)
 }
 
 fn named(product: &Product) -> String {

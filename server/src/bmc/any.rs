@@ -1,6 +1,7 @@
 //! One of the drivers there are, by what a machine's row says.
 
 use api::bmc::hardware::Hardware;
+use api::bmc::media::VirtualDrive;
 use api::bmc::secret::{bmc_key, secure_on};
 use api::bmc::{BootOnce, DriverKind, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 use secrecy::SecretString;
@@ -135,6 +136,18 @@ impl Driver for AnyDriver {
 
     async fn hardware(&self) -> Result<Hardware, Fault> {
         whichever!(self, one => one.hardware())
+    }
+
+    async fn media(&self) -> Result<Vec<VirtualDrive>, Fault> {
+        whichever!(self, one => one.media())
+    }
+
+    async fn insert_media(&self, image: &str) -> Result<(), Fault> {
+        whichever!(self, one => one.insert_media(image))
+    }
+
+    async fn eject_media(&self) -> Result<(), Fault> {
+        whichever!(self, one => one.eject_media())
     }
 
     async fn console(&self, take: bool) -> Result<Console, Fault> {

@@ -4,41 +4,19 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use api::bmc::hardware::Hardware;
-use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
+use api::bmc::{Fault, Power};
 use api::power::Health;
 use tokio::time::{Instant, timeout};
 
 use super::Driver;
-use super::policy::{Asked, Gate, History, Judgement, Verb, judge};
+use super::policy::{Asked, Gate, History, Judgement, judge};
 
+mod request;
 #[cfg(test)]
 mod tests;
 
-/// What is asked of a BMC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    Power,
-    Act(PowerAction),
-    BootOnce(BootOnce, FirmwareMode),
-    BootKept,
-    ClearBoot,
-    Identify(bool),
-    Sensors,
-    Log,
-    Hardware,
-    Reset,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    Power(Power),
-    Kept(bool),
-    Done,
-    Sensors(Vec<Sensor>),
-    Log(Vec<LogEntry>),
-    Hardware(Box<Hardware>),
-}
+use self::request::carry_out;
+pub use self::request::{Answer, Request};
 
 /// Who asks, and how long that one waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,38 +65,6 @@ const CLOSING: Duration = Duration::from_secs(10);
 /// Whoever waits does so no longer for the request before theirs.
 const LINE: Duration = Duration::from_secs(120);
 
-impl Request {
-    pub const fn verb(self) -> Verb {
-        match self {
-            Request::Power => Verb::Power,
-            Request::Act(_) => Verb::Act,
-            Request::BootOnce(..) => Verb::BootOnce,
-            Request::BootKept => Verb::BootKept,
-            Request::ClearBoot => Verb::ClearBoot,
-            Request::Identify(_) => Verb::Identify,
-            Request::Sensors => Verb::Sensors,
-            Request::Log => Verb::Log,
-            Request::Hardware => Verb::Hardware,
-            Request::Reset => Verb::Reset,
-        }
-    }
-}
-
-async fn carry_out<D: Driver>(driver: &D, request: Request) -> Result<Answer, Fault> {
-    match request {
-        Request::Power => driver.power().await.map(Answer::Power),
-        Request::Act(action) => driver.act(action).await.map(|()| Answer::Done),
-        Request::BootOnce(target, mode) => driver.boot_once(target, mode).await.map(|()| Answer::Done),
-        Request::BootKept => driver.boot_kept().await.map(Answer::Kept),
-        Request::ClearBoot => driver.clear_boot().await.map(|()| Answer::Done),
-        Request::Identify(lit) => driver.identify(lit).await.map(|()| Answer::Done),
-        Request::Sensors => driver.sensors().await.map(Answer::Sensors),
-        Request::Log => driver.log().await.map(Answer::Log),
-        Request::Hardware => driver.hardware().await.map(Box::new).map(Answer::Hardware),
-        Request::Reset => driver.reset_bmc().await.map(|()| Answer::Done),
-    }
-}
-
 impl<D> Default for Lane<D> {
     fn default() -> Self {
         Lane {
@@ -152,7 +98,8 @@ impl<D: Driver> Lane<D> {
             return (Err(Fault::Busy("another request runs".into())), false);
         };
         let sent = Instant::now();
-        let (outcome, certificate) = attempt(&mut *turn, request, open, request.verb().timeout()).await;
+        let patience = request.verb().timeout();
+        let (outcome, certificate) = attempt(&mut *turn, request, open, patience).await;
         drop(turn);
         let at = now.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
         let asked =

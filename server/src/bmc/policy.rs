@@ -23,6 +23,7 @@ pub enum Verb {
     Sensors,
     Log,
     Hardware,
+    Media,
     Reset,
 }
 
@@ -34,7 +35,7 @@ impl Verb {
             Verb::Power => 20,
             Verb::BootOnce | Verb::BootKept | Verb::ClearBoot | Verb::Identify | Verb::Reset => 60,
             // A BMC that cannot cycle is told off, looked at, and told on.
-            Verb::Act | Verb::Sensors | Verb::Log | Verb::Hardware => 120,
+            Verb::Act | Verb::Sensors | Verb::Log | Verb::Hardware | Verb::Media => 120,
         })
     }
 }

@@ -83,17 +83,6 @@ impl Redfish {
         self.ask(boot::read).await
     }
 
-    /// Has the BMC boot from an image at this address as if it lay in a drive.
-    pub async fn insert_media(&self, image: &str) -> Result<(), Fault> {
-        let calls = self.ask(|tree, places| media::insert(tree, places, image)).await?;
-        self.first_taken(calls).await
-    }
-
-    pub async fn eject_media(&self) -> Result<(), Fault> {
-        let calls = self.ask(media::eject).await?;
-        self.first_taken(calls).await
-    }
-
     /// Has the BMC fetch firmware from this address and write it, and tells how far it is, at most for so long.
     pub async fn update(
         &self,

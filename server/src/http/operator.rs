@@ -4,6 +4,7 @@ mod bmc;
 pub mod catalogue;
 pub mod cluster;
 mod console;
+mod fetch;
 pub mod identity;
 pub mod inventory;
 mod order;
@@ -68,6 +69,7 @@ pub fn routes() -> Router<App> {
         .merge(power::routes())
         .merge(bmc::routes())
         .merge(console::routes())
+        .merge(fetch::routes())
 }
 
 /// Whoever holds the token.

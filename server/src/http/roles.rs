@@ -32,6 +32,10 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     ("GET", "/api/v1/machines/{reference}/sensors", With(Viewer)),
     ("GET", "/api/v1/machines/{reference}/bmc-log", With(Viewer)),
     ("GET", "/api/v1/machines/{reference}/bmc-hardware", With(Viewer)),
+    ("GET", "/api/v1/machines/{reference}/bmc-media", With(Viewer)),
+    // What lies in the drive may boot, as root.
+    ("POST", "/api/v1/machines/{reference}/bmc-media", With(Admin)),
+    ("DELETE", "/api/v1/machines/{reference}/bmc-media", With(Admin)),
     ("POST", "/api/v1/machines/{reference}/bmc-reset", With(Operator)),
     ("GET", "/api/v1/machines/{reference}/bmc", With(Viewer)),
     // Where a password is sent to is an admin's to say.

@@ -157,8 +157,12 @@ async fn an_image_is_put_into_the_drive_and_taken_out() {
     for (vendor, _bmc, driver) in each() {
         for _ in 0..2 {
             driver.insert_media(image).await.unwrap_or_else(|fault| panic!("{vendor:?}: {fault}"));
+            let drives = driver.media().await.unwrap();
+            assert_eq!((drives[0].inserted, drives[0].image.as_deref()), (true, Some(image)), "{vendor:?}");
         }
         driver.eject_media().await.unwrap_or_else(|fault| panic!("{vendor:?}: {fault}"));
+        let drives = driver.media().await.unwrap();
+        assert_eq!((drives[0].inserted, drives[0].image.as_deref()), (false, None), "{vendor:?}");
         driver.eject_media().await.unwrap_or_else(|fault| panic!("{vendor:?}: {fault}"));
     }
 }

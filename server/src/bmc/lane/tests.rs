@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use api::bmc::{BootOnce, FirmwareMode, LogEntry, PowerAction, Sensor};
+
 use super::*;
 
 #[derive(Default)]

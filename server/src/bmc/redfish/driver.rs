@@ -1,13 +1,14 @@
 //! What the server asks of a BMC, in Redfish.
 
 use api::bmc::hardware::Hardware;
+use api::bmc::media::VirtualDrive;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 
 use super::action::{self, Way};
 use super::boot::{self, Override, Wish};
 use super::places::Places;
 use super::tree::Tree;
-use super::{Redfish, console, inventory, log, sensors};
+use super::{Redfish, console, inventory, log, media, sensors};
 use crate::bmc::Driver;
 use crate::bmc::console::Console;
 
@@ -65,6 +66,22 @@ impl Driver for Redfish {
 
     async fn hardware(&self) -> Result<Hardware, Fault> {
         self.ask(inventory::hardware).await
+    }
+
+    async fn media(&self) -> Result<Vec<VirtualDrive>, Fault> {
+        self.ask(media::drives).await
+    }
+
+    async fn insert_media(&self, image: &str) -> Result<(), Fault> {
+        let calls = self.ask(|tree, places| media::insert(tree, places, image)).await?;
+        self.first_taken(calls).await?;
+        self.until_it_lies(true).await
+    }
+
+    async fn eject_media(&self) -> Result<(), Fault> {
+        let calls = self.ask(media::eject).await?;
+        self.first_taken(calls).await?;
+        self.until_it_lies(false).await
     }
 
     async fn console(&self, _take: bool) -> Result<Console, Fault> {

@@ -1,6 +1,8 @@
 //! Virtual media and firmware: what is sent to have a BMC fetch an image from an address. Pure.
 
 use api::bmc::Fault;
+use api::bmc::media::VirtualDrive;
+use api::mask::mask;
 use serde_json::{Value, json};
 
 use super::action::{Action, Call};
@@ -36,19 +38,67 @@ pub fn eject(tree: &Tree, places: &Places) -> Result<Vec<Call>, Fault> {
     })
 }
 
-/// A drive that takes CDs; newer services have it at the system, others at the manager.
+/// All virtual drives, the one for CDs that images are put into in front.
+pub fn drives(tree: &Tree, places: &Places) -> Result<Vec<VirtualDrive>, Fault> {
+    let mut slots = slots(tree, places);
+    if slots.is_empty() {
+        return Err(none());
+    }
+    slots.sort_by_key(|(_, slot)| !takes_cds(slot));
+    Ok(slots.into_iter().map(|(_, slot)| drive(slot)).collect())
+}
+
+fn drive(slot: &Value) -> VirtualDrive {
+    VirtualDrive {
+        name: doc::first_of(slot, &["Name", "Id"]),
+        kinds: doc::texts(slot, "MediaTypes").into_iter().map(str::to_string).collect(),
+        inserted: inserted(slot),
+        // Somebody else may have named a share with its password.
+        image: doc::text(slot, "Image").map(mask),
+    }
+}
+
+/// Whether something lies in the drive, or nothing, as was asked for. The address is not compared: some BMCs show it in
+/// another spelling.
+pub fn judge(tree: &Tree, places: &Places, there: bool) -> Result<(), Fault> {
+    let (path, slot) = slot(tree, places)?;
+    let lies = inserted(slot) || doc::text(slot, "Image").is_some();
+    match (there, lies) {
+        (true, false) => Err(Fault::NotObeyed(format!("{path}: it took the image, and shows an empty drive"))),
+        (false, true) if inserted(slot) => {
+            Err(Fault::NotObeyed(format!("{path}: told to eject, it still shows an image")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The drive that takes CDs.
 fn slot<'a>(tree: &'a Tree, places: &Places) -> Result<(String, &'a Value), Fault> {
+    slots(tree, places).into_iter().find(|(_, slot)| takes_cds(slot)).ok_or_else(none)
+}
+
+/// Newer services have them at the system, others at the manager.
+fn slots<'a>(tree: &'a Tree, places: &Places) -> Vec<(String, &'a Value)> {
     let owners = std::iter::once(&places.system).chain(&places.manager).filter_map(|path| tree.get(path));
-    for collection in owners.filter_map(|owner| tree.follow(owner, "VirtualMedia")) {
-        for member in tree.paged(collection, 20) {
-            let (Some(path), Some(slot)) = (doc::id(member), tree.member(member)) else { continue };
-            let kinds = doc::texts(slot, "MediaTypes");
-            if kinds.contains(&"CD") || kinds.contains(&"DVD") {
-                return Ok((path, slot));
-            }
+    let collections = owners.filter_map(|owner| tree.follow(owner, "VirtualMedia"));
+    let members = collections.flat_map(|collection| tree.paged(collection, 20));
+    let mut slots: Vec<(String, &Value)> = Vec::new();
+    for (path, slot) in members.filter_map(|member| Some((doc::id(member)?, tree.member(member)?))) {
+        // Some link the same collection from both.
+        if !slots.iter().any(|(known, _)| *known == path) {
+            slots.push((path, slot));
         }
     }
-    Err(Fault::Unsupported("it has no virtual drive for CDs".into()))
+    slots
+}
+
+fn takes_cds(slot: &Value) -> bool {
+    let kinds = doc::texts(slot, "MediaTypes");
+    kinds.contains(&"CD") || kinds.contains(&"DVD")
+}
+
+fn none() -> Fault {
+    Fault::Unsupported("it has no virtual drive for CDs".into())
 }
 
 fn inserted(slot: &Value) -> bool {

@@ -1,4 +1,5 @@
-//! Orders that count once the machine is seen to follow them: a boot override that is read back, and a reset.
+//! Orders that count once the machine is seen to follow them: a boot override and a virtual drive that are read back, and a
+//! reset.
 
 use api::bmc::{Fault, Power, PowerAction};
 use tokio::time::{Instant, sleep};
@@ -6,9 +7,10 @@ use tokio::time::{Instant, sleep};
 use super::Redfish;
 use super::action::Call;
 use super::boot::{self, Override, Wish};
+use super::media;
 use crate::bmc::Driver;
 
-/// At an override, until it is what was written.
+/// At an override or a drive, until it is what was written.
 const LOOKS: usize = 3;
 
 impl Redfish {
@@ -52,6 +54,17 @@ impl Redfish {
             }
         }
         judge(&self.ask(boot::read).await?)
+    }
+
+    /// Until something lies in the virtual drive, or nothing does any more.
+    pub(super) async fn until_it_lies(&self, there: bool) -> Result<(), Fault> {
+        for _ in 0..LOOKS {
+            match self.ask(|tree, places| media::judge(tree, places, there)).await {
+                Err(Fault::NotObeyed(_)) => sleep(self.http.pace.look).await,
+                judged => return judged,
+            }
+        }
+        self.ask(|tree, places| media::judge(tree, places, there)).await
     }
 
     /// As [`Redfish::first_taken`]; but an order that is refused may have come too late, and the next way may be a

@@ -76,7 +76,7 @@ pub async fn faulty(app: &App, row: &Row, fault: &Fault) -> Failure {
     }
 }
 
-async fn ask(app: &App, reference: &str, request: Request) -> Result<Answer, Failure> {
+pub async fn ask(app: &App, reference: &str, request: Request) -> Result<Answer, Failure> {
     let (row, bmc) = reach(app, reference).await?;
     match app.bmcs.ask(app, &bmc, request, Asker::Person).await {
         Ok(answer) => Ok(answer),

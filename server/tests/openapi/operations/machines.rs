@@ -1,6 +1,7 @@
 //! The operations on machines: their verbs, what is known of them, and their power.
 
 use api::bmc::hardware::Hardware;
+use api::bmc::media::{MediaOrder, VirtualDrive};
 use api::bmc::{LogEntry as BmcLogEntry, Sensor};
 use api::console::ConsoleQuery;
 use api::import::{ImportQuery, ImportRow, Imported};
@@ -163,13 +164,13 @@ pub fn power() -> Vec<Operation> {
         },
         of("GET", "sensors", "readSensors", "What a machine's BMC measures").answers::<Vec<Sensor>>(),
         of("GET", "bmc-log", "readBmcLog", "What a machine's BMC has logged").answers::<Vec<BmcLogEntry>>(),
-        of(
-            "GET",
-            "bmc-hardware",
-            "readBmcHardware",
-            "A machine's parts and its draw, as its BMC knows them now",
-        )
-        .answers::<Hardware>(),
+        of("GET", "bmc-hardware", "readBmcHardware", "A machine's parts and its draw, as its BMC knows them now")
+            .answers::<Hardware>(),
+        of("GET", "bmc-media", "showBmcMedia", "What lies in a BMC's virtual drives").answers::<Vec<VirtualDrive>>(),
+        of("POST", "bmc-media", "insertBmcMedia", "Have an image from an address lie in a BMC's virtual drive for CDs")
+            .takes::<MediaOrder>()
+            .answers::<Vec<VirtualDrive>>(),
+        of("DELETE", "bmc-media", "ejectBmcMedia", "Take out what lies in a BMC's virtual drive for CDs"),
         of("POST", "bmc-reset", "resetBmc", "Restart a BMC, not its machine"),
         of("GET", "bmc", "showBmc", "How a machine's power is switched, and the BMC that its agent found")
             .answers::<BmcView>(),

@@ -1,0 +1,83 @@
+//! What a BMC is told to fetch from an address: an image for its virtual drive.
+
+use api::bmc::media::{MediaOrder, VirtualDrive};
+use api::routes::operator as routes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use serde_json::json;
+
+use super::Operator;
+use super::power::{ask, reach};
+use crate::app::App;
+use crate::bmc::lane::{Answer, Request};
+use crate::clock;
+use crate::http::audit::After;
+use crate::http::error::Failure;
+use crate::lifecycle::want::hands_off;
+use crate::store::machine::Row;
+
+pub fn routes() -> Router<App> {
+    let machine = format!("{}/{{reference}}", routes::MACHINES);
+    Router::new().route(&format!("{machine}/bmc-media"), get(media).post(insert).delete(eject))
+}
+
+async fn media(
+    State(app): State<App>,
+    _: Operator,
+    Path(reference): Path<String>,
+) -> Result<Json<Vec<VirtualDrive>>, Failure> {
+    drives(&app, &reference).await.map(Json)
+}
+
+async fn drives(app: &App, reference: &str) -> Result<Vec<VirtualDrive>, Failure> {
+    match ask(app, reference, Request::Media).await? {
+        Answer::Media(drives) => Ok(drives),
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn insert(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Path(reference): Path<String>,
+    Json(order): Json<MediaOrder>,
+) -> Result<(Extension<After>, Json<Vec<VirtualDrive>>), Failure> {
+    let (row, _) = reach(&app, &reference).await?;
+    not_held(&row)?;
+    let shown = shown(&order.image).to_string();
+    ask(&app, &row.id, Request::InsertMedia(order.image.into())).await?;
+    let said = format!("{who} had {shown} put into its BMC's virtual drive");
+    app.store.remark(&row.id(), MEDIA, said, clock::now()).await?;
+    Ok((Extension(After(json!({ "media": shown }))), Json(drives(&app, &row.id).await?)))
+}
+
+async fn eject(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Path(reference): Path<String>,
+) -> Result<(Extension<After>, StatusCode), Failure> {
+    let (row, _) = reach(&app, &reference).await?;
+    ask(&app, &row.id, Request::EjectMedia).await?;
+    let said = format!("{who} had its BMC's virtual drive emptied");
+    app.store.remark(&row.id(), MEDIA, said, clock::now()).await?;
+    Ok((Extension(After(json!({ "media": null }))), StatusCode::NO_CONTENT))
+}
+
+/// In a machine's history.
+const MEDIA: &str = "bmc_media";
+
+fn not_held(row: &Row) -> Result<(), Failure> {
+    if !hands_off(&row.life()?) {
+        return Ok(());
+    }
+    let error = format!("{} is on hold: hands may be in its chassis", row.name());
+    let hint = format!("`metalctl machine release {}` ends that", row.name());
+    Err(Failure::with_hint(StatusCode::CONFLICT, error, hint))
+}
+
+/// An address as it is kept and told: what is behind a `?` may be what opens it.
+fn shown(image: &str) -> &str {
+    image.split(['?', '#']).next().unwrap_or_default()
+}
