@@ -3,6 +3,7 @@
 pub mod hardware;
 pub mod media;
 pub mod secret;
+pub mod update;
 
 use std::fmt;
 

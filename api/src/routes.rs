@@ -160,6 +160,11 @@ pub mod operator {
         format!("{MACHINES}/{reference}/bmc-media")
     }
 
+    /// POST an UpdateOrder: the FirmwareUpdate that was begun. The BmcView says how far it is.
+    pub fn bmc_update(reference: &str) -> String {
+        format!("{MACHINES}/{reference}/bmc-update")
+    }
+
     /// GET, `?erase_foreign=BOOL`: an Erasure, whose `digest` goes back with the yes.
     pub fn erasure(reference: &str) -> String {
         format!("{MACHINES}/{reference}/erasure")

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use api::bmc::update::UpdateOrder;
 use api::client::Client;
 use api::power::{BmcSettings, BmcView};
 
 use crate::args::power::{BmcVerb, MediaVerb, Set};
 use crate::clock::now;
 use crate::exit::{Exit, Failure};
+use crate::firmware;
 use crate::output::Io;
 use crate::reference::path_segment;
 use crate::render::{parts, power as screen};
@@ -18,6 +20,10 @@ pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
         BmcVerb::Show { machine } => tell(io, &client.bmc(&path_segment(&machine)?).await?),
         BmcVerb::Hardware { machine } => hardware(&machine, client, io).await,
         BmcVerb::Media { machine, verb } => media(&path_segment(&machine)?, verb, client, io).await,
+        BmcVerb::Update { machine, image, yes, force, waiting } => {
+            let order = UpdateOrder { image, force };
+            firmware::update(&path_segment(&machine)?, (order, yes), waiting, client, io).await
+        }
         BmcVerb::Adopt { machine, credentials, driver } => {
             let settings = BmcSettings { adopt: true, credentials, driver, ..BmcSettings::default() };
             tell(io, &client.bmc_set(&path_segment(&machine)?, &settings).await?)

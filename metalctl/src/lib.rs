@@ -10,6 +10,7 @@ pub mod connect;
 pub mod console;
 pub mod event;
 pub mod exit;
+pub mod firmware;
 pub mod follow;
 pub mod image;
 pub mod inventory;

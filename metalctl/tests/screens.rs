@@ -5,6 +5,7 @@ use std::path::Path;
 
 use api::bmc::Sensor;
 use api::bmc::media::VirtualDrive;
+use api::bmc::update::{FirmwareUpdate, UpdateState};
 use api::cluster::{Cluster, ClusterDetail};
 use api::machine::{Erasure, Machine, MachineDetail, Quarantine};
 use api::power::{BmcInUse, BmcView, FoundBmc, GroupView, HostView};
@@ -81,6 +82,7 @@ fn power_of_machines() {
             credentials: Some("supermicro".into()),
             user: String::new(),
             certificate: None,
+            update: None,
         }),
         found: Some(FoundBmc { address: "10.0.0.8".into(), mac: None, at: NOW - 60_000_000 }),
     };
@@ -90,6 +92,16 @@ fn power_of_machines() {
     let mut keyed = bmcs[2].clone();
     keyed.in_use.as_mut().unwrap().power.bmc_key = true;
     assert!(power::bmc(&keyed, NOW, PLAIN).contains("BMC key      set\n"));
+    keyed.in_use.as_mut().unwrap().update = Some(FirmwareUpdate {
+        image: "http://10.0.0.1/bmc-2.17.bin".into(),
+        who: "ops --force".into(),
+        begun_at: NOW - 180_000_000,
+        heard_at: NOW - 4_000_000,
+        state: UpdateState::Running,
+        percent: Some(66),
+        says: "Running: writing bank 2".into(),
+    });
+    golden("bmc-update.txt", &power::bmc(&keyed, NOW, PLAIN));
 }
 
 #[test]
@@ -103,7 +115,10 @@ fn what_a_bmc_tells() {
     golden("sensors.txt", &power::sensors(&sensors, PLAIN));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/redfish/supermicro/read.json");
     let read: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    golden("bmc-hardware.txt", &parts::hardware(&serde_json::from_value(read["hardware"].clone()).unwrap(), PLAIN));
+    golden(
+        "bmc-hardware.txt",
+        &parts::hardware(&serde_json::from_value(read["hardware"].clone()).unwrap(), PLAIN),
+    );
     let drives: Vec<VirtualDrive> = serde_json::from_value(serde_json::json!([
         {"name": "Virtual CD", "kinds": ["CD", "DVD"], "inserted": true, "image": "http://10.0.0.1/rescue.iso"},
         {"name": "Virtual USB", "kinds": ["USBStick"], "inserted": false, "image": null}

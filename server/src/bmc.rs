@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod switch;
 pub mod trouble;
 pub mod turn;
+pub mod update;
 pub mod usual;
 pub mod wake;
 
@@ -29,9 +30,12 @@ use api::bmc::media::VirtualDrive;
 use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sensor};
 
 use self::console::Console;
+use self::update::Progress;
 
 /// Of IPMI, a command and a magic packet alike.
 const NO_MEDIA: &str = "only Redfish has virtual drives, and this machine is reached otherwise";
+
+const NO_UPDATE: &str = "only Redfish updates firmware, and this machine is reached otherwise";
 
 /// What carries the server's wishes to one machine. A driver does what it is told once and says what came of it;
 /// patience, queues and verification are the caller's, the same for all.
@@ -68,6 +72,14 @@ pub trait Driver: Send + Sync {
     }
     fn eject_media(&self) -> impl Future<Output = Result<(), Fault>> + Send {
         async { Err(Fault::Unsupported(NO_MEDIA.into())) }
+    }
+    /// Has firmware of this address fetched and written: the task that tells how far it is, None where it is done.
+    fn update(&self, _image: &str) -> impl Future<Output = Result<Option<String>, Fault>> + Send {
+        async { Err(Fault::Unsupported(NO_UPDATE.into())) }
+    }
+    /// How far that task is.
+    fn progress(&self, _task: &str) -> impl Future<Output = Result<Progress, Fault>> + Send {
+        async { Err(Fault::Unsupported(NO_UPDATE.into())) }
     }
     /// The machine's serial console. `take`: whoever else has it at the BMC loses it.
     fn console(&self, _take: bool) -> impl Future<Output = Result<Console, Fault>> + Send {

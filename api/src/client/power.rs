@@ -5,6 +5,7 @@ use reqwest::Method;
 use super::{Client, Error};
 use crate::bmc::hardware::Hardware;
 use crate::bmc::media::{MediaOrder, VirtualDrive};
+use crate::bmc::update::{FirmwareUpdate, UpdateOrder};
 use crate::bmc::{LogEntry, Sensor};
 use crate::machine::Machine;
 use crate::power::{BmcSettings, BmcView, GroupView, Identify, MachinePower, PowerOrder};
@@ -51,6 +52,11 @@ impl Client {
 
     pub async fn media_eject(&self, reference: &str) -> Result<(), Error> {
         self.call::<()>(Method::DELETE, &operator::bmc_media(reference), None::<&()>).await.map(drop)
+    }
+
+    /// Answers once it has begun; [`Client::bmc`] says how far it is.
+    pub async fn bmc_update(&self, reference: &str, order: &UpdateOrder) -> Result<FirmwareUpdate, Error> {
+        self.ask(&operator::bmc_update(reference), order).await
     }
 
     /// All BMCs, in use or found, page by page.

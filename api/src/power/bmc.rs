@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MachinePower;
 use crate::bmc::DriverKind;
+use crate::bmc::update::FirmwareUpdate;
 use crate::id::{Mac, MachineId};
 
 /// A BMC as listed: one that is in use, or one that an agent found and nobody has adopted.
@@ -32,6 +33,9 @@ pub struct BmcInUse {
     pub user: String,
     /// SHA-256 of the certificate that it must present, in hex; None before the first contact.
     pub certificate: Option<String>,
+    /// The last one since the server started; None where there was none.
+    #[serde(default)]
+    pub update: Option<FirmwareUpdate>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

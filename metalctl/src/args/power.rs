@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::bmc::DriverKind;
 use clap::{Subcommand, ValueEnum};
 
-use super::machine::{MACHINE, duration};
+use super::machine::{MACHINE, Waiting, duration};
 use super::select::{Selection, Sure};
 
 /// Of machines, beside all else that can be done to them.
@@ -123,6 +123,21 @@ pub enum BmcVerb {
         machine: String,
         #[command(subcommand)]
         verb: MediaVerb,
+    },
+    /// Have the BMC fetch firmware and write it; `bmc show` says how far it is. It may restart the machine
+    Update {
+        #[arg(help = MACHINE)]
+        machine: String,
+        /// Where the BMC itself fetches it from, by http:// or https://
+        image: String,
+        /// Write it without asking
+        #[arg(long)]
+        yes: bool,
+        /// Also where etcd may lose its quorum by it; recorded with who said so
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        waiting: Waiting,
     },
     /// Use the BMC that a machine's agent found
     Adopt {

@@ -1,5 +1,6 @@
 //! Power, BMCs, sensors and groups as screens.
 
+use api::bmc::update::{FirmwareUpdate, UpdateState};
 use api::bmc::{LogEntry, Power, Sensor};
 use api::machine::Machine;
 use api::power::{BmcView, GroupView, Health, MachinePower, Trouble};
@@ -127,6 +128,16 @@ pub fn bmc(view: &BmcView, now: i64, paint: Paint) -> String {
         if let Some((key, set)) = power.key() {
             table.pair(key, if set { "set" } else { "not set" });
         }
+        if let Some(last) = &used.update {
+            let tone = match last.state {
+                UpdateState::Running => Tone::Waiting,
+                UpdateState::Done => Tone::Plain,
+                UpdateState::Failed | UpdateState::Unknown => Tone::Bad,
+            };
+            let heard = format!("{}, heard {} ago", update(last), lasting(last.heard_at, now));
+            table.row([("update".into(), Tone::Quiet), (heard, tone)]);
+            table.pair("updated by", format!("{}, {}", last.who, moment(last.begun_at)));
+        }
         table.pair("certificate", used.certificate.clone().unwrap_or_default());
         table.pair("from", power.origin.to_string());
     }
@@ -135,6 +146,14 @@ pub fn bmc(view: &BmcView, now: i64, paint: Paint) -> String {
         table.pair("found", format!("{}{mac} by its agent, {}", found.address, moment(found.at)));
     }
     format!("{}\n{}", paint.bold(&clean(&view.name)), table.render(paint, None))
+}
+
+/// In one line: what is written, how far it is, and what the BMC says of it.
+pub fn update(update: &FirmwareUpdate) -> String {
+    let percent = update.percent.filter(|_| update.state == UpdateState::Running);
+    let percent = percent.map(|percent| format!(", {percent} %")).unwrap_or_default();
+    let says = if update.says.is_empty() { String::new() } else { format!(" ({})", update.says) };
+    clean(&format!("{} {}{percent}{says}", update.image, update.state))
 }
 
 pub fn sensors(sensors: &[Sensor], paint: Paint) -> String {

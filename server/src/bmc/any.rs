@@ -12,6 +12,7 @@ use super::command::Command;
 use super::console::Console;
 use super::ipmi::{self, Ipmi};
 use super::redfish::{self, Redfish};
+use super::update::Progress;
 use super::wake::sleeper::Sleeper;
 use super::wake::{Via, Wake};
 use crate::app::App;
@@ -148,6 +149,14 @@ impl Driver for AnyDriver {
 
     async fn eject_media(&self) -> Result<(), Fault> {
         whichever!(self, one => one.eject_media())
+    }
+
+    async fn update(&self, image: &str) -> Result<Option<String>, Fault> {
+        whichever!(self, one => one.update(image))
+    }
+
+    async fn progress(&self, task: &str) -> Result<Progress, Fault> {
+        whichever!(self, one => one.progress(task))
     }
 
     async fn console(&self, take: bool) -> Result<Console, Fault> {

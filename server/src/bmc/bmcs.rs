@@ -206,6 +206,9 @@ impl<O: Open> Bmcs<O> {
     /// Restarts a BMC that hangs, where the site allows it. True where it was asked to.
     pub async fn reset_hung(&self, app: &App, row: &BmcRow) -> Result<bool> {
         let (id, now, lane) = (row.id(), clock::now(), self.lane(&row.machine));
+        if lane.is_updating() {
+            return Ok(false);
+        }
         let allowed = set_of(app, row).await.ok().flatten().is_some_and(|set| set.cold_reset);
         let last = app.store.power(&id).await?.map_or(0, |power| power.reset_at);
         if !may_reset(&lane.history(), allowed, last, now) {

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use api::bmc::update::{FirmwareUpdate, UpdateState};
 use api::bmc::{Fault, Power};
 use api::power::Health;
 use tokio::time::{Instant, timeout};
@@ -59,6 +60,8 @@ struct Memory {
     kept: Option<((Option<Power>, Health), i64)>,
     /// What was presented at the last request, also where it then failed.
     certificate: Option<String>,
+    /// The last one that was begun.
+    update: Option<FirmwareUpdate>,
 }
 
 const CLOSING: Duration = Duration::from_secs(10);
@@ -151,6 +154,7 @@ impl<D: Driver> Lane<D> {
         let mut memory = self.memory();
         memory.history.forget();
         (memory.reading, memory.kept, memory.certificate) = (None, None, None);
+        memory.update = None;
     }
 
     /// Whether firmware is told what comes after this boot, in the state that began then.
@@ -187,6 +191,30 @@ impl<D: Driver> Lane<D> {
         false
     }
 
+    pub fn update(&self) -> Option<FirmwareUpdate> {
+        self.memory().update.clone()
+    }
+
+    /// Whether its BMC writes firmware: it is not restarted then, and neither is its machine.
+    pub fn is_updating(&self) -> bool {
+        self.memory().update.as_ref().is_some_and(is_running)
+    }
+
+    /// False where another one runs: then nothing is kept.
+    pub fn begins(&self, update: &FirmwareUpdate) -> bool {
+        let mut memory = self.memory();
+        let free = !memory.update.as_ref().is_some_and(is_running);
+        if free {
+            memory.update = Some(update.clone());
+        }
+        free
+    }
+
+    /// How far it is; None where it did not begin.
+    pub fn has_updated(&self, update: Option<FirmwareUpdate>) {
+        self.memory().update = update;
+    }
+
     /// The certificate that was presented at the last request; None of a driver that sees none.
     pub fn certificate(&self) -> Option<String> {
         self.memory().certificate.clone()
@@ -195,6 +223,10 @@ impl<D: Driver> Lane<D> {
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_running(update: &FirmwareUpdate) -> bool {
+    update.state == UpdateState::Running
 }
 
 /// One request within its patience, with the certificate that was presented at it, and what becomes of the driver after it.

@@ -24,6 +24,8 @@ pub enum Verb {
     Log,
     Hardware,
     Media,
+    Update,
+    Progress,
     Reset,
 }
 
@@ -33,9 +35,15 @@ impl Verb {
         Duration::from_secs(match self {
             // The first one logs in and finds its way.
             Verb::Power => 20,
-            Verb::BootOnce | Verb::BootKept | Verb::ClearBoot | Verb::Identify | Verb::Reset => 60,
+            Verb::BootOnce
+            | Verb::BootKept
+            | Verb::ClearBoot
+            | Verb::Identify
+            | Verb::Progress
+            | Verb::Reset => 60,
             // A BMC that cannot cycle is told off, looked at, and told on.
-            Verb::Act | Verb::Sensors | Verb::Log | Verb::Hardware | Verb::Media => 120,
+            // Some fetch the whole image before they answer.
+            Verb::Act | Verb::Sensors | Verb::Log | Verb::Hardware | Verb::Media | Verb::Update => 120,
         })
     }
 }

@@ -31,9 +31,9 @@ use self::action::{Call, Verb};
 use self::answer::Answer;
 use self::http::Http;
 use self::quirks::Bend;
+use super::update::Progress;
 
 pub use self::address::url;
-pub use self::answer::Progress;
 pub use self::boot::Override;
 pub use self::http::{Login, Pace};
 pub use self::places::{Identity, Places, places};
@@ -81,21 +81,6 @@ impl Redfish {
     /// What the BMC says of its boot override.
     pub async fn boot_override(&self) -> Result<Override, Fault> {
         self.ask(boot::read).await
-    }
-
-    /// Has the BMC fetch firmware from this address and write it, and tells how far it is, at most for so long.
-    pub async fn update(
-        &self,
-        image: &str,
-        within: Duration,
-        mut told: impl FnMut(&Progress) + Send,
-    ) -> Result<(), Fault> {
-        let call = self.ask(|tree, places| media::update(tree, places, image)).await?;
-        let answer = self.send(&call).await?;
-        if !answer.taken() {
-            return Err(answer.fault(&call.path));
-        }
-        self.follow(answer, within, &mut told).await
     }
 
     /// Asks until all that the answer needs was read.
@@ -174,7 +159,7 @@ impl Redfish {
                 if number > 0 {
                     tracing::info!(path = call.path, body = %call.body, "redfish: another way than the first was taken");
                 }
-                return self.follow(answer, self.http.pace.task, &mut |_| {}).await;
+                return self.follow(answer, self.http.pace.task).await;
             }
             match answer.fault(&call.path) {
                 fault @ Fault::Unsupported(_) => unsupported = unsupported.or(Some(fault)),
@@ -185,19 +170,12 @@ impl Redfish {
     }
 
     /// To the end of what was only begun.
-    async fn follow(
-        &self,
-        begun: Answer,
-        within: Duration,
-        told: &mut (dyn FnMut(&Progress) + Send),
-    ) -> Result<(), Fault> {
+    async fn follow(&self, begun: Answer, within: Duration) -> Result<(), Fault> {
         let Some(monitor) = answer::monitor(&begun) else { return Ok(()) };
         let end = Instant::now() + within;
         loop {
             let answer = self.http.look(&monitor).await?;
-            let progress = answer::progress(&answer);
-            told(&progress);
-            match progress {
+            match answer::progress(&answer) {
                 Progress::Done => return Ok(()),
                 Progress::Failed(why) => return Err(Fault::NotObeyed(format!("{monitor}: {why}"))),
                 Progress::Running { state, percent, .. } if Instant::now() >= end => {

@@ -24,6 +24,8 @@ use crate::store::bmc::BmcRow;
 
 const NO_PLACE: &str = "off; it waits for its place among those switched on";
 
+const WRITES: &str = "its power stays as it is: its BMC writes firmware";
+
 /// Carries out what a person or another part of the server wants of a machine's power now, in nobody's order.
 pub async fn restart<O: Open>(
     app: &App,
@@ -73,6 +75,10 @@ pub(super) async fn act<O: Open>(
     look: &Look,
     (doing, action): (Doing, PowerAction),
 ) -> Result<Doing> {
+    if bmcs.known(&look.row.id).is_some_and(|lane| lane.is_updating()) {
+        note(app, &look.row, WRITES.into()).await?;
+        return Ok(doing);
+    }
     if action == PowerAction::On
         && let Some(wait) = waits_for(app, bmcs, &look.row).await?
     {

@@ -36,6 +36,7 @@ pub const LEAST: &[(&str, &str, Least)] = &[
     // What lies in the drive may boot, as root.
     ("POST", "/api/v1/machines/{reference}/bmc-media", With(Admin)),
     ("DELETE", "/api/v1/machines/{reference}/bmc-media", With(Admin)),
+    ("POST", "/api/v1/machines/{reference}/bmc-update", With(Admin)),
     ("POST", "/api/v1/machines/{reference}/bmc-reset", With(Operator)),
     ("GET", "/api/v1/machines/{reference}/bmc", With(Viewer)),
     // Where a password is sent to is an admin's to say.

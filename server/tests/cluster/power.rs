@@ -128,6 +128,18 @@ async fn the_power_of_a_control_plane_is_not_taken_where_etcd_cannot_spare_it() 
         assert!(body["error"].as_str().unwrap().starts_with(expected), "{body}");
         assert_eq!(outlet.reads(), "on");
     }
+    // An update may restart it.
+    let image = "http://10.77.0.1/bios.bin?key=dud";
+    let (status, body) = ada(&bench, "node02/bmc-update", json!({ "image": image })).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{body}");
+    assert!(body["error"].as_str().unwrap().starts_with("node02 stays on: 3 voters"), "{body}");
+    let (status, body) = ada(&bench, "node02/bmc-update", json!({ "image": image, "force": true })).await;
+    assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{body}");
+    let history = bench.app.store.history(&second, 20).await.unwrap();
+    let said: Vec<&str> =
+        history.iter().rev().filter(|e| e.event == "firmware").map(|e| e.note.as_str()).collect();
+    assert_eq!(said[0], "ada --force had its BMC write http://10.77.0.1/bios.bin", "without its key");
+    assert!(said[1].starts_with("nothing was written: not supported: only Redfish"), "{said:?}");
     let life = bench.app.store.machine(&second).await.unwrap().life().unwrap();
     assert!(!life.power_off, "nothing is wanted that was refused");
     let (status, body) = ada(&bench, "node02/power", json!({ "action": "off", "force": true })).await;

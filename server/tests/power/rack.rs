@@ -1,6 +1,6 @@
 //! BMCs in memory, each with a way of its own, behind the real policy, store and reconciler.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use server::app::App;
 use server::bmc::Driver;
 use server::bmc::access::{Access, Open};
 use server::bmc::bmcs::Bmcs;
+use server::bmc::update::Progress;
 use server::config::Site;
 use server::store::bmc::BmcRow;
 use server::store::machine::Birth;
@@ -40,6 +41,8 @@ pub struct Fake {
     pub certificate: Option<String>,
     /// Whether its firmware keeps boot overrides; None where that cannot be read.
     pub kept: Option<bool>,
+    /// What its next looks at an update tell.
+    pub task: VecDeque<Result<Progress, Fault>>,
     /// All that was asked, in order.
     pub asked: Vec<String>,
     pub user: String,
@@ -63,6 +66,7 @@ impl Fakes {
             takes: Duration::ZERO,
             certificate: None,
             kept: None,
+            task: VecDeque::new(),
             asked: Vec::new(),
             user: String::new(),
             password: String::new(),
@@ -152,6 +156,17 @@ impl Driver for FakeDriver {
 
     async fn log(&self) -> Result<Vec<LogEntry>, Fault> {
         self.asked("log".into()).await.map(|_| Vec::new())
+    }
+
+    async fn update(&self, image: &str) -> Result<Option<String>, Fault> {
+        self.asked(format!("update {image}")).await.map(|_| Some("/task/1".into()))
+    }
+
+    async fn progress(&self, _task: &str) -> Result<Progress, Fault> {
+        self.asked("progress".into()).await?;
+        let mut told = None;
+        self.fakes.change(&self.address, |fake| told = fake.task.pop_front());
+        told.unwrap_or_else(|| Err(Fault::Garbled("nothing is to be told".into())))
     }
 
     async fn reset_bmc(&self) -> Result<(), Fault> {

@@ -46,6 +46,8 @@ pub struct Manners {
     pub restless: bool,
     /// No reset but `On` and `ForceOff`.
     pub few_resets: bool,
+    /// Takes an image, and shows an empty drive.
+    pub ignores_media: bool,
     /// Changes are begun, and end in a task.
     pub tasks: Option<&'static str>,
 }
@@ -281,6 +283,16 @@ impl Inside {
             systems
                 .filter(|document| document.get("Boot").is_some())
                 .for_each(|s| s["PowerState"] = json!(on));
+            return self.begun(204);
+        }
+        if let Some((slot, action)) = path.split_once("/Actions/VirtualMedia.") {
+            let drive = [slot.to_string(), format!("{slot}/")];
+            let drive = drive.iter().find(|drive| self.documents.contains_key(*drive)).unwrap().clone();
+            let image = if action.starts_with("InsertMedia") { body["Image"].clone() } else { Value::Null };
+            if !self.manners.ignores_media {
+                let drive = self.documents.get_mut(&drive).unwrap();
+                (drive["Inserted"], drive["Image"]) = (json!(!image.is_null()), image);
+            }
             return self.begun(204);
         }
         if path.contains("/Actions/") {

@@ -1,11 +1,9 @@
 //! What is asked for is done, by what each BMC offers, and read back.
 
-use std::time::Duration;
-
 use api::bmc::{BootOnce, Fault, FirmwareMode, Power, PowerAction};
 use serde_json::{Value, json};
 use server::bmc::Driver;
-use server::bmc::redfish::Progress;
+use server::bmc::update::Progress;
 
 use crate::bench::{Bmc, Manners};
 use crate::trees::{VENDORS, documents};
@@ -170,33 +168,24 @@ async fn what_is_only_begun_is_followed_to_its_end() {
 
 #[tokio::test]
 async fn firmware_is_fetched_and_written_step_by_step() {
-    let within = Duration::from_secs(20);
     let bmc = Bmc::with(documents("dell"), Manners { tasks: Some("Completed"), ..Manners::default() }).await;
     let driver = bmc.driver();
-    let mut told = Vec::new();
-    driver
-        .update("http://10.0.0.1/fw/BIOS.EXE", within, |progress| told.push(progress.clone()))
-        .await
-        .unwrap();
-    let percents: Vec<_> = told
-        .iter()
-        .map(|progress| if let Progress::Running { percent, .. } = progress { *percent } else { Some(100) })
-        .collect();
-    assert_eq!(percents, [Some(0), Some(40), Some(100)]);
+    let task = driver.update("http://10.0.0.1/fw/BIOS.EXE").await.unwrap().unwrap();
+    let mut percents = Vec::new();
+    while let Progress::Running { percent, .. } = driver.progress(&task).await.unwrap() {
+        percents.push(percent);
+    }
+    assert_eq!(percents, [Some(0), Some(40)]);
     let sent = bmc.asked("POST /redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate");
     assert!(
         sent[0].ends_with(r#"{"ImageURI":"http://10.0.0.1/fw/BIOS.EXE","TransferProtocol":"HTTP"}"#),
         "{sent:?}"
     );
-    let refused = driver.update("http://me:secret@10.0.0.1/x", within, |_| {}).await.unwrap_err();
+    let refused = driver.update("http://me:secret@10.0.0.1/x").await.unwrap_err();
     assert!(matches!(&refused, Fault::Unsupported(what) if !what.contains("secret")), "{refused}");
-    // One that runs for ever is given up.
-    let bmc = Bmc::with(documents("dell"), Manners { tasks: Some("Running"), ..Manners::default() }).await;
-    let fault = bmc.driver().update("http://10.0.0.1/x", Duration::ZERO, |_| {}).await.unwrap_err();
-    assert!(matches!(fault, Fault::Hung(_)), "{fault}");
     // Lenovo's list of protocols lies in another document, and HTTP is not in it.
     let bmc = Bmc::of("lenovo").await;
-    let fault = bmc.driver().update("http://10.0.0.1/x", within, |_| {}).await.unwrap_err();
+    let fault = bmc.driver().update("http://10.0.0.1/x").await.unwrap_err();
     assert_eq!(fault, Fault::Unsupported("it fetches firmware by HTTPS, SFTP, TFTP, and not by HTTP".into()));
 }
 
@@ -213,6 +202,9 @@ async fn an_image_is_put_in_and_taken_out() {
         assert_eq!(sent, 1, "{vendor}");
         driver.eject_media().await.unwrap();
     }
+    let bmc = Bmc::with(documents("dell"), Manners { ignores_media: true, ..Manners::default() }).await;
+    let fault = bmc.driver().insert_media("http://10.0.0.1/ram.iso").await.unwrap_err();
+    assert!(matches!(&fault, Fault::NotObeyed(what) if what.contains("an empty drive")), "{fault}");
     // Lenovo's drive has no actions: it is written.
     let bmc = Bmc::of("lenovo").await;
     let driver = bmc.driver();

@@ -2,6 +2,7 @@
 
 #[path = "../../../lab/tests/ipmi/board.rs"]
 mod board;
+mod firmware;
 mod ipmi;
 mod ipmi_faults;
 mod lying;

@@ -8,6 +8,7 @@ use api::bmc::{BootOnce, Fault, FirmwareMode, LogEntry, Power, PowerAction, Sens
 
 use crate::bmc::Driver;
 use crate::bmc::policy::Verb;
+use crate::bmc::update::Progress;
 
 /// What is asked of a BMC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub enum Request {
     /// An image of this address.
     InsertMedia(Arc<str>),
     EjectMedia,
+    /// Firmware of this address.
+    Update(Arc<str>),
+    /// How far this task is.
+    Progress(Arc<str>),
     Reset,
 }
 
@@ -37,6 +42,9 @@ pub enum Answer {
     Log(Vec<LogEntry>),
     Hardware(Box<Hardware>),
     Media(Vec<VirtualDrive>),
+    /// Of what was begun; None where it is done.
+    Task(Option<String>),
+    Progress(Progress),
 }
 
 impl Request {
@@ -52,6 +60,8 @@ impl Request {
             Request::Log => Verb::Log,
             Request::Hardware => Verb::Hardware,
             Request::Media | Request::InsertMedia(_) | Request::EjectMedia => Verb::Media,
+            Request::Update(_) => Verb::Update,
+            Request::Progress(_) => Verb::Progress,
             Request::Reset => Verb::Reset,
         }
     }
@@ -71,6 +81,8 @@ pub(super) async fn carry_out<D: Driver>(driver: &D, request: Request) -> Result
         Request::Media => driver.media().await.map(Answer::Media),
         Request::InsertMedia(image) => driver.insert_media(&image).await.map(|()| Answer::Done),
         Request::EjectMedia => driver.eject_media().await.map(|()| Answer::Done),
+        Request::Update(image) => driver.update(&image).await.map(Answer::Task),
+        Request::Progress(task) => driver.progress(&task).await.map(Answer::Progress),
         Request::Reset => driver.reset_bmc().await.map(|()| Answer::Done),
     }
 }

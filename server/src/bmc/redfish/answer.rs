@@ -4,6 +4,7 @@ use api::bmc::Fault;
 use serde_json::Value;
 
 use super::doc;
+use crate::bmc::update::Progress;
 
 /// An answer to one request, headers of use among it. The body is null where there was none, or none in JSON.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,14 +81,6 @@ impl Answer {
     }
 }
 
-/// How far something is that takes its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    Running { percent: Option<u64>, state: String, message: String },
-    Done,
-    Failed(String),
-}
-
 /// Where to ask for the end of what was only begun (DSP0266, asynchronous operations): the header, or the task in the body.
 pub fn monitor(answer: &Answer) -> Option<String> {
     if answer.status != 202 {
@@ -119,6 +112,20 @@ pub fn progress(answer: &Answer) -> Progress {
             percent: doc::count(body, "PercentComplete").map(|percent| percent.min(100)),
             state: state.unwrap_or("Running").into(),
             message,
+        },
+    }
+}
+
+/// The same of an update, which takes long: the BMC is busy meanwhile, and restarts. Neither is its end, and a task that is
+/// gone then may have ended either way.
+pub fn of_update(answer: &Answer, task: &str) -> Result<Progress, Fault> {
+    match (answer.status, answer.taken()) {
+        (_, true) => Ok(progress(answer)),
+        (404 | 410, _) => Err(Fault::Unsupported(format!("it no longer knows {task}"))),
+        _ => match answer.fault(task) {
+            // What the update itself was answered (DSP0266, asynchronous operations).
+            Fault::Unsupported(_) => Ok(progress(answer)),
+            fault => Err(fault),
         },
     }
 }
@@ -188,6 +195,17 @@ mod tests {
         assert_eq!(progress(&of(204, json!(null))), Progress::Done);
         assert_eq!(progress(&of(404, json!(null))), Progress::Done);
         assert!(matches!(progress(&of(202, json!("?"))), Progress::Running { percent: None, .. }));
+    }
+
+    #[test]
+    fn a_bmc_that_is_busy_or_restarts_has_not_failed_to_update() {
+        let told = |answer: Answer| of_update(&answer, "/task/1");
+        assert!(matches!(told(of(503, json!(null))), Err(Fault::Busy(_))));
+        assert!(matches!(told(of(401, json!(null))), Err(Fault::Refused(_))));
+        assert!(told(of(404, json!(null))).unwrap_err().to_string().contains("no longer knows /task/1"));
+        assert_eq!(told(of(400, error("Base.1.4.General"))), Ok(Progress::Failed("So it is.".into())));
+        assert_eq!(told(of(200, json!({"TaskState": "Completed"}))), Ok(Progress::Done));
+        assert!(matches!(told(of(202, json!({"TaskState": "Running"}))), Ok(Progress::Running { .. })));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use super::action::{self, Way};
 use super::boot::{self, Override, Wish};
 use super::places::Places;
 use super::tree::Tree;
-use super::{Redfish, console, inventory, log, media, sensors};
+use super::{Redfish, answer, console, inventory, log, media, sensors};
 use crate::bmc::Driver;
 use crate::bmc::console::Console;
+use crate::bmc::update::Progress;
 
 impl Driver for Redfish {
     async fn power(&self) -> Result<Power, Fault> {
@@ -82,6 +83,19 @@ impl Driver for Redfish {
         let calls = self.ask(media::eject).await?;
         self.first_taken(calls).await?;
         self.until_it_lies(false).await
+    }
+
+    async fn update(&self, image: &str) -> Result<Option<String>, Fault> {
+        let call = self.ask(|tree, places| media::update(tree, places, image)).await?;
+        let answer = self.send(&call).await?;
+        match answer.taken() {
+            true => Ok(answer::monitor(&answer)),
+            false => Err(answer.fault(&call.path)),
+        }
+    }
+
+    async fn progress(&self, task: &str) -> Result<Progress, Fault> {
+        answer::of_update(&self.http.look(task).await?, task)
     }
 
     async fn console(&self, _take: bool) -> Result<Console, Fault> {

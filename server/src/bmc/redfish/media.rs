@@ -50,7 +50,7 @@ pub fn drives(tree: &Tree, places: &Places) -> Result<Vec<VirtualDrive>, Fault> 
 
 fn drive(slot: &Value) -> VirtualDrive {
     VirtualDrive {
-        name: doc::first_of(slot, &["Name", "Id"]),
+        name: doc::first_of(slot, &["Id", "Name"]),
         kinds: doc::texts(slot, "MediaTypes").into_iter().map(str::to_string).collect(),
         inserted: inserted(slot),
         // Somebody else may have named a share with its password.
@@ -64,7 +64,9 @@ pub fn judge(tree: &Tree, places: &Places, there: bool) -> Result<(), Fault> {
     let (path, slot) = slot(tree, places)?;
     let lies = inserted(slot) || doc::text(slot, "Image").is_some();
     match (there, lies) {
-        (true, false) => Err(Fault::NotObeyed(format!("{path}: it took the image, and shows an empty drive"))),
+        (true, false) => {
+            Err(Fault::NotObeyed(format!("{path}: it took the image, and shows an empty drive")))
+        }
         (false, true) if inserted(slot) => {
             Err(Fault::NotObeyed(format!("{path}: told to eject, it still shows an image")))
         }

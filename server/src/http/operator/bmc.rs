@@ -55,6 +55,7 @@ async fn views(app: &App, rows: &[Row]) -> Result<Vec<BmcView>, Failure> {
             credentials: row.credentials.clone(),
             user: row.username.clone(),
             certificate: row.certificate.clone(),
+            update: app.bmcs.known(&row.machine).and_then(|lane| lane.update()),
         });
         if in_use.is_some() || found.is_some() {
             views.push(BmcView { name: machine.name(), machine: machine.id, in_use, found });

@@ -1,18 +1,22 @@
-//! What a BMC is told to fetch from an address: an image for its virtual drive.
+//! What a BMC is told to fetch from an address: an image for its virtual drive, and firmware.
 
+use api::bmc::Fault;
 use api::bmc::media::{MediaOrder, VirtualDrive};
+use api::bmc::update::{FirmwareUpdate, UpdateOrder};
 use api::routes::operator as routes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde_json::json;
 
 use super::Operator;
-use super::power::{ask, reach};
+use super::power::{ask, faulty, reach};
 use crate::app::App;
 use crate::bmc::lane::{Answer, Request};
+use crate::bmc::update;
 use crate::clock;
+use crate::cluster::interrupt::may_pause;
 use crate::http::audit::After;
 use crate::http::error::Failure;
 use crate::lifecycle::want::hands_off;
@@ -20,7 +24,9 @@ use crate::store::machine::Row;
 
 pub fn routes() -> Router<App> {
     let machine = format!("{}/{{reference}}", routes::MACHINES);
-    Router::new().route(&format!("{machine}/bmc-media"), get(media).post(insert).delete(eject))
+    Router::new()
+        .route(&format!("{machine}/bmc-media"), get(media).post(insert).delete(eject))
+        .route(&format!("{machine}/bmc-update"), post(write))
 }
 
 async fn media(
@@ -63,6 +69,31 @@ async fn eject(
     let said = format!("{who} had its BMC's virtual drive emptied");
     app.store.remark(&row.id(), MEDIA, said, clock::now()).await?;
     Ok((Extension(After(json!({ "media": null }))), StatusCode::NO_CONTENT))
+}
+
+/// Answers once it has begun: it takes minutes, and the BMC's view says how far it is.
+async fn write(
+    State(app): State<App>,
+    Operator(who): Operator,
+    Path(reference): Path<String>,
+    Json(order): Json<UpdateOrder>,
+) -> Result<(Extension<After>, Json<FirmwareUpdate>), Failure> {
+    let (row, bmc) = reach(&app, &reference).await?;
+    not_held(&row)?;
+    // Many restart the machine by themselves, at the end or for the BIOS.
+    if !order.force {
+        may_pause(&app, &row).await?;
+    }
+    let who = if order.force { format!("{who} --force") } else { who };
+    let image = (order.image.as_str().into(), shown(&order.image).to_string());
+    let (context, bmcs) = (app.clone(), app.bmcs.clone());
+    // What has begun is followed, also where whoever asked has hung up.
+    let begun =
+        tokio::spawn(async move { update::begin(&context, &bmcs, &bmc, image, (who, update::LOOK)).await });
+    match begun.await.unwrap_or_else(|error| Err(Fault::Garbled(error.to_string()))) {
+        Ok(update) => Ok((Extension(After(json!(update))), Json(update))),
+        Err(fault) => Err(faulty(&app, &row, &fault).await),
+    }
 }
 
 /// In a machine's history.

@@ -116,6 +116,7 @@ pub async fn carry_out(app: &App, who: &str, reference: &str, order: PowerOrder)
         return Err(Failure::with_hint(StatusCode::CONFLICT, error, hint));
     }
     if stops && !order.force {
+        not_updating(app, &row)?;
         may_pause(app, &row).await?;
     }
     let event = match order.action {
@@ -133,6 +134,21 @@ pub async fn carry_out(app: &App, who: &str, reference: &str, order: PowerOrder)
         return Err(faulty(app, &row, &fault).await);
     }
     Ok(app.view(&id).await?)
+}
+
+/// What loses its power, or its BMC, while firmware is written may be lost itself.
+fn not_updating(app: &App, row: &Row) -> Result<(), Failure> {
+    let lane = app.bmcs.known(&row.id);
+    let Some(update) = lane.filter(|lane| lane.is_updating()).and_then(|lane| lane.update()) else {
+        return Ok(());
+    };
+    let error = format!("the BMC of {} writes firmware: {}", row.name(), update.image);
+    let hint = format!(
+        "`metalctl bmc show {}` says how far it is; `machine power --force` takes its power all the same, as where the \
+         BMC waits for a restart of its machine",
+        row.name()
+    );
+    Err(Failure::with_hint(StatusCode::CONFLICT, error, hint))
 }
 
 async fn identify(
@@ -185,6 +201,7 @@ async fn reset(
     Path(reference): Path<String>,
 ) -> Result<StatusCode, Failure> {
     let (row, _) = reach(&app, &reference).await?;
+    not_updating(&app, &row)?;
     ask(&app, &reference, Request::Reset).await?;
     app.store.bmc_was_reset(&row.id(), clock::now()).await?;
     Ok(StatusCode::NO_CONTENT)

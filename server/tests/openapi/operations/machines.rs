@@ -2,6 +2,7 @@
 
 use api::bmc::hardware::Hardware;
 use api::bmc::media::{MediaOrder, VirtualDrive};
+use api::bmc::update::{FirmwareUpdate, UpdateOrder};
 use api::bmc::{LogEntry as BmcLogEntry, Sensor};
 use api::console::ConsoleQuery;
 use api::import::{ImportQuery, ImportRow, Imported};
@@ -164,13 +165,32 @@ pub fn power() -> Vec<Operation> {
         },
         of("GET", "sensors", "readSensors", "What a machine's BMC measures").answers::<Vec<Sensor>>(),
         of("GET", "bmc-log", "readBmcLog", "What a machine's BMC has logged").answers::<Vec<BmcLogEntry>>(),
-        of("GET", "bmc-hardware", "readBmcHardware", "A machine's parts and its draw, as its BMC knows them now")
-            .answers::<Hardware>(),
-        of("GET", "bmc-media", "showBmcMedia", "What lies in a BMC's virtual drives").answers::<Vec<VirtualDrive>>(),
-        of("POST", "bmc-media", "insertBmcMedia", "Have an image from an address lie in a BMC's virtual drive for CDs")
-            .takes::<MediaOrder>()
+        of(
+            "GET",
+            "bmc-hardware",
+            "readBmcHardware",
+            "A machine's parts and its draw, as its BMC knows them now",
+        )
+        .answers::<Hardware>(),
+        of("GET", "bmc-media", "showBmcMedia", "What lies in a BMC's virtual drives")
             .answers::<Vec<VirtualDrive>>(),
+        of(
+            "POST",
+            "bmc-media",
+            "insertBmcMedia",
+            "Have an image from an address lie in a BMC's virtual drive for CDs",
+        )
+        .takes::<MediaOrder>()
+        .answers::<Vec<VirtualDrive>>(),
         of("DELETE", "bmc-media", "ejectBmcMedia", "Take out what lies in a BMC's virtual drive for CDs"),
+        of(
+            "POST",
+            "bmc-update",
+            "updateFirmware",
+            "Have a BMC fetch firmware from an address and write it; `showBmc` says how far it is",
+        )
+        .takes::<UpdateOrder>()
+        .answers::<FirmwareUpdate>(),
         of("POST", "bmc-reset", "resetBmc", "Restart a BMC, not its machine"),
         of("GET", "bmc", "showBmc", "How a machine's power is switched, and the BMC that its agent found")
             .answers::<BmcView>(),
