@@ -12,3 +12,4 @@ mod redfish;
 mod redfish_faults;
 mod server;
 mod thousand;
+mod typed;

@@ -1,0 +1,55 @@
+//! What an operator types about a BMC's parts, drive and firmware, down to a BMC of the rack.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use api::bmc::hardware::Hardware;
+use lab::bmc::redfish::Vendor;
+use tests::desk::Desk;
+use tests::operator::run;
+
+use crate::memory::{Bmc, PASSWORD};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_read_images_put_in_and_firmware_written() -> Result<()> {
+    let (desk, bmc) = (Desk::open().await?, Bmc::of(Vendor::Supermicro));
+    desk.born("node07", 7).await?;
+    let without = run(&desk, "bmc hardware node07")?;
+    ensure!(without.code == 1 && without.err.contains("needs a hand"), "{without:?}");
+    let password = desk.folder.path().join("bmc.password");
+    fs::write(&password, PASSWORD)?;
+    let (address, port) = (bmc.address.ip(), bmc.address.port());
+    let set = format!(
+        "bmc set node07 --address {address} --port {port} --user admin --password-file {}",
+        password.display()
+    );
+    let set = run(&desk, &set)?;
+    ensure!(set.code == 0, "{set:?}");
+
+    let hardware = run(&desk, "bmc hardware node07")?;
+    ensure!(
+        hardware.code == 0 && hardware.out.contains("SN-0007") && hardware.out.contains("87 W"),
+        "{hardware:?}"
+    );
+    let read: Hardware = serde_json::from_str(&run(&desk, "bmc hardware node07 --json")?.out)?;
+    ensure!(read.drives.len() == 2 && read.bmc.version == "1.0.0", "{read:?}");
+
+    let image = "http://10.0.0.1/rescue.iso";
+    let inserted = run(&desk, &format!("bmc media node07 insert {image}"))?;
+    ensure!(inserted.code == 0 && inserted.out.contains(image), "{inserted:?}");
+    let secret = run(&desk, "bmc media node07 insert http://me:dud@10.0.0.1/rescue.iso")?;
+    ensure!(secret.code == 1 && !secret.err.contains("dud"), "{secret:?}");
+    ensure!(run(&desk, "bmc media node07 eject")?.code == 0);
+    let shown = run(&desk, "bmc media node07 show")?;
+    ensure!(shown.out.lines().nth(1).is_some_and(|drive| drive.ends_with("nothing")), "{shown:?}");
+
+    let image = "http://10.0.0.1/bmc-2.17.bin";
+    let unasked = run(&desk, &format!("bmc update node07 {image}"))?;
+    ensure!(unasked.code == 2 && unasked.err.contains("may restart itself"), "{unasked:?}");
+    let written = run(&desk, &format!("bmc update node07 {image} --yes --wait"))?;
+    ensure!(written.code == 0 && written.err.contains("66 %") && written.err.contains("done"), "{written:?}");
+    ensure!(run(&desk, "bmc hardware node07")?.out.contains("2.17"));
+    let show = run(&desk, "bmc show node07")?;
+    ensure!(show.out.contains("update") && show.out.contains("bmc-2.17.bin done"), "{show:?}");
+    Ok(())
+}
