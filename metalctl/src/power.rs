@@ -96,8 +96,9 @@ fn named(io: &mut Io<'_>, machine: &Machine, action: PowerAction) -> Result<(), 
 async fn status(client: &Client, io: &mut Io<'_>, selection: &Selection) -> Result<Exit, Failure> {
     let chosen = several::selected(client, selection).await?;
     let (mut read, mut failed) = (Vec::new(), Vec::new());
-    for machine in &chosen.machines {
-        match client.power(&machine.id.0).await {
+    let ask = async |machine: &Machine| client.power(&machine.id.0).await;
+    for (machine, answer) in several::abreast(&chosen.machines, ask).await {
+        match answer {
             Ok(power) => read.push(Machine { power: Some(power), ..machine.clone() }),
             Err(error) => failed.push(Failure::from(error)),
         }
@@ -119,8 +120,9 @@ async fn identify(
 ) -> Result<Exit, Failure> {
     let chosen = several::selected(client, selection).await?;
     let mut failed = Vec::new();
-    for machine in &chosen.machines {
-        match client.identify(&machine.id.0, lit).await {
+    let ask = async |machine: &Machine| client.identify(&machine.id.0, lit).await;
+    for (machine, answer) in several::abreast(&chosen.machines, ask).await {
+        match answer {
             Ok(()) => {
                 io.say(&format!("{}: the light is {}", machine.name(), if lit { "on" } else { "off" }))?
             }

@@ -1,10 +1,12 @@
-//! A verb on several machines: which are meant, a person's yes, and one after the other.
+//! A verb on several machines: which are meant, a person's yes, and several at a time.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use api::client::{Client, Error};
 use api::machine::Machine;
 use api::state::State;
+use futures::stream::{StreamExt, iter};
 
 use crate::args::machine::Waiting;
 use crate::args::select::{Filter, Listed, Selection, Sure};
@@ -130,29 +132,59 @@ pub async fn followed(
     end(chosen, failures)
 }
 
+/// Machines of which something is asked at the same time: a BMC that hangs for a minute delays few others.
+const ABREAST: usize = 16;
+
+/// Asks it of each, several at a time. The answers come in the order of the selection.
+pub async fn abreast<T>(machines: &[Machine], ask: impl AsyncFn(&Machine) -> T) -> Vec<(&Machine, T)> {
+    let ask = &ask;
+    iter(machines).map(async |machine| (machine, ask(machine).await)).buffered(ABREAST).collect().await
+}
+
 /// What became of each, and why of some nothing did: one that is refused does not keep the others from it.
 pub async fn run(
     machines: &[Machine],
     verb: impl AsyncFn(&Machine) -> Result<Machine, Error>,
 ) -> (Vec<Machine>, Vec<Failure>) {
-    let (mut done, mut failures) = (Vec::new(), Vec::new());
-    for machine in machines {
-        match verb(machine).await {
+    // A server that is gone, or does not know us, is so for all that are left.
+    let over = Cell::new(false);
+    let ask = async |machine: &Machine| match over.get() {
+        true => None,
+        false => {
+            let outcome = verb(machine).await;
+            over.set(over.get() || outcome.as_ref().is_err_and(is_for_all));
+            Some(outcome)
+        }
+    };
+    summed(abreast(machines, ask).await.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+fn is_for_all(error: &Error) -> bool {
+    matches!(error, Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. })
+}
+
+/// `outcomes`: None of those that were not tried. What is so for all is told once.
+fn summed(outcomes: Vec<Option<Result<Machine, Error>>>) -> (Vec<Machine>, Vec<Failure>) {
+    let left = outcomes.iter().filter(|outcome| outcome.is_none()).count();
+    let (mut done, mut failures, mut of_all, mut likewise) = (Vec::new(), Vec::new(), None, 0);
+    for outcome in outcomes.into_iter().flatten() {
+        match outcome {
             Ok(changed) => done.push(changed),
+            Err(error) if is_for_all(&error) && of_all.is_some() => likewise += 1,
             Err(error) => {
-                // A server that is gone, or does not know us, is so for all that are left.
-                let for_all =
-                    matches!(error, Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. });
-                let mut failure = Failure::from(error);
-                let left = machines.len() - done.len() - failures.len() - 1;
-                if for_all && left > 0 {
-                    failure.message += &format!("; {left} more were not tried");
+                if is_for_all(&error) {
+                    of_all = Some(failures.len());
                 }
-                failures.push(failure);
-                if for_all {
-                    break;
-                }
+                failures.push(Failure::from(error));
             }
+        }
+    }
+    if let Some(failure) = of_all.and_then(|index: usize| failures.get_mut(index)) {
+        if likewise > 0 {
+            failure.message += &format!("; {likewise} more likewise");
+        }
+        if left > 0 {
+            failure.message += &format!("; {left} more were not tried");
         }
     }
     (done, failures)
@@ -198,43 +230,4 @@ fn as_one(of: usize, mut failures: Vec<Failure>) -> Option<Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gravest_failure_gives_the_code() {
-        let failure = |exit| Failure { exit, message: format!("{exit:?}"), hint: None };
-        let of = |exits: &[Exit]| as_one(3, exits.iter().map(|exit| failure(*exit)).collect());
-        assert!(of(&[]).is_none());
-        assert_eq!(of(&[Exit::NotFound]).unwrap().exit, Exit::NotFound);
-        assert_eq!(of(&[Exit::TimedOut, Exit::EndedFailed]).unwrap().exit, Exit::EndedFailed);
-        assert_eq!(of(&[Exit::EndedFailed, Exit::NotFound]).unwrap().exit, Exit::Refused);
-        let worst = of(&[Exit::Refused, Exit::Unreachable]).unwrap();
-        assert_eq!(worst.exit, Exit::Unreachable);
-        assert_eq!(worst.message, "2 of 3:\nRefused\nUnreachable");
-    }
-
-    fn machine(name: &str) -> Machine {
-        let value = serde_json::json!({
-            "id": name, "hostname": name, "interfaces": [], "serial": "", "address": null, "profile": null,
-            "position": null, "state": "active", "since": 0, "generation": 1, "installed": 1, "failed_in": null,
-            "reason": null, "errand": "none", "hold": false, "maintenance": false, "enrolled": true, "wait": null,
-            "progress": null, "node": null, "home": "disk", "last_seen": null, "version": 1
-        });
-        serde_json::from_value(value).unwrap()
-    }
-
-    #[tokio::test]
-    async fn what_was_not_tried_is_told() {
-        let rack = ["a", "b", "c", "d"].map(machine);
-        let gone = async |machine: &Machine| match machine.name().as_str() {
-            "a" => Ok(machine.clone()),
-            _ => Err(Error::Unreachable { url: "https://s".into(), cause: "refused".into() }),
-        };
-        let (done, failures) = run(&rack, &gone).await;
-        assert_eq!((done.len(), failures.len()), (1, 1));
-        assert_eq!(failures[0].message, "no answer from https://s: refused; 2 more were not tried");
-        let (_, failures) = run(&rack[..2], &gone).await;
-        assert_eq!(failures[0].message, "no answer from https://s: refused", "it was the last");
-    }
-}
+mod tests;

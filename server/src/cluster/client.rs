@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::cluster::{ClusterAccess, ClusterState, Node, OtherNode};
 use kube::Client;
+use tokio::sync::OwnedMutexGuard;
 
 use super::{Error, Result};
 use crate::app::App;
@@ -21,6 +22,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 #[derive(Clone, Default)]
 pub struct Clusters {
     held: Arc<Mutex<Held>>,
+    /// Whoever takes a control plane's power: one after the other.
+    turns: Arc<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 #[derive(Default)]
@@ -73,6 +76,15 @@ impl Clusters {
 
     pub fn set_problems(&self, name: &str, problems: Vec<String>) {
         self.lock().problems.insert(name.into(), problems);
+    }
+
+    /// Nobody else interrupts the cluster as long as it is held.
+    pub async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(name.into()).or_default().clone()
+        };
+        turn.lock_owned().await
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

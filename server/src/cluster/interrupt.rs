@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::cluster::{ClusterState, EtcdMember, Role};
 use api::event::Event;
 use api::state::{Life, State};
+use tokio::sync::OwnedMutexGuard;
 
 use super::guard::{Interruption, guard, last};
 use super::{Refusal, etcd, steps};
@@ -53,6 +54,15 @@ pub async fn may_leave(
     })?;
     let what = if powered_off { Interruption::RemoveDead } else { Interruption::Remove };
     guard(&node.cluster, &members, &node.name, what).map_err(refuse)
+}
+
+/// To be held from the question until what is asked for shows in the rows: of two who ask at the same time, the second is
+/// answered as if the first had it already. None for what carries no cluster.
+pub async fn turn(app: &App, row: &Row) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
+    match member(app, row).await? {
+        Some((cluster, _)) => Ok(Some(app.clusters.turn(&cluster).await)),
+        None => Ok(None),
+    }
 }
 
 /// Whether its power may be taken for a while: it comes back as the same member.

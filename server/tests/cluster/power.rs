@@ -175,6 +175,27 @@ async fn of_two_that_are_switched_off_one_right_after_the_other_the_second_stays
     assert!(refused.starts_with(expected), "{refused}");
 }
 
+/// `metalctl machine power off` asks for several at the same time.
+#[tokio::test]
+async fn of_two_that_are_switched_off_at_the_same_time_one_stays_on() {
+    let mut bench = Bench::new().await;
+    let first = bench.active(1, Role::ControlPlane, 0).await;
+    let second = bench.active(2, Role::ControlPlane, 0).await;
+    let third = bench.active(3, Role::ControlPlane, 0).await;
+    let outlet = Outlet::new(&mut bench, &second, "on").await;
+    let row = bench.app.store.bmc(&second).await.unwrap().unwrap();
+    bench.app.store.bmc_put(BmcRow { machine: third.0.clone(), ..row }).await.unwrap();
+    let etcd = members(&["node01", "node02", "node03"]);
+    let off = async |name: &str| ada(&bench, &format!("{name}/power"), json!({ "action": "off" })).await.0;
+    let both = async { tokio::join!(off("node02"), off("node03")) };
+    let answers = tokio::select! {
+        (one, other) = both => [one, other],
+        () = serve_for_ever(&bench, &first, &etcd) => unreachable!("an agent never ends"),
+    };
+    assert!(answers.contains(&StatusCode::OK) && answers.contains(&StatusCode::CONFLICT), "{answers:?}");
+    drop(outlet);
+}
+
 /// A server that repeats by itself what was wanted asks again: others may have fallen since.
 #[tokio::test]
 async fn what_the_server_does_later_by_itself_asks_the_guard_again() {

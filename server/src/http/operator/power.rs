@@ -19,7 +19,7 @@ use crate::bmc::lane::{Answer, Asker, Request};
 use crate::bmc::switch::restart;
 use crate::bmc::turn;
 use crate::clock;
-use crate::cluster::interrupt::may_pause;
+use crate::cluster::interrupt::{self, may_pause};
 use crate::http::error::Failure;
 use crate::lifecycle::next::{Step, next};
 use crate::lifecycle::want::hands_off;
@@ -115,6 +115,7 @@ pub async fn carry_out(app: &App, who: &str, reference: &str, order: PowerOrder)
         let hint = format!("`metalctl machine release {}` ends that", row.name());
         return Err(Failure::with_hint(StatusCode::CONFLICT, error, hint));
     }
+    let _turn = if stops { interrupt::turn(app, &row).await? } else { None };
     if stops && !order.force {
         not_updating(app, &row)?;
         may_pause(app, &row).await?;
