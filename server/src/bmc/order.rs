@@ -51,6 +51,13 @@ pub fn take_place(stagger: Stagger, recent: &mut Vec<i64>, now: i64) -> bool {
     free
 }
 
+/// How long until one of them is free, if nobody takes it before: nothing where one is.
+pub fn free_in(stagger: Stagger, recent: &[i64], now: i64) -> Duration {
+    let Some(index) = recent.len().checked_sub(stagger.at_once.max(1)) else { return Duration::ZERO };
+    let free_at = recent[index].saturating_add(micros(stagger.within));
+    Duration::from_micros(u64::try_from(free_at.saturating_sub(now)).unwrap_or(0))
+}
+
 /// Whether one of them is free.
 pub fn has_place(stagger: Stagger, recent: &[i64], now: i64) -> bool {
     take_place(stagger, &mut recent.to_vec(), now)
@@ -93,6 +100,20 @@ mod tests {
         assert_eq!(may_begin(&groups, 2, &mut waits, 600 * SECOND), Err(1), "now the second is waited for");
         assert_eq!(may_begin(&groups, 1, &mut waits, 600 * SECOND), Ok(()));
         assert_eq!(may_begin(&groups, 2, &mut waits, 1200 * SECOND), Ok(()));
+    }
+
+    #[test]
+    fn whoever_waits_for_a_place_finds_it_when_the_wait_is_over() {
+        let stagger = Stagger { at_once: 2, within: Duration::from_secs(10) };
+        assert_eq!(free_in(stagger, &[], 0), Duration::ZERO);
+        assert_eq!(free_in(stagger, &[SECOND], 2 * SECOND), Duration::ZERO);
+        let mut recent = vec![SECOND, 4 * SECOND];
+        assert_eq!(free_in(stagger, &recent, 5 * SECOND), Duration::from_secs(6));
+        assert!(
+            !take_place(stagger, &mut recent, 11 * SECOND - 1)
+                && take_place(stagger, &mut recent, 11 * SECOND)
+        );
+        assert_eq!(free_in(stagger, &recent, 11 * SECOND), Duration::from_secs(3));
     }
 
     #[test]

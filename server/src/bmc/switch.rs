@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use api::bmc::{BootOnce, Fault, Power, PowerAction};
+use api::bmc::{BootOnce, DriverKind, Fault, Power, PowerAction};
 use api::id::MachineId;
 use api::power::Trouble;
 
@@ -13,7 +13,7 @@ use super::drive::{Look, keep, look, note};
 use super::gap::{Doing, begun};
 use super::lane::{Answer, Asker, Request};
 use super::lead::{Lead, lead};
-use super::turn::{finds_place, waits_for, waits_for_place, was_told};
+use super::turn::{Place, awaits_place, finds_place, gives_back, waits_for, waits_for_place, was_told};
 use crate::app::App;
 use crate::clock;
 use crate::cluster::interrupt::{may_pause, may_restart};
@@ -23,6 +23,10 @@ use crate::store::Result;
 use crate::store::bmc::BmcRow;
 
 const NO_PLACE: &str = "off; it waits for its place among those switched on";
+const NO_PLACE_TO_CYCLE: &str = "it waits for its place among those switched on, to be power-cycled";
+const FULL: &str = "the mains bear no more machines at this moment: try it again in a moment";
+/// Somebody who has a machine power-cycled waits so long for its place: nothing keeps the wish for a later pass.
+const FOR_A_PLACE: Duration = Duration::from_secs(30);
 
 const WRITES: &str = "its power stays as it is: its BMC writes firmware";
 
@@ -55,8 +59,7 @@ pub async fn restart<O: Open>(
     if action == PowerAction::On && waits_for_place(app, bmcs, &look.row) {
         if want(&look.life).power != want::Power::On {
             // No pass switches on what is not ours.
-            let full = "the mains bear no more machines at this moment: try it again in a moment";
-            return Ok(Err(Fault::Busy(full.into())));
+            return Ok(Err(Fault::Busy(FULL.into())));
         }
         note(app, &look.row, NO_PLACE.into()).await?;
         return Ok(Ok(()));
@@ -118,13 +121,18 @@ async fn switch<O: Open>(
         }
     }
     // A BMC takes its time to be told: the mains are drawn on from here.
-    if action == PowerAction::On && !finds_place(app, bmcs, &look.row) {
-        note(app, &look.row, NO_PLACE.into()).await?;
-        return Ok(Ok(doing));
-    }
+    let place = match place(app, bmcs, look, action, asker).await? {
+        Draws::Nothing => None,
+        Draws::From(place) => Some(place),
+        Draws::Later => return Ok(Ok(doing)),
+        Draws::Refused => return Ok(Err(Fault::Busy(FULL.into()))),
+    };
     let now = clock::now();
     let outcome = match (bmcs.ask(app, &look.bmc, Request::Act(action), asker).await, action) {
-        (Err(Fault::Unsupported(_)), PowerAction::Cycle) => off_and_on(app, bmcs, &look.bmc, asker).await,
+        (Err(Fault::Unsupported(_)), PowerAction::Cycle) => {
+            place.into_iter().for_each(|place| gives_back(bmcs, place));
+            off_and_on(app, bmcs, &look.bmc, asker).await
+        }
         // Whoever wants it off wants it off; a person may still think of something better.
         (Err(Fault::Unsupported(_)), PowerAction::Shutdown) if asker == Asker::Server => {
             bmcs.ask(app, &look.bmc, Request::Act(PowerAction::Off), asker).await
@@ -142,6 +150,39 @@ async fn switch<O: Open>(
     Ok(outcome.map(|_| begun(doing, action, now)))
 }
 
+/// What an action takes of the mains.
+enum Draws {
+    Nothing,
+    From(Place),
+    /// A pass finds it a place.
+    Later,
+    Refused,
+}
+
+/// A power cycle draws on the mains as a start does, and so does one of a machine that is off. An agent that reboots takes
+/// no power away.
+async fn place<O: Open>(
+    app: &App,
+    bmcs: &Bmcs<O>,
+    look: &Look,
+    action: PowerAction,
+    asker: Asker,
+) -> Result<Draws> {
+    let (found, note_if_none) = match action {
+        PowerAction::Off | PowerAction::Shutdown => return Ok(Draws::Nothing),
+        PowerAction::Cycle if look.bmc.driver()? == DriverKind::WakeOnLan => return Ok(Draws::Nothing),
+        PowerAction::Cycle if asker != Asker::Server => {
+            return Ok(awaits_place(app, bmcs, FOR_A_PLACE).await.map_or(Draws::Refused, Draws::From));
+        }
+        PowerAction::Cycle => (finds_place(app, bmcs, &look.row), NO_PLACE_TO_CYCLE),
+        PowerAction::On => (finds_place(app, bmcs, &look.row), NO_PLACE),
+    };
+    match found {
+        Some(place) => Ok(Draws::From(place)),
+        None => note(app, &look.row, note_if_none.into()).await.map(|()| Draws::Later),
+    }
+}
+
 /// A power cycle by what cannot do one at once, such as a PDU. Once it is off, nothing may keep it so: the requests wait for
 /// those before them.
 async fn off_and_on<O: Open>(
@@ -156,6 +197,11 @@ async fn off_and_on<O: Open>(
     bmcs.ask(app, bmc, Request::Act(PowerAction::Off), asker).await?;
     for _ in 0..LOOKS {
         if bmcs.read(app, bmc, asker).await? != Power::On {
+            if awaits_place(app, bmcs, FOR_A_PLACE).await.is_none() {
+                let off =
+                    "it is off, and the mains bear no more machines at this moment: switch it on in a moment";
+                return Err(Fault::Busy(off.into()));
+            }
             return bmcs.ask(app, bmc, Request::Act(PowerAction::On), asker).await;
         }
         tokio::time::sleep(BETWEEN).await;

@@ -10,10 +10,11 @@ use api::label::Labels;
 use api::machine::Machine;
 use api::power::{GroupView, HostView};
 use api::state::State;
+use tokio::time::Instant;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
-use super::order::{Group, Stagger, has_place, may_begin, take_place};
+use super::order::{Group, Stagger, free_in, has_place, may_begin, take_place};
 use crate::app::App;
 use crate::clock;
 use crate::config::power::{Check, Member, PowerGroup};
@@ -80,15 +81,45 @@ pub fn waits_for_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> bool {
     !free
 }
 
+/// A place among those that are switched on at this moment, by when it was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(i64);
+
 /// Takes its place, for this moment. Whoever finds none any more waits for its turn, and need not be told again what to boot.
-pub fn finds_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> bool {
+pub fn finds_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> Option<Place> {
     let (mut mains, now) = (bmcs.mains(), clock::now());
     let found = take_place(stagger(app), &mut mains.recent, now);
     if !found {
         mains.waiting.insert((0, row.id.clone()));
         mains.told.insert(row.id.clone(), now);
     }
-    found
+    found.then_some(Place(now))
+}
+
+/// The same for whoever comes once: waits for it, as long as that takes no longer than `patience`.
+pub async fn awaits_place<O: Open>(app: &App, bmcs: &Bmcs<O>, patience: Duration) -> Option<Place> {
+    let end = Instant::now() + patience;
+    loop {
+        let wait = {
+            let (mut mains, now) = (bmcs.mains(), clock::now());
+            if take_place(stagger(app), &mut mains.recent, now) {
+                return Some(Place(now));
+            }
+            free_in(stagger(app), &mains.recent, now)
+        };
+        if Instant::now() + wait > end {
+            return None;
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Nothing was switched on.
+pub fn gives_back<O: Open>(bmcs: &Bmcs<O>, Place(at): Place) {
+    let mut mains = bmcs.mains();
+    if let Some(index) = mains.recent.iter().position(|taken| *taken == at) {
+        mains.recent.remove(index);
+    }
 }
 
 /// Whether it was told a moment ago what to boot, and waited for its place since.

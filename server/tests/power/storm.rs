@@ -113,6 +113,58 @@ async fn a_person_is_told_where_nobody_will_find_a_place() {
     }
 }
 
+/// Each of them draws on the mains as a start does.
+#[tokio::test]
+async fn power_cycles_of_a_selection_wait_for_each_other() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1s\"\n").await;
+    let first = rack.machine(1, Power::On, Way::Obeys).await;
+    // Such as a PDU: it is off in between.
+    let second = rack.machine(2, Power::On, Way::Plain).await;
+    let began = std::time::Instant::now();
+    let cycle = async |id: &MachineId| {
+        restart(&rack.app, &rack.bmcs, id, (PowerAction::Cycle, Asker::Person)).await.unwrap()
+    };
+    assert_eq!(tokio::join!(cycle(&first), cycle(&second)), (Ok(()), Ok(())));
+    assert!(began.elapsed() >= Duration::from_secs(1), "both at once");
+    assert_eq!(rack.fakes.moves("bmc-1").last().unwrap(), "cycle");
+    assert_eq!(rack.fakes.moves("bmc-2")[1..], ["cycle", "off", "on"]);
+}
+
+/// A PDU needs a place for its "on" alone; where there will be none soon, nothing is switched off.
+#[tokio::test]
+async fn what_finds_no_place_is_not_power_cycled() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1h\"\n").await;
+    let ids = [1, 2].map(|number| rack.machine(number, Power::On, Way::Plain));
+    let ids = futures::future::join_all(ids).await;
+    let cycle = async |id: &MachineId| {
+        restart(&rack.app, &rack.bmcs, id, (PowerAction::Cycle, Asker::Person)).await.unwrap()
+    };
+    assert_eq!(cycle(&ids[0]).await, Ok(()));
+    assert_eq!(rack.bmcs.mains().recent.len(), 1);
+    let told = cycle(&ids[1]).await.unwrap_err().to_string();
+    assert!(told.contains("try it again"), "{told}");
+    assert!(!rack.fakes.moves("bmc-2").iter().any(|asked| asked == "cycle" || asked == "off"));
+}
+
+/// The one that never speaks: its turn comes.
+#[tokio::test]
+async fn the_servers_own_power_cycle_waits_for_its_place_and_is_not_forgotten() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1h\"\n").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    rack.poll(&id).await;
+    let long_ago = server::clock::now() - 3600 * 1_000_000;
+    let awaited = Doing { on_at: Some(long_ago), acted_at: long_ago, ..Doing::default() };
+    rack.app.store.power_doing(&id, awaited).await.unwrap();
+    rack.bmcs.mains().recent.push(server::clock::now());
+    rack.pass(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi"]);
+    assert_eq!(take_waiting(&rack.bmcs, 10), std::slice::from_ref(&id));
+    rack.bmcs.mains().recent.clear();
+    rack.pass(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi", "cycle"]);
+    assert_eq!(rack.bmcs.mains().recent.len(), 1);
+}
+
 /// A BMC is told first what to boot, which takes its time.
 #[tokio::test]
 async fn the_mains_are_counted_from_when_a_machine_is_switched_on() {
