@@ -234,15 +234,18 @@ pub enum Trouble {
     NeedsAHand,
     /// It is read as off, and speaks.
     Contradicted,
+    /// What it was to boot once is what it boots at every start: its BMC does not take it back.
+    BootKept,
 }
 
 impl Trouble {
-    pub const ALL: [Trouble; 5] = [
+    pub const ALL: [Trouble; 6] = [
         Trouble::None,
         Trouble::NotObeyed,
         Trouble::NotOnTheWire,
         Trouble::NeedsAHand,
         Trouble::Contradicted,
+        Trouble::BootKept,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -252,6 +255,7 @@ impl Trouble {
             Trouble::NotOnTheWire => "not-on-the-wire",
             Trouble::NeedsAHand => "needs-a-hand",
             Trouble::Contradicted => "contradicted",
+            Trouble::BootKept => "boot-kept",
         }
     }
 }

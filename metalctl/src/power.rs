@@ -235,7 +235,9 @@ async fn follow(
     }
 }
 
-/// Read as on, and nothing of it went wrong.
+/// Read as on, and nothing of that went wrong.
 fn is_up(machine: &Machine) -> bool {
-    machine.power.as_ref().is_some_and(|power| power.power == Power::On && power.trouble == Trouble::None)
+    machine.power.as_ref().is_some_and(|power| {
+        power.power == Power::On && matches!(power.trouble, Trouble::None | Trouble::BootKept)
+    })
 }

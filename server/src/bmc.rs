@@ -9,6 +9,7 @@ pub mod declared;
 pub mod drive;
 pub mod gap;
 pub mod ipmi;
+pub mod kept;
 pub mod lane;
 pub mod lead;
 pub mod order;

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::access::Open;
 use super::bmcs::Bmcs;
 use super::gap::{Aim, Doing, Move, Seen, believed, believed_still, step};
+use super::kept::with_override;
 use super::lane::Asker;
 use super::lead::take_back;
 use super::switch::act;
@@ -49,7 +50,7 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
     }
     let Some(look) = found else { return Ok(()) };
     let aim = aim(&look.life, is_fenced(app, &look).await?);
-    take_back(app, bmcs, (&look.row, &look.bmc), &look.power).await?;
+    let known = take_back(app, bmcs, (&look.row, &look.bmc), &look.power).await?;
     let now = clock::now();
     let (doing, next) = step(aim, look.seen, look.doing, now);
     let doing = match next {
@@ -65,7 +66,7 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
             doing
         }
     };
-    keep(app, &look, doing).await
+    keep(app, &look, with_override(doing, look.doing.trouble, known)).await
 }
 
 /// A BMC that nobody has read yet is read now: whoever wants its machine on does not wait for its first poll.

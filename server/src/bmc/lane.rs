@@ -10,7 +10,8 @@ use api::power::Health;
 use tokio::time::{Instant, timeout};
 
 use super::Driver;
-use super::policy::{Asked, Gate, History, Judgement, judge};
+use super::kept::Stuck;
+use super::policy::{Asked, Gate, History, Judgement, Verb, judge};
 
 mod request;
 #[cfg(test)]
@@ -56,6 +57,8 @@ struct Memory {
     reads_since: i64,
     /// In which state and boot firmware is told what to boot next, and whether that has ended.
     led: Option<(i64, String, bool)>,
+    /// How it went with the boot override that is to be taken back.
+    stuck: Stuck,
     /// What was written last, and when.
     kept: Option<((Option<Power>, Health), i64)>,
     /// What was presented at the last request, also where it then failed.
@@ -70,11 +73,7 @@ const LINE: Duration = Duration::from_secs(120);
 
 impl<D> Default for Lane<D> {
     fn default() -> Self {
-        Lane {
-            turn: tokio::sync::Mutex::new(None),
-            pass: tokio::sync::Mutex::new(()),
-            memory: Mutex::default(),
-        }
+        Lane { turn: Default::default(), pass: Default::default(), memory: Mutex::default() }
     }
 }
 
@@ -155,6 +154,7 @@ impl<D: Driver> Lane<D> {
         memory.history.forget();
         (memory.reading, memory.kept, memory.certificate) = (None, None, None);
         memory.update = None;
+        memory.stuck = Stuck::default();
     }
 
     /// Whether firmware is told what comes after this boot, in the state that began then.
@@ -175,6 +175,14 @@ impl<D: Driver> Lane<D> {
     /// It was told, or could not be.
     pub fn has_led(&self, (since, boot_id): (i64, &str), led: bool) {
         self.memory().led = led.then(|| (since, boot_id.into(), true));
+    }
+
+    pub fn stuck(&self) -> Stuck {
+        self.memory().stuck
+    }
+
+    pub fn set_stuck(&self, stuck: Stuck) {
+        self.memory().stuck = stuck;
     }
 
     /// Whether this was written already, less than `every` microseconds ago; where not, it counts as written now.

@@ -3,11 +3,11 @@
 
 use api::bmc::{BootOnce, Fault, FirmwareMode};
 use api::facts::BootMode;
-use api::id::MachineId;
 use api::rung::Rung;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
+use super::kept::{Override, Stuck};
 use super::lane::{Answer, Asker, Leading, Request};
 use crate::app::App;
 use crate::clock;
@@ -44,6 +44,7 @@ pub async fn lead<O: Open>(
     };
     match bmcs.ask(app, &bmc, Request::BootOnce(target, mode), asker).await {
         Ok(_) => {
+            bmcs.lane(&row.id).set_stuck(Stuck::default());
             app.store.power_led(&id, Some(row.boot_id.clone())).await?;
             Ok(Lead::Set)
         }
@@ -89,36 +90,57 @@ pub fn is_led<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row, boot_id: &str) -> b
 }
 
 /// After the start that it was for: an override that firmware kept is taken back, or every boot would lead to the network.
+/// Where that fails it is tried again, more and more rarely, and told.
 pub async fn take_back<O: Open>(
     app: &App,
     bmcs: &Bmcs<O>,
     (row, bmc): (&Row, &BmcRow),
     power: &PowerRow,
-) -> Result<()> {
-    let Some(led) = &power.led else { return Ok(()) };
-    if *led == row.boot_id {
-        return Ok(());
+) -> Result<Override> {
+    if power.led.as_ref().is_none_or(|led| *led == row.boot_id) {
+        return Ok(Override::None);
     }
-    let id: MachineId = row.id();
+    let (id, lane, now) = (row.id(), bmcs.lane(&row.id), clock::now());
+    let before = lane.stuck();
+    if !before.is_due(now) {
+        return Ok(before.state());
+    }
+    let fault = match clear(app, bmcs, bmc).await {
+        Ok(kept) => {
+            lane.set_stuck(Stuck::default());
+            if kept {
+                let note = "its firmware kept the boot override that was for one start; it was taken back";
+                app.store.remark(&id, "power", note.into(), now).await?;
+            }
+            app.store.power_led(&id, None).await?;
+            return Ok(Override::None);
+        }
+        Err(fault) => fault,
+    };
+    let stuck = before.after(&fault, now);
+    lane.set_stuck(stuck);
+    if stuck.state() != before.state() {
+        let told = format!("the boot override that was for one start stays, and is not taken back: {fault}");
+        tracing::warn!(machine = row.name(), "{told}");
+        app.store.remark(&id, "power", told, now).await?;
+    }
+    Ok(stuck.state())
+}
+
+/// Whether it had been kept.
+async fn clear<O: Open>(app: &App, bmcs: &Bmcs<O>, bmc: &BmcRow) -> std::result::Result<bool, Fault> {
     let kept = match bmcs.ask(app, bmc, Request::BootKept, Asker::Server).await {
         Ok(Answer::Kept(kept)) => Some(kept),
         // It cannot be read.
         Ok(_) | Err(Fault::Unsupported(_)) => None,
-        // The next look asks again.
-        Err(_) => return Ok(()),
+        Err(fault) => return Err(fault),
     };
-    let cleared = match kept {
-        Some(false) => Ok(Answer::Done),
-        Some(true) | None => bmcs.ask(app, bmc, Request::ClearBoot, Asker::Server).await,
-    };
-    // What knows of no such thing has nothing to take back.
-    if !matches!(cleared, Ok(_) | Err(Fault::Unsupported(_))) {
-        return Ok(());
+    if kept == Some(false) {
+        return Ok(false);
     }
-    if kept == Some(true) {
-        let note =
-            "its firmware kept the boot override that was for one start; it was taken back".to_string();
-        app.store.remark(&id, "power", note, clock::now()).await?;
+    match bmcs.ask(app, bmc, Request::ClearBoot, Asker::Server).await {
+        // What knows of no such thing has nothing to take back.
+        Ok(_) | Err(Fault::Unsupported(_)) => Ok(kept == Some(true)),
+        Err(fault) => Err(fault),
     }
-    app.store.power_led(&id, None).await
 }

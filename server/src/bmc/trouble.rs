@@ -5,11 +5,11 @@ use api::power::Trouble;
 
 use super::gap::Seen;
 
-/// None where there is none. `asked`: what did not show.
+/// None where there is none, or where it was told with its fault. `asked`: what did not show.
 pub fn sentence(trouble: Trouble, asked: Option<PowerAction>, seen: Seen) -> Option<String> {
     let patience = api::words::span(seen.patience.as_secs());
     match trouble {
-        Trouble::None => None,
+        Trouble::None | Trouble::BootKept => None,
         Trouble::NotObeyed => {
             let asked = asked.map_or("what was asked", PowerAction::as_str);
             Some(format!("its BMC took `{asked}`, and the power still reads {}", seen.power))

@@ -56,6 +56,8 @@ causes! {
         "Look at its console and at the switch port; `metalctl machine power cycle NAME` tries once more.";
     BmcContradicted "bmc-contradicted": "Its BMC reads off while it speaks: that address is another machine's BMC (swapped cables, a wrong line in a table), or the BMC does not tell the truth.",
         "`metalctl machine identify on NAME` lights the chassis that this BMC is in; `metalctl bmc set NAME --address ADDRESS` corrects it, `metalctl bmc reset NAME` restarts one that lies. Switch nothing by it before.";
+    BootKept "boot-kept": "It was to boot from the network once, and its BMC keeps that for every start: taking it back was refused, or did not show.",
+        "Set it to no override on the BMC's own page, or `metalctl bmc reset NAME`; it is tried again by itself, and the history has the BMC's words.";
     NeedsAHand "needs-a-hand": "It has no BMC, and neither a magic packet nor an agent does what is wanted: Wake-on-LAN is off in its firmware, it has no mains, or what runs there is not ours.",
         "Press its power button; then switch Wake-on-LAN on in its firmware.";
     BmcHung "bmc-hung": "Its BMC takes requests and does not answer, or has just fallen silent; the machine itself need not be hurt.",

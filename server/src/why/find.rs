@@ -43,7 +43,7 @@ pub fn find(machine: &Machine, attempt: Option<&Attempt>, now: i64) -> Cause {
         State::Available => of_available(machine, attempt, now),
         State::Active => match machine.node.as_ref().map_or(Cause::Serves, |node| of_service(node, now)) {
             // It does what it should; what could switch it does not.
-            Cause::Serves => of_bmc(machine).unwrap_or(Cause::Serves),
+            Cause::Serves => of_bmc(machine).or_else(|| of_override(machine)).unwrap_or(Cause::Serves),
             cause => cause,
         },
         State::Rescue if is_here(machine, attempt, Home::Ram, now) => Cause::InRescue,
@@ -62,7 +62,7 @@ fn of_trouble(machine: &Machine) -> Option<Cause> {
         Trouble::NotOnTheWire => Some(Cause::NotOnTheWire),
         Trouble::NeedsAHand => Some(Cause::NeedsAHand),
         Trouble::Contradicted => Some(Cause::BmcContradicted),
-        Trouble::None => None,
+        Trouble::None | Trouble::BootKept => None,
     }
 }
 
@@ -89,6 +89,11 @@ fn of_bmc(machine: &Machine) -> Option<Cause> {
         Health::Unreachable => Some(Cause::BmcUnreachable),
         Health::Healthy | Health::Slow | Health::Unproven => None,
     }
+}
+
+/// Nothing is kept from it before its next start.
+fn of_override(machine: &Machine) -> Option<Cause> {
+    (machine.power.as_ref()?.trouble == Trouble::BootKept).then_some(Cause::BootKept)
 }
 
 /// Its OS runs and was told to go.

@@ -86,6 +86,8 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
     let power = waiting(State::Active, "power off, as an operator wants", "");
     let mut disobeys = machine(State::Active, power.clone());
     disobeys.power = switched("on", "healthy", "not-obeyed").power;
+    let mut keeps = machine(State::Active, json!({ "home": "disk" }));
+    keeps.power = switched("on", "healthy", "boot-kept").power;
     let slow = |state| failed(state, "it took too long; last seen: hello");
     let hop = |cause, last| (cause, machine(State::Inspecting, json!({})), attempt(last));
     let arrived = || attempt(HopName::Hello);
@@ -101,6 +103,7 @@ fn samples() -> Vec<(Cause, Machine, Option<Attempt>)> {
         (C::NeedsAHand, switched("unknown", "healthy", "needs-a-hand"), None),
         (C::BmcContradicted, switched("off", "healthy", "contradicted"), None),
         (C::NotObeyed, disobeys, None),
+        (C::BootKept, keeps, None),
         (C::BmcHung, switched("on", "hung", "none"), None),
         (C::BmcHung, switched("on", "faulty", "none"), None),
         (C::BmcRefused, switched("unknown", "refused", "none"), None),

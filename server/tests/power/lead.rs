@@ -2,8 +2,10 @@
 
 use api::bmc::{BootOnce, Fault, Power};
 use api::event::Event;
+use api::power::Trouble;
 use api::rung::Rung;
 use api::state::Home;
+use server::bmc::kept::Stuck;
 use server::bmc::lane::Asker;
 use server::bmc::lead::{Lead, is_led, lead};
 use server::lifecycle::ladder::{Goal, Ground};
@@ -92,6 +94,43 @@ async fn an_override_that_firmware_kept_is_taken_back_after_the_start() {
         let told = rack.notes(&id).await.iter().any(|note| note.contains("kept the boot override"));
         assert_eq!(told, kept == Some(true));
     }
+}
+
+/// Some BMCs take "no override" and keep what they have.
+#[tokio::test]
+async fn an_override_that_is_not_taken_back_is_told_and_not_asked_of_it_at_each_look() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    rack.fakes.change("bmc-1", |fake| fake.kept = Some(true));
+    rack.submit(&id, hello(Home::Ram, "r1")).await;
+    rack.poll(&id).await;
+    let row = rack.app.store.machine(&id).await.unwrap();
+    lead(&rack.app, &rack.bmcs, &row, BootOnce::Network, Asker::Errand).await.unwrap();
+    rack.submit(&id, hello(Home::Ram, "r2")).await;
+    rack.fakes
+        .change("bmc-1", |fake| fake.refuses = Some(("clear", Fault::NotObeyed("it reads a0 04".into()))));
+    let clears = || rack.fakes.moves("bmc-1").iter().filter(|asked| *asked == "clear").count();
+    let trouble = async || rack.view(&id).await.power.unwrap().trouble;
+    rack.pass(&id).await;
+    rack.pass(&id).await;
+    assert_eq!((clears(), trouble().await), (1, Trouble::None), "it is left alone for a while");
+    let lane = rack.bmcs.lane(&id.0);
+    let fault = Fault::NotObeyed("it reads a0 04".into());
+    // What two tries come to, an hour ago.
+    lane.set_stuck(Stuck::default().after(&fault, 0).after(&fault, 0));
+    rack.pass(&id).await;
+    assert_eq!((clears(), trouble().await), (2, Trouble::BootKept));
+    rack.pass(&id).await;
+    assert_eq!((clears(), trouble().await), (2, Trouble::BootKept));
+    let notes = rack.notes(&id).await;
+    let told: Vec<&String> = notes.iter().filter(|note| note.contains("is not taken back")).collect();
+    assert!(told.len() == 1 && told[0].ends_with("it reads a0 04"), "{notes:?}");
+    // A newer firmware, or a person at its page.
+    rack.fakes.change("bmc-1", |fake| fake.refuses = None);
+    lane.set_stuck(Stuck::default());
+    rack.pass(&id).await;
+    assert_eq!((clears(), trouble().await), (3, Trouble::None));
+    assert_eq!(rack.app.store.power(&id).await.unwrap().unwrap().led, None);
 }
 
 /// Such as IPMI's flags, of a BMC that has them hold for every start.

@@ -43,6 +43,8 @@ pub struct Fake {
     pub kept: Option<bool>,
     /// What its next looks at an update tell.
     pub task: VecDeque<Result<Progress, Fault>>,
+    /// What alone it does not do, and what it says to that.
+    pub refuses: Option<(&'static str, Fault)>,
     /// All that was asked, in order.
     pub asked: Vec<String>,
     pub user: String,
@@ -67,6 +69,7 @@ impl Fakes {
             certificate: None,
             kept: None,
             task: VecDeque::new(),
+            refuses: None,
             asked: Vec::new(),
             user: String::new(),
             password: String::new(),
@@ -102,9 +105,12 @@ impl Open for Fakes {
 
 impl FakeDriver {
     async fn asked(&self, what: String) -> Result<Fake, Fault> {
-        self.fakes.change(&self.address, |fake| fake.asked.push(what));
+        self.fakes.change(&self.address, |fake| fake.asked.push(what.clone()));
         let fake = self.fakes.get(&self.address);
         tokio::time::sleep(fake.takes).await;
+        if let Some((_, fault)) = fake.refuses.as_ref().filter(|(refused, _)| *refused == what) {
+            return Err(fault.clone());
+        }
         match &fake.way {
             Way::Hangs => pending().await,
             Way::Fails(fault) => Err(fault.clone()),
