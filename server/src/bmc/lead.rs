@@ -3,6 +3,7 @@
 
 use api::bmc::{BootOnce, Fault, FirmwareMode};
 use api::facts::BootMode;
+use api::id::MachineId;
 use api::rung::Rung;
 
 use super::access::Open;
@@ -11,6 +12,7 @@ use super::kept::{Override, Stuck};
 use super::lane::{Answer, Asker, Leading, Request};
 use crate::app::App;
 use crate::clock;
+use crate::lifecycle::boots::boot_mode;
 use crate::store::Result;
 use crate::store::bmc::BmcRow;
 use crate::store::machine::Row;
@@ -37,11 +39,7 @@ pub async fn lead<O: Open>(
     let Some(bmc) = app.store.bmc(&id).await? else {
         return Ok(Lead::Cannot("it has no BMC that is in use".into()));
     };
-    let facts = app.store.facts(&id).await?;
-    let mode = match facts.map(|facts| facts.boot_mode) {
-        Some(BootMode::Bios) => FirmwareMode::Bios,
-        Some(BootMode::Uefi) | None => FirmwareMode::Uefi,
-    };
+    let mode = mode(app, &id).await?;
     match bmcs.ask(app, &bmc, Request::BootOnce(target, mode), asker).await {
         Ok(_) => {
             bmcs.lane(&row.id).set_stuck(Stuck::default());
@@ -56,6 +54,18 @@ pub async fn lead<O: Open>(
             Ok(Lead::Cannot(fault.to_string()))
         }
     }
+}
+
+/// As its agent found it, or else as its firmware said when it asked for an address.
+async fn mode(app: &App, id: &MachineId) -> Result<FirmwareMode> {
+    let known = match app.store.facts(id).await? {
+        Some(facts) => Some(facts.boot_mode),
+        None => boot_mode(&app.store.attempts(id).await?),
+    };
+    Ok(match known {
+        Some(BootMode::Bios) => FirmwareMode::Bios,
+        Some(BootMode::Uefi) | None => FirmwareMode::Uefi,
+    })
 }
 
 /// The first rung of the way back to RAM: true once firmware knows where this boot's successor comes from. A BMC takes up

@@ -1,5 +1,6 @@
 //! What a machine's boots over the network tell about its firmware. Pure.
 
+use api::facts::BootMode;
 use api::state::Home;
 use api::trace::{Attempt, Hop, HopName};
 
@@ -64,6 +65,20 @@ const LOADERS: [(&str, &[&str]); 3] = [
     ("UEFI PXE", &["snponly.efi", "ipxe.efi"]),
     ("UEFI HTTP Boot", &["snponly.efi", "ipxe.efi"]),
     ("BIOS PXE", &["undionly.kpxe"]),
+];
+
+/// Which firmware spoke at the newest boot that says so, by its name in the trace.
+pub fn boot_mode(attempts: &[Attempt]) -> Option<BootMode> {
+    let named = |firmware: &str| FIRMWARE.iter().find(|(name, _)| *name == firmware).map(|(_, mode)| *mode);
+    attempts.iter().find_map(|attempt| named(&attempt.hops.first()?.detail))
+}
+
+const FIRMWARE: [(&str, BootMode); 5] = [
+    ("UEFI PXE", BootMode::Uefi),
+    ("UEFI HTTP Boot", BootMode::Uefi),
+    ("iPXE (UEFI)", BootMode::Uefi),
+    ("BIOS PXE", BootMode::Bios),
+    ("iPXE (BIOS)", BootMode::Bios),
 ];
 
 fn from_disk(hop: &Hop) -> bool {
@@ -161,5 +176,25 @@ mod tests {
         assert_eq!(netboots_first(&[by_script.clone(), attempt(&install)]), Some(true));
         assert_eq!(netboots_first(std::slice::from_ref(&by_itself)), Some(false));
         assert_eq!(netboots_first(&[running, by_itself, by_script]), Some(false), "the newest that tells");
+    }
+
+    #[test]
+    fn the_newest_boot_over_the_network_tells_the_firmwares_mode() {
+        use crate::dhcp::firmware::Firmware;
+
+        let of = |firmware: Firmware| boot_mode(&[boot(1, &firmware.to_string(), HopName::Offer)]);
+        for firmware in [Firmware::BiosPxe, Firmware::IpxeBios] {
+            assert_eq!(of(firmware), Some(BootMode::Bios), "{firmware}");
+        }
+        for firmware in [Firmware::UefiPxe, Firmware::UefiHttp, Firmware::IpxeUefi] {
+            assert_eq!(of(firmware), Some(BootMode::Uefi), "{firmware}");
+        }
+        for firmware in [Firmware::Plain, Firmware::Grub, Firmware::Other(11)] {
+            assert_eq!(of(firmware), None, "{firmware}");
+        }
+        let from_its_disk = attempt(&[(HopName::Hello, "the agent from disk")]);
+        let attempts = [from_its_disk, boot(2, "BIOS PXE", HopName::Ack), boot(1, "UEFI PXE", HopName::Ack)];
+        assert_eq!(boot_mode(&attempts), Some(BootMode::Bios));
+        assert_eq!(boot_mode(&[]), None);
     }
 }

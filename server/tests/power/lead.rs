@@ -5,6 +5,7 @@ use api::event::Event;
 use api::power::Trouble;
 use api::rung::Rung;
 use api::state::Home;
+use api::trace::{Hop, HopName};
 use server::bmc::kept::Stuck;
 use server::bmc::lane::Asker;
 use server::bmc::lead::{Lead, is_led, lead};
@@ -38,6 +39,21 @@ async fn an_os_that_is_to_leave_its_disk_is_led_to_the_network_once() {
     assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi"]);
     assert!(!is_led(&rack.app, &rack.bmcs, &row, "d2"), "the next boot is another start");
     asked(&rack, "boot network uefi").await;
+}
+
+/// Nobody has inspected it yet; its firmware asked for an address.
+#[tokio::test]
+async fn a_machine_without_facts_is_led_in_the_mode_of_its_firmware() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    rack.poll(&id).await;
+    let row = rack.app.store.machine(&id).await.unwrap();
+    for (at, firmware) in [(1, "BIOS PXE"), (1_000_000_000, "UEFI PXE")] {
+        let hop = Hop { name: HopName::Discover, at, detail: firmware.into() };
+        rack.app.store.hop(&id, hop, true).await.unwrap();
+        lead(&rack.app, &rack.bmcs, &row, BootOnce::Network, Asker::Errand).await.unwrap();
+    }
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network bios", "boot network uefi"]);
 }
 
 #[tokio::test]
