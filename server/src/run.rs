@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::user::Role;
@@ -36,6 +37,8 @@ use crate::{bmc, clock, cluster, http, router_advert, trace, webhook};
 
 /// The first operator's token, in the state folder, for root only.
 const TOKEN: &str = "operator.token";
+/// For the parts, and again for all BMCs together.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// `metald run`.
 pub fn run(config: &Path, database: Option<String>) -> ExitCode {
@@ -74,7 +77,15 @@ async fn serve(config: &Path, database: Option<String>) -> Result<()> {
     tell(NotifyState::Ready);
     let ended = wait(&app, &mut parts, signals).await;
     tell(NotifyState::Stopping);
+    stop(&app, parts).await;
     ended
+}
+
+/// Nothing is begun any more, and BMCs are told that we go. Whoever stops us waits for no more than that.
+async fn stop(app: &App, mut parts: JoinSet<Result<()>>) {
+    // One that is in the middle of something is not waited for.
+    let _ = tokio::time::timeout(FAREWELL, parts.shutdown()).await;
+    app.bmcs.leave(FAREWELL).await;
 }
 
 /// Says it to systemd, where that started us.

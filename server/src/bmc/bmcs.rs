@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use api::bmc::{Fault, Power};
 use api::id::MachineId;
 use api::power::Health;
+use futures::StreamExt;
+use futures::stream::iter;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -54,6 +57,8 @@ pub struct Mains {
     pub groups: Option<(i64, Vec<GroupNow>)>,
 }
 
+/// That are said at the same time: a hundred that hang keep none of the others.
+const GOODBYES: usize = 256;
 /// What is read every minute and stays the same is written this often, in microseconds.
 const KEEP_EVERY: i64 = 300_000_000;
 
@@ -103,6 +108,21 @@ impl<O: Open> Bmcs<O> {
             tokio::spawn(async move { lane.forget().await });
         }
         self.0.changed.notify_one();
+    }
+
+    /// Ends the sessions at all BMCs, each of which has few; what does not answer in that time keeps ours until it
+    /// forgets it. For a server that stops: nothing asks any more.
+    pub async fn leave(&self, patience: Duration) {
+        let lanes: Vec<_> = self
+            .0
+            .lanes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .map(|(_, lane)| lane)
+            .collect();
+        let leaving = iter(lanes).for_each_concurrent(GOODBYES, async |lane| lane.leave().await);
+        let _ = tokio::time::timeout(patience, leaving).await;
     }
 
     /// Returns when a BMC came, went or was changed.

@@ -144,12 +144,17 @@ impl<D: Driver> Lane<D> {
         memory.reading.filter(|(power, _)| *power == Power::Off).map(|_| memory.reads_since)
     }
 
-    /// Nothing is known of it any more: its address, its login or what it must present has changed.
-    pub async fn forget(&self) {
+    /// Ends its session, once the request that runs has ended.
+    pub async fn leave(&self) {
         if let Some(driver) = self.turn.lock().await.take() {
             // BMCs have few sessions; one that does not answer keeps ours until it forgets it.
             let _ = timeout(CLOSING, driver.close()).await;
         }
+    }
+
+    /// Nothing is known of it any more: its address, its login or what it must present has changed.
+    pub async fn forget(&self) {
+        self.leave().await;
         let mut memory = self.memory();
         memory.history.forget();
         (memory.reading, memory.kept, memory.certificate) = (None, None, None);

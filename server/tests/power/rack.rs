@@ -45,6 +45,8 @@ pub struct Fake {
     pub task: VecDeque<Result<Progress, Fault>>,
     /// What alone it does not do, and what it says to that.
     pub refuses: Option<(&'static str, Fault)>,
+    /// How often it was told that its session ends.
+    pub closed: usize,
     /// All that was asked, in order.
     pub asked: Vec<String>,
     pub user: String,
@@ -70,6 +72,7 @@ impl Fakes {
             kept: None,
             task: VecDeque::new(),
             refuses: None,
+            closed: 0,
             asked: Vec::new(),
             user: String::new(),
             password: String::new(),
@@ -120,6 +123,14 @@ impl FakeDriver {
 }
 
 impl Driver for FakeDriver {
+    async fn close(&self) -> Result<(), Fault> {
+        if self.fakes.get(&self.address).way == Way::Hangs {
+            pending::<()>().await;
+        }
+        self.fakes.change(&self.address, |fake| fake.closed += 1);
+        Ok(())
+    }
+
     async fn power(&self) -> Result<Power, Fault> {
         Ok(self.asked("power".into()).await?.power)
     }

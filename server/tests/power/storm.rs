@@ -93,6 +93,22 @@ async fn nobody_waits_for_one_that_hangs_and_is_forgotten() {
     reading.abort();
 }
 
+/// Each BMC has a handful of sessions, and a server is restarted again and again.
+#[tokio::test]
+async fn a_server_that_stops_ends_its_sessions_and_waits_for_none_that_hangs() {
+    let rack = Rack::new("").await;
+    for number in 1..=20 {
+        let id = rack.machine(number, Power::On, Way::Obeys).await;
+        rack.poll(&id).await;
+    }
+    rack.fakes.change("bmc-1", |fake| fake.way = Way::Hangs);
+    let began = std::time::Instant::now();
+    rack.bmcs.leave(Duration::from_millis(500)).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let closed: Vec<usize> = (1..=20).map(|number| rack.fakes.get(&address(number)).closed).collect();
+    assert_eq!((closed[0], closed[1..].iter().sum::<usize>()), (0, 19), "{closed:?}");
+}
+
 /// A pass finds a place for what is wanted on, and for nothing else.
 #[tokio::test]
 async fn a_person_is_told_where_nobody_will_find_a_place() {
