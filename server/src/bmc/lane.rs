@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Driver;
 use super::kept::Stuck;
-use super::policy::{Asked, Gate, History, Judgement, Verb, judge};
+use super::policy::{Asked, Gate, History, Judgement, judge};
 
 mod request;
 #[cfg(test)]
