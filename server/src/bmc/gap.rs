@@ -169,6 +169,11 @@ fn pending(aim: Aim, seen: Seen, doing: Doing, action: PowerAction, now: i64) ->
     if seen.power == Power::Unknown {
         return unreadable(aim, seen, Doing { action: None, on_at: Some(doing.acted_at), ..doing }, now);
     }
+    // Its BMC, or this server, was away since: what came of it is told by the next reading, or by the machine itself.
+    if read_since.is_none_or(|at| now - at >= FRESH) {
+        let came = wanted == Power::On && seen.on_wire_at.is_some_and(|at| at > earliest);
+        return if came { obeyed(aim, seen, doing, now) } else { (doing, Move::Read) };
+    }
     match action {
         PowerAction::Shutdown => (doing, Move::Act(PowerAction::Off)),
         _ if doing.tries < TRIES => (doing, Move::Act(action)),

@@ -247,6 +247,28 @@ fn the_last_word_before_a_cycle_is_no_sign_of_the_boot_after() {
     assert_eq!((doing, next), (Doing::default(), Move::Came(Duration::from_secs(55))));
 }
 
+/// Its BMC fell silent right after it was told, and the machine came up all the same.
+#[test]
+fn nothing_is_repeated_on_a_reading_from_before_it() {
+    let aim = Aim { power: want::Power::On, awaited: true };
+    let doing = begun(Doing::default(), PowerAction::Cycle, 100 * SECOND);
+    let seen = |read: i64, heard: i64| Seen {
+        power: Power::On,
+        read_at: Some(read * SECOND),
+        off_since: None,
+        on_wire_at: Some(heard * SECOND),
+        patience: Duration::from_secs(300),
+    };
+    for second in [190, 1000, 9000] {
+        assert_eq!(step(aim, seen(99, 101), doing, second * SECOND), (doing, Move::Read), "after {second} s");
+    }
+    let came = (Doing::default(), Move::Came(Duration::from_secs(300)));
+    assert_eq!(step(aim, seen(99, 400), doing, 9000 * SECOND), came, "nobody waits for its BMC");
+    // It answers again: the machine is on, and was cycled once.
+    let (awaited, next) = step(aim, seen(9000, 101), doing, 9001 * SECOND);
+    assert_eq!((awaited.trouble, next), (Trouble::NotOnTheWire, Move::Rest));
+}
+
 /// Whatever a BMC does and whenever it does it, nothing is asked more often than a person would.
 #[test]
 fn no_machine_is_switched_to_and_fro() {
