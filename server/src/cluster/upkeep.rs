@@ -49,8 +49,8 @@ pub async fn look(app: &App, row: &ClusterRow) -> Result<()> {
     }
     snapshot(app, row).await?;
     // One at a time: each restarts a member of etcd.
-    if !somebody_moves(app, row).await? && app.store.renewals(&row.name).await?.is_empty() {
-        renew(app, &row.name, &nodes).await?;
+    if app.store.renewals(&row.name).await?.is_empty() {
+        renew(app, row, &nodes).await?;
     }
     Ok(())
 }
@@ -119,7 +119,8 @@ async fn can_pause(app: &App, cluster: &str, node: &str) -> Result<bool> {
     }
 }
 
-async fn renew(app: &App, cluster: &str, nodes: &[(MachineId, Node)]) -> Result<()> {
+async fn renew(app: &App, row: &ClusterRow, nodes: &[(MachineId, Node)]) -> Result<()> {
+    let (cluster, moves) = (row.name.as_str(), somebody_moves(app, row).await?);
     let Some(declared) = app.site.clusters.get(cluster) else { return Ok(()) };
     let plane =
         |(_, node): &(MachineId, Node)| (node.name.to_string(), node.ready, node.certificates.clone());
@@ -127,7 +128,9 @@ async fn renew(app: &App, cluster: &str, nodes: &[(MachineId, Node)]) -> Result<
     let planes: Vec<Plane<'_>> =
         owned.iter().map(|(node, ready, certificates)| Plane { node, ready: *ready, certificates }).collect();
     let life = life(&declared.kubeadm.cluster_configuration);
-    for Due { plane, ends, at_last } in renewals_due(&planes, life, clock::now()) {
+    let due = renewals_due(&planes, life, clock::now());
+    // One on its way may be on hold, or off, for as long as others' certificates last.
+    for Due { plane, ends, at_last } in due.into_iter().filter(|due| due.at_last || !moves) {
         let of_plane = |(_, node): &&(MachineId, Node)| node.name.as_str() == plane.node;
         let Some((machine, _)) = nodes.iter().find(of_plane) else { continue };
         let asked = asked(app, &format!("renew/{machine}/{ends}")).await?;

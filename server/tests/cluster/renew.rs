@@ -73,3 +73,19 @@ async fn one_that_is_dead_does_not_keep_another_from_new_certificates() {
     upkeep::look(&bench.app, &cluster).await.unwrap();
     assert_eq!(bench.app.store.renewals("prod").await.unwrap(), [other]);
 }
+
+/// It may be on hold for weeks, with a screwdriver in it. What has time left waits for it.
+#[tokio::test]
+async fn one_that_has_stopped_on_its_way_keeps_nobody_from_new_certificates_for_ever() {
+    let bench = Bench::new().await;
+    let (serving, leaving) =
+        (bench.active(1, Role::ControlPlane, 0).await, bench.active(2, Role::ControlPlane, 0).await);
+    bench.reprovision(&leaving).await;
+    assert!(bench.app.store.cluster_admit("prod", &leaving, 5).await.unwrap());
+    let cluster = bench.app.store.clusters().await.unwrap().remove(0);
+    for (days, renewed) in [(10, Vec::new()), (2, vec![serving.clone()])] {
+        shows(&bench, &serving, server::clock::now() + days * 24 * 60 * MINUTE).await;
+        upkeep::look(&bench.app, &cluster).await.unwrap();
+        assert_eq!(bench.app.store.renewals("prod").await.unwrap(), renewed, "{days} days are left");
+    }
+}
