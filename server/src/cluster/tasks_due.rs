@@ -91,9 +91,24 @@ pub fn renewals_due<'a, 'b>(planes: &'a [Plane<'b>], life: i64, now: i64) -> Vec
     due
 }
 
-/// Of those that kubeadm renews: no CA, and not the kubelet's own, which it renews itself.
+/// What `kubeadm certs renew all` makes anew, by its own names. CAs live on, kubelets renew their own, and what else
+/// lies beside them is somebody else's: it would be asked for each hour, in vain, and keep the other control planes waiting.
+const OF_KUBEADM: [&str; 11] = [
+    "admin.conf",
+    "apiserver",
+    "apiserver-etcd-client",
+    "apiserver-kubelet-client",
+    "controller-manager.conf",
+    "etcd-healthcheck-client",
+    "etcd-peer",
+    "etcd-server",
+    "front-proxy-client",
+    "scheduler.conf",
+    "super-admin.conf",
+];
+
 fn first_to_end(plane: &Plane<'_>) -> Option<i64> {
-    let renewed = |name: &str| name != "ca" && !name.ends_with("-ca") && !name.starts_with("kubelet");
+    let renewed = |name: &str| OF_KUBEADM.contains(&name);
     let of_kubeadm = plane.certificates.iter().filter(|certificate| renewed(&certificate.name));
     of_kubeadm.map(|certificate| certificate.not_after).min()
 }
@@ -173,7 +188,15 @@ mod tests {
     #[test]
     fn certificates_are_renewed_one_control_plane_after_the_other() {
         let (soon, sooner) = (certificates(&[("apiserver", 29)]), certificates(&[("etcd-peer", 28)]));
-        let late = certificates(&[("apiserver", 200), ("ca", 1), ("etcd-ca", 1), ("kubelet-client", 1)]);
+        let late = certificates(&[
+            ("apiserver", 200),
+            ("ca", 1),
+            ("etcd-ca", 1),
+            ("kubelet-client", 1),
+            ("kubelet.conf", 1),
+            ("ops.conf", 1),
+            ("webhook", 1),
+        ]);
         let plane = |node, ready, certificates| Plane { node, ready, certificates };
         let due = |planes: &[Plane<'_>]| {
             renewals_due(planes, LIFE, NOW).first().map(|due| due.plane.node.to_string())
