@@ -105,11 +105,12 @@ async fn remove_old(app: &App, cluster: &str) -> Result<()> {
 
 /// Its API server and its member of etcd restart: the others have to carry the cluster meanwhile. Two cannot, so
 /// there it is enough that both are well before.
-async fn can_pause(app: &App, cluster: &str, node: &str) -> Result<bool> {
+async fn can_pause(app: &App, cluster: &str, (machine, node): (&MachineId, &str)) -> Result<bool> {
     let Some(members) = etcd::members(app, cluster, clock::now() - FRESH).await? else {
         etcd::read_members(app, cluster).await?;
         return Ok(false);
     };
+    let members = etcd::carrying(app, cluster, machine, members).await?;
     match guard(cluster, &members, node, Interruption::Pause) {
         Err(no) if !members.iter().all(|member| member.healthy) => {
             tracing::warn!(node, no, "its certificates are not renewed yet");
@@ -142,7 +143,7 @@ async fn renew(app: &App, row: &ClusterRow, nodes: &[(MachineId, Node)]) -> Resu
             Progress::Done | Progress::Running => return Ok(()),
             Progress::Due => {}
         }
-        if planes.len() > 1 && !at_last && !can_pause(app, cluster, plane.node).await? {
+        if planes.len() > 1 && !at_last && !can_pause(app, cluster, (machine, plane.node)).await? {
             return Ok(());
         }
         tracing::info!(node = plane.node, ends = api::words::moment(ends), "its certificates are renewed");

@@ -1,6 +1,7 @@
 //! New certificates for control planes: one after the other, whatever else is due, because each restarts a member of etcd.
 
 use api::cluster::{CertificateExpiry, ClusterState, Node, Role};
+use api::event::Event;
 use api::id::MachineId;
 use server::cluster::{etcd, upkeep};
 
@@ -83,9 +84,32 @@ async fn one_that_has_stopped_on_its_way_keeps_nobody_from_new_certificates_for_
     bench.reprovision(&leaving).await;
     assert!(bench.app.store.cluster_admit("prod", &leaving, 5).await.unwrap());
     let cluster = bench.app.store.clusters().await.unwrap().remove(0);
-    for (days, renewed) in [(10, Vec::new()), (2, vec![serving.clone()])] {
+    for (days, renewed) in [(10_i64, Vec::new()), (2, vec![serving.clone()])] {
         shows(&bench, &serving, server::clock::now() + days * 24 * 60 * MINUTE).await;
         upkeep::look(&bench.app, &cluster).await.unwrap();
         assert_eq!(bench.app.store.renewals("prod").await.unwrap(), renewed, "{days} days are left");
     }
+}
+
+/// An etcd that is told to end answers for a while, and the list of members is of a moment before.
+#[tokio::test]
+async fn nothing_is_renewed_while_another_is_being_switched_off() {
+    let bench = Bench::new().await;
+    let mut planes = Vec::new();
+    for number in 1..=3 {
+        planes.push(bench.active(number, Role::ControlPlane, 0).await);
+    }
+    for (id, days) in planes.iter().zip([10_i64, 100, 100]) {
+        shows(&bench, id, server::clock::now() + days * 24 * 60 * MINUTE).await;
+    }
+    let cluster = bench.app.store.clusters().await.unwrap().remove(0);
+    etcd::list_members(&bench.app, "prod").await.unwrap();
+    serve(&bench, &planes[0], &mut members(&["node01", "node02", "node03"]), &mut Vec::new()).await;
+    let renewed = async |event: Event| {
+        bench.app.store.submit(&planes[1], event, "ada", server::clock::now()).await.unwrap();
+        upkeep::look(&bench.app, &cluster).await.unwrap();
+        bench.app.store.renewals("prod").await.unwrap()
+    };
+    assert_eq!(renewed(Event::PowerOff).await, []);
+    assert_eq!(renewed(Event::PowerOn).await, [planes[0].clone()]);
 }
