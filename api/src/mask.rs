@@ -20,6 +20,12 @@ pub fn mask(line: &str) -> String {
     mask_keys(&masked)
 }
 
+/// An address as it is kept and told: without a name and password in it, and without what is behind a `?`, which may be
+/// what opens it.
+pub fn mask_address(address: &str) -> String {
+    mask(address.split(['?', '#']).next().unwrap_or_default())
+}
+
 fn is_between(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '{' | '}' | '[' | ']')
 }
@@ -131,6 +137,17 @@ mod tests {
             ("fetch https://anna:hunter2@example.org/a?b".into(), "fetch https://(masked)@example.org/a?b"),
         ] {
             assert_eq!(mask(&line), masked);
+        }
+    }
+
+    #[test]
+    fn an_address_is_told_without_what_opens_it() {
+        for (address, told) in [
+            ("https://anna:hunter2@example.org/a.bin?key=1#x", "https://(masked)@example.org/a.bin"),
+            ("http://10.77.0.1:8080/b.iso#x", "http://10.77.0.1:8080/b.iso"),
+            ("b.iso", "b.iso"),
+        ] {
+            assert_eq!(mask_address(address), told);
         }
     }
 }

@@ -10,7 +10,7 @@ pub struct VirtualDrive {
     pub kinds: Vec<String>,
     /// Whether something lies in it.
     pub inserted: bool,
-    /// Where the BMC fetches that from, as it says, with names and passwords masked; None where it does not say.
+    /// Where the BMC fetches that from, without names, passwords and what is behind a `?`; None where it does not say.
     pub image: Option<String>,
 }
 

@@ -33,6 +33,11 @@ async fn only_an_admin_has_something_fetched_and_what_cannot_be_done_says_so() {
         assert!(status == StatusCode::FORBIDDEN || said.contains("not supported: only Redfish"), "{body}");
     }
     assert_eq!(desk.asked(), "", "the command was not bothered");
+    let secret = json!({"image": "https://root:hunter2@10.0.0.1/image?key=dud"});
+    desk.call(Role::Admin, "POST", "machines/node07/bmc-update", secret).await;
+    let history = format!("{:?}", desk.app.store.history(&desk.id, 50).await.unwrap());
+    assert!(history.contains("write https://(masked)@10.0.0.1/image"), "{history}");
+    assert!(!history.contains("hunter2") && !history.contains("dud"), "{history}");
     desk.call(Role::Operator, "POST", "machines/node07/hold", Value::Null).await;
     for what in ["bmc-media", "bmc-update"] {
         let path = format!("machines/node07/{what}");

@@ -213,6 +213,9 @@ async fn an_image_is_put_in_and_taken_out() {
     assert_eq!(bmc.lock().documents[path]["Image"], "http://10.0.0.1/ram.iso");
     driver.insert_media("http://10.0.0.1/ram.iso").await.unwrap();
     assert_eq!(bmc.asked("PATCH").len(), 1);
+    driver.insert_media("http://10.0.0.1/ram.iso?key=dud").await.unwrap();
+    let shown = driver.media().await.unwrap().into_iter().find_map(|drive| drive.image);
+    assert_eq!(shown.as_deref(), Some("http://10.0.0.1/ram.iso"), "without its key");
     driver.eject_media().await.unwrap();
     assert_eq!(bmc.lock().documents[path]["Inserted"], false);
 }

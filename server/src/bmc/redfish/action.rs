@@ -1,6 +1,7 @@
 //! Actions as a document offers them: where they are posted to, and what they take. Pure.
 
 use api::bmc::{Fault, Power, PowerAction};
+use api::mask::mask_address;
 use serde_json::{Value, json};
 
 use super::doc;
@@ -27,6 +28,17 @@ impl Call {
 
     pub fn patch(path: &str, body: Value) -> Call {
         Call { verb: Verb::Patch, path: path.into(), body }
+    }
+
+    /// Its body, for a log.
+    pub fn shown(&self) -> String {
+        let mut body = self.body.clone();
+        for key in ["Image", "ImageURI"] {
+            if let Some(Value::String(address)) = body.get_mut(key) {
+                *address = mask_address(address);
+            }
+        }
+        body.to_string()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use api::bmc::Fault;
 use api::bmc::media::VirtualDrive;
-use api::mask::mask;
+use api::mask::mask_address;
 use serde_json::{Value, json};
 
 use super::action::{Action, Call};
@@ -53,8 +53,8 @@ fn drive(slot: &Value) -> VirtualDrive {
         name: doc::first_of(slot, &["Id", "Name"]),
         kinds: doc::texts(slot, "MediaTypes").into_iter().map(str::to_string).collect(),
         inserted: inserted(slot),
-        // Somebody else may have named a share with its password.
-        image: doc::text(slot, "Image").map(mask),
+        // Somebody else may have named a share with its password, and whoever may look sees this.
+        image: doc::text(slot, "Image").map(mask_address),
     }
 }
 

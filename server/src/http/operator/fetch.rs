@@ -3,6 +3,7 @@
 use api::bmc::Fault;
 use api::bmc::media::{MediaOrder, VirtualDrive};
 use api::bmc::update::{FirmwareUpdate, UpdateOrder};
+use api::mask::mask_address;
 use api::routes::operator as routes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -52,7 +53,7 @@ async fn insert(
 ) -> Result<(Extension<After>, Json<Vec<VirtualDrive>>), Failure> {
     let (row, _) = reach(&app, &reference).await?;
     not_held(&row)?;
-    let shown = shown(&order.image).to_string();
+    let shown = mask_address(&order.image);
     ask(&app, &row.id, Request::InsertMedia(order.image.into())).await?;
     let said = format!("{who} had {shown} put into its BMC's virtual drive");
     app.store.remark(&row.id(), MEDIA, said, clock::now()).await?;
@@ -85,7 +86,7 @@ async fn write(
         may_pause(&app, &row).await?;
     }
     let who = if order.force { format!("{who} --force") } else { who };
-    let image = (order.image.as_str().into(), shown(&order.image).to_string());
+    let image = (order.image.as_str().into(), mask_address(&order.image));
     let (context, bmcs) = (app.clone(), app.bmcs.clone());
     // What has begun is followed, also where whoever asked has hung up.
     let begun =
@@ -106,9 +107,4 @@ fn not_held(row: &Row) -> Result<(), Failure> {
     let error = format!("{} is on hold: hands may be in its chassis", row.name());
     let hint = format!("`metalctl machine release {}` ends that", row.name());
     Err(Failure::with_hint(StatusCode::CONFLICT, error, hint))
-}
-
-/// An address as it is kept and told: what is behind a `?` may be what opens it.
-fn shown(image: &str) -> &str {
-    image.split(['?', '#']).next().unwrap_or_default()
 }
