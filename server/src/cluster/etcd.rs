@@ -85,8 +85,9 @@ async fn without_renewals(app: &App, cluster: &str, mut members: Vec<EtcdMember>
     Ok(members)
 }
 
-/// The members as far as they carry the cluster without `but`: none does whose certificates are being renewed, or whose
-/// machine is being switched off or on, whatever the list says that was made before.
+/// The members as far as they carry the cluster without `but`: none does whose certificates are being renewed, whose machine
+/// is being switched off or on, or whose firmware is being written, for which its BMC may restart it at any moment, whatever
+/// the list says that was made before.
 pub async fn carrying(
     app: &App,
     cluster: &str,
@@ -96,7 +97,8 @@ pub async fn carrying(
     let mut members = without_renewals(app, cluster, members).await?;
     for node in app.store.nodes(cluster).await?.iter().filter(|node| node.id() != *but) {
         let off = app.store.machine(&node.id()).await?.life()?.power_off;
-        if off || app.store.power(&node.id()).await?.is_some_and(|power| power.pending) {
+        let updates = app.bmcs.known(&node.machine).is_some_and(|lane| lane.is_updating());
+        if off || updates || app.store.power(&node.id()).await?.is_some_and(|power| power.pending) {
             for member in members.iter_mut().filter(|member| member.name == node.name) {
                 member.healthy = false;
             }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::bmc::update::{FirmwareUpdate, UpdateState};
 use api::cluster::{EtcdMember, Role};
 use api::event::Event;
 use api::id::MachineId;
@@ -166,6 +167,40 @@ async fn of_two_that_are_switched_off_one_right_after_the_other_the_second_stays
         let (status, body) = ada(&bench, "node02/power", json!({ "action": "off" })).await;
         assert_eq!((status, outlet.reads().as_str()), (StatusCode::OK, "off"), "{body}");
         may_third().await.unwrap_err().to_string()
+    };
+    let refused = tokio::select! {
+        refused = asked => refused,
+        () = serve_for_ever(&bench, &first, &etcd) => unreachable!("an agent never ends"),
+    };
+    let expected = "node03 stays on: 3 voters, 2 healthy: pausing node03 would leave 1, and 2 are needed";
+    assert!(refused.starts_with(expected), "{refused}");
+}
+
+/// A BMC restarts its machine for it when it likes.
+#[tokio::test]
+async fn while_the_firmware_of_one_is_written_the_others_stay_on() {
+    let bench = Bench::new().await;
+    let first = bench.active(1, Role::ControlPlane, 0).await;
+    let second = bench.active(2, Role::ControlPlane, 0).await;
+    let third = bench.active(3, Role::ControlPlane, 0).await;
+    let update = FirmwareUpdate {
+        image: "http://10.77.0.1/bmc.bin".into(),
+        who: "ada".into(),
+        begun_at: 0,
+        heard_at: 0,
+        state: UpdateState::Running,
+        percent: None,
+        says: String::new(),
+    };
+    let lane = bench.app.bmcs.lane(&second.0);
+    assert!(lane.begins(&update));
+    let etcd = members(&["node01", "node02", "node03"]);
+    let row = bench.app.store.machine(&third).await.unwrap();
+    let asked = async {
+        let refused = interrupt::may_pause(&bench.app, &row).await.unwrap_err().to_string();
+        lane.has_updated(Some(FirmwareUpdate { state: UpdateState::Done, ..update.clone() }));
+        interrupt::may_pause(&bench.app, &row).await.unwrap();
+        refused
     };
     let refused = tokio::select! {
         refused = asked => refused,

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::bmc::lane::{Answer, Request};
 use crate::bmc::update;
 use crate::clock;
-use crate::cluster::interrupt::may_pause;
+use crate::cluster::interrupt::{self, may_pause};
 use crate::http::audit::After;
 use crate::http::error::Failure;
 use crate::lifecycle::want::hands_off;
@@ -81,6 +81,7 @@ async fn write(
 ) -> Result<(Extension<After>, Json<FirmwareUpdate>), Failure> {
     let (row, bmc) = reach(&app, &reference).await?;
     not_held(&row)?;
+    let turn = interrupt::turn(&app, &row).await?;
     // Many restart the machine by themselves, at the end or for the BIOS.
     if !order.force {
         may_pause(&app, &row).await?;
@@ -89,8 +90,10 @@ async fn write(
     let image = (order.image.as_str().into(), mask_address(&order.image));
     let (context, bmcs) = (app.clone(), app.bmcs.clone());
     // What has begun is followed, also where whoever asked has hung up.
-    let begun =
-        tokio::spawn(async move { update::begin(&context, &bmcs, &bmc, image, (who, update::LOOK)).await });
+    let begun = tokio::spawn(async move {
+        let _turn = turn;
+        update::begin(&context, &bmcs, &bmc, image, (who, update::LOOK)).await
+    });
     match begun.await.unwrap_or_else(|error| Err(Fault::Garbled(error.to_string()))) {
         Ok(update) => Ok((Extension(After(json!(update))), Json(update))),
         Err(fault) => Err(faulty(&app, &row, &fault).await),
