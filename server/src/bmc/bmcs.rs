@@ -22,6 +22,7 @@ use super::lane::{Answer, Asker, Lane, Request};
 use super::order::Waits;
 use super::policy::may_reset;
 use super::turn::GroupNow;
+use super::update::may_go_on;
 use crate::app::App;
 use crate::clock;
 use crate::store::Result;
@@ -226,7 +227,8 @@ impl<O: Open> Bmcs<O> {
     /// Restarts a BMC that hangs, where the site allows it. True where it was asked to.
     pub async fn reset_hung(&self, app: &App, row: &BmcRow) -> Result<bool> {
         let (id, now, lane) = (row.id(), clock::now(), self.lane(&row.machine));
-        if lane.is_updating() {
+        // In the middle of a write it would not come back.
+        if lane.update().is_some_and(|update| may_go_on(&update, now)) {
             return Ok(false);
         }
         let allowed = set_of(app, row).await.ok().flatten().is_some_and(|set| set.cold_reset);

@@ -137,6 +137,16 @@ pub fn after(update: FirmwareUpdate, heard: Result<Progress, Fault>, now: i64) -
     }
 }
 
+/// Whether its BMC may write still: what it does not tell is not over for that, as of one that fetches the whole image before
+/// it answers.
+pub const fn may_go_on(update: &FirmwareUpdate, now: i64) -> bool {
+    match update.state {
+        UpdateState::Running => true,
+        UpdateState::Unknown => now.saturating_sub(update.heard_at) <= SILENCE,
+        UpdateState::Done | UpdateState::Failed => false,
+    }
+}
+
 /// The order went out, and what came back says nothing of it.
 const fn may_have_begun(fault: &Fault) -> bool {
     matches!(fault, Fault::Hung(_) | Fault::Silent(_) | Fault::Garbled(_))

@@ -8,6 +8,7 @@ use api::id::MachineId;
 use api::user::Role;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use server::bmc::lane::Asker;
 use server::bmc::update::{Progress, begin};
 
 use crate::operator::Desk;
@@ -125,4 +126,21 @@ async fn an_order_without_an_answer_may_have_begun() {
     assert_eq!(rack.bmcs.lane(&id.0).update(), Some(unsure), "what was before");
     rack.restart().await;
     assert_eq!(rack.bmcs.lane(&id.0).update(), None, "a server that was killed does not know");
+}
+
+#[tokio::test]
+async fn a_bmc_that_hangs_since_it_was_told_to_write_is_not_restarted_for_an_hour() {
+    let set = "[bmc.any]\ndefault = true\nuser = \"u\"\npassword_file = \"/dev/null\"\ncold_reset = true\n";
+    let rack = Rack::new(set).await;
+    let id = rack.machine(1, Power::On, Way::Fails(Fault::Hung("no answer".into()))).await;
+    let row = rack.app.store.bmc(&id).await.unwrap().unwrap();
+    let unsure = update(&rack, &id, Duration::ZERO).await.unwrap();
+    assert_eq!(unsure.state, UpdateState::Unknown, "{unsure:?}");
+    for _ in 0..5 {
+        let _ = rack.bmcs.read(&rack.app, &row, Asker::Person).await;
+        assert!(!rack.bmcs.reset_hung(&rack.app, &row).await.unwrap());
+    }
+    let long_ago = unsure.heard_at - 3_600_000_000;
+    rack.bmcs.lane(&id.0).has_updated(Some(FirmwareUpdate { heard_at: long_ago, ..unsure }));
+    assert!(rack.bmcs.reset_hung(&rack.app, &row).await.unwrap());
 }
