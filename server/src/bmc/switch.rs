@@ -114,14 +114,17 @@ async fn switch<O: Open>(
     asker: Asker,
 ) -> Result<std::result::Result<Doing, Fault>> {
     let starts = matches!(action, PowerAction::On | PowerAction::Cycle);
-    if starts && !was_told(bmcs, &look.row) && want(&look.life).boot == Boot::Agent {
-        let target = lead(app, bmcs, &look.row, BootOnce::Network, asker).await?;
-        if let Lead::Cannot(why) = target {
-            tracing::warn!(machine = look.row.name(), "it starts by its own boot order: {why}");
+    let mut told = starts && was_told(bmcs, &look.row);
+    if starts && !told && want(&look.life).boot == Boot::Agent {
+        match lead(app, bmcs, &look.row, BootOnce::Network, asker).await? {
+            Lead::Set => told = true,
+            Lead::Cannot(why) => {
+                tracing::warn!(machine = look.row.name(), "it starts by its own boot order: {why}")
+            }
         }
     }
     // A BMC takes its time to be told: the mains are drawn on from here.
-    let place = match place(app, bmcs, look, action, asker).await? {
+    let place = match place(app, bmcs, look, (action, told), asker).await? {
         Draws::Nothing => None,
         Draws::From(place) => Some(place),
         Draws::Later => return Ok(Ok(doing)),
@@ -160,12 +163,12 @@ enum Draws {
 }
 
 /// A power cycle draws on the mains as a start does, and so does one of a machine that is off. An agent that reboots takes
-/// no power away.
+/// no power away. `told`: its BMC knows what it boots next.
 async fn place<O: Open>(
     app: &App,
     bmcs: &Bmcs<O>,
     look: &Look,
-    action: PowerAction,
+    (action, told): (PowerAction, bool),
     asker: Asker,
 ) -> Result<Draws> {
     let (found, note_if_none) = match action {
@@ -174,8 +177,8 @@ async fn place<O: Open>(
         PowerAction::Cycle if asker != Asker::Server => {
             return Ok(awaits_place(app, bmcs, FOR_A_PLACE).await.map_or(Draws::Refused, Draws::From));
         }
-        PowerAction::Cycle => (finds_place(app, bmcs, &look.row), NO_PLACE_TO_CYCLE),
-        PowerAction::On => (finds_place(app, bmcs, &look.row), NO_PLACE),
+        PowerAction::Cycle => (finds_place(app, bmcs, &look.row, told), NO_PLACE_TO_CYCLE),
+        PowerAction::On => (finds_place(app, bmcs, &look.row, told), NO_PLACE),
     };
     match found {
         Some(place) => Ok(Draws::From(place)),

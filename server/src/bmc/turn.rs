@@ -85,12 +85,15 @@ pub fn waits_for_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct Place(i64);
 
-/// Takes its place, for this moment. Whoever finds none any more waits for its turn, and need not be told again what to boot.
-pub fn finds_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row) -> Option<Place> {
+/// Takes its place, for this moment. Whoever finds none any more waits for its turn, and where it was `told` what to boot, it
+/// need not be told again.
+pub fn finds_place<O: Open>(app: &App, bmcs: &Bmcs<O>, row: &Row, told: bool) -> Option<Place> {
     let (mut mains, now) = (bmcs.mains(), clock::now());
     let found = take_place(stagger(app), &mut mains.recent, now);
     if !found {
         mains.waiting.insert((0, row.id.clone()));
+    }
+    if !found && told {
         mains.told.insert(row.id.clone(), now);
     }
     found.then_some(Place(now))

@@ -181,6 +181,26 @@ async fn the_servers_own_power_cycle_waits_for_its_place_and_is_not_forgotten() 
     assert_eq!(rack.bmcs.mains().recent.len(), 1);
 }
 
+/// Its BMC had no time to be told what to boot; before its turn it is asked again.
+#[tokio::test]
+async fn what_waits_for_its_place_and_was_not_told_what_to_boot_is_told_then() {
+    let rack = Rack::new("[power]\nat_once = 1\ninrush = \"1h\"\n").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    rack.poll(&id).await;
+    let long_ago = server::clock::now() - 3600 * 1_000_000;
+    let awaited = Doing { on_at: Some(long_ago), acted_at: long_ago, ..Doing::default() };
+    rack.app.store.power_doing(&id, awaited).await.unwrap();
+    let busy = Some(("boot network uefi", Fault::Busy("503".into())));
+    rack.fakes.change("bmc-1", |fake| fake.refuses = busy);
+    rack.bmcs.mains().recent.push(server::clock::now());
+    rack.pass(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi"]);
+    rack.fakes.change("bmc-1", |fake| fake.refuses = None);
+    rack.bmcs.mains().recent.clear();
+    rack.pass(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi", "boot network uefi", "cycle"]);
+}
+
 /// A BMC is told first what to boot, which takes its time.
 #[tokio::test]
 async fn the_mains_are_counted_from_when_a_machine_is_switched_on() {
