@@ -28,7 +28,12 @@ pub enum Error {
     #[error("{message}")]
     Refused { status: u16, message: String, hint: Option<String> },
     #[error("no answer from {url}: {cause}")]
-    Unreachable { url: String, cause: String },
+    Unreachable {
+        url: String,
+        cause: String,
+        /// It took the request, and did not answer in time.
+        late: bool,
+    },
     #[error("{url} answered something that is not ours: {cause}")]
     Garbled { url: String, cause: String },
     #[error("cannot use this certificate or key: {0}")]
@@ -78,9 +83,8 @@ impl Client {
     }
 
     async fn send(&self, path: &str, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
-        let unreachable =
-            |e: reqwest::Error| Error::Unreachable { url: format!("{}{path}", self.base), cause: chain(&e) };
-        let response = request.send().await.map_err(unreachable)?;
+        let url = format!("{}{path}", self.base);
+        let response = request.send().await.map_err(|e| unreachable(url, &e))?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
 
@@ -146,9 +150,13 @@ async fn read<T: DeserializeOwned>(response: reqwest::Response) -> Result<Option
         return Ok(None);
     }
     let url = response.url().to_string();
-    let bytes =
-        response.bytes().await.map_err(|e| Error::Unreachable { url: url.clone(), cause: chain(&e) })?;
+    let bytes = response.bytes().await.map_err(|e| unreachable(url.clone(), &e))?;
     serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Garbled { url, cause: e.to_string() })
+}
+
+fn unreachable(url: String, error: &reqwest::Error) -> Error {
+    let late = error.is_timeout() && !error.is_connect();
+    Error::Unreachable { url, cause: chain(error), late }
 }
 
 async fn refusal(response: reqwest::Response) -> Error {

@@ -42,6 +42,8 @@ impl Failure {
     }
 }
 
+const LATE: &str = "the server took it and may be at it still: look what became of it before you ask again";
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let (exit, hint) = match &error {
@@ -53,6 +55,7 @@ impl From<Error> for Failure {
                 (Exit::Refused, hint.clone().or(Some("name the right token with --token-file".into())))
             }
             Error::Refused { hint, .. } => (Exit::Refused, hint.clone()),
+            Error::Unreachable { late: true, .. } => (Exit::Unreachable, Some(LATE.into())),
             Error::Unreachable { cause, .. } => (Exit::Unreachable, Some(reach_hint(cause).into())),
             Error::Garbled { .. } => {
                 (Exit::Refused, Some("is that address a metald of this version?".into()))

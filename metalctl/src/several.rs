@@ -159,8 +159,9 @@ pub async fn run(
     summed(abreast(machines, ask).await.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
+/// A server that answers too late waits for this machine's BMC.
 fn is_for_all(error: &Error) -> bool {
-    matches!(error, Error::Unreachable { .. } | Error::Refused { status: 401 | 403, .. })
+    matches!(error, Error::Unreachable { late: false, .. } | Error::Refused { status: 401 | 403, .. })
 }
 
 /// `outcomes`: None of those that were not tried. What is so for all is told once.

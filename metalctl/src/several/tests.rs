@@ -71,7 +71,7 @@ async fn a_server_that_goes_away_is_told_of_once() {
         tokio::task::yield_now().await;
         match machine.name().as_str() {
             "node00" => Ok(machine.clone()),
-            _ => Err(Error::Unreachable { url: "https://s".into(), cause: "refused".into() }),
+            _ => Err(Error::Unreachable { url: "https://s".into(), cause: "refused".into(), late: false }),
         }
     };
     let (done, failures) = run(&rack, gone).await;
@@ -89,11 +89,25 @@ async fn what_was_not_tried_is_told() {
     let rack = ["a", "b", "c", "d"].map(machine);
     let gone = async |machine: &Machine| match machine.name().as_str() {
         "a" => Ok(machine.clone()),
-        _ => Err(Error::Unreachable { url: "https://s".into(), cause: "refused".into() }),
+        _ => Err(Error::Unreachable { url: "https://s".into(), cause: "refused".into(), late: false }),
     };
     let (done, failures) = run(&rack, &gone).await;
     assert_eq!((done.len(), failures.len()), (1, 1));
     assert_eq!(failures[0].message, "no answer from https://s: refused; 2 more were not tried");
     let (_, failures) = run(&rack[..2], &gone).await;
     assert_eq!(failures[0].message, "no answer from https://s: refused", "it was the last");
+}
+
+/// Such as where a BMC takes reads and hangs at each order.
+#[tokio::test]
+async fn one_whose_answer_is_late_keeps_the_others_from_nothing() {
+    let late = async |machine: &Machine| match machine.name().as_str() {
+        "node00" => Err(Error::Unreachable { url: "https://s".into(), cause: "too late".into(), late: true }),
+        _ => Ok(machine.clone()),
+    };
+    let rack = rack(40);
+    let (done, failures) = run(&rack, late).await;
+    assert_eq!((names(&done), failures.len()), (names(&rack[1..]), 1));
+    assert_eq!(failures[0].message, "no answer from https://s: too late");
+    assert!(failures[0].hint.as_deref().is_some_and(|hint| hint.contains("may be at it still")));
 }
