@@ -149,7 +149,7 @@ impl<O: Open> Bmcs<O> {
         asker: Asker,
     ) -> std::result::Result<Answer, Fault> {
         let lane = self.lane(&row.machine);
-        let open = async { self.0.open.open(app, &access(app, row).await?) };
+        let open = async { self.0.open.open(app, &access(app, &in_use(app, row).await?).await?) };
         let (outcome, went_out) = lane.ask(request, asker, open, (clock::now(), jitter())).await;
         if went_out && let Err(error) = self.keep(app, row, &lane, outcome.as_ref()).await {
             tracing::error!(machine = row.machine, %error, "what its BMC answered was not kept");
@@ -254,6 +254,12 @@ impl<O: Open> Bmcs<O> {
     pub fn reads_off_since(&self, machine: &MachineId) -> Option<i64> {
         self.known(&machine.0)?.reads_off_since()
     }
+}
+
+/// As it is now. Whoever began before it was changed would open a way to the one before, and all after them would take it.
+async fn in_use(app: &App, row: &BmcRow) -> std::result::Result<BmcRow, Fault> {
+    let kept = app.store.bmc(&row.id()).await.map_err(|error| Fault::Refused(error.to_string()))?;
+    kept.ok_or_else(|| Fault::Unsupported("it has no BMC any more that is in use".into()))
 }
 
 /// 0 to 1.

@@ -240,6 +240,20 @@ async fn a_login_is_its_own_or_that_of_the_site() {
     assert_eq!((fake.user.as_str(), fake.password.as_str()), ("root", "its own"));
 }
 
+/// A pass may be in the middle of something for minutes.
+#[tokio::test]
+async fn who_began_before_a_bmc_was_changed_opens_no_way_to_the_one_before() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    let before = rack.app.store.bmc(&id).await.unwrap().unwrap();
+    rack.fakes.put("bmc-9", Power::Off, Way::Obeys);
+    rack.app.store.bmc_put(bmc(&id, "bmc-9")).await.unwrap();
+    rack.bmcs.forget(&id.0);
+    assert_eq!(rack.bmcs.read(&rack.app, &before, Asker::Person).await, Ok(Power::Off));
+    rack.poll(&id).await;
+    assert!(rack.fakes.get("bmc-1").asked.is_empty());
+}
+
 #[tokio::test]
 async fn a_vendors_login_waits_until_the_vendor_is_known() {
     const SET: &str = "[bmc.any]\nvendor = \"Supermicro\"\nuser = \"u\"\npassword_file = \"/dev/null\"\n";
