@@ -157,7 +157,11 @@ impl Redfish {
             let answer = self.send(call).await?;
             if answer.taken() {
                 if number > 0 {
-                    tracing::info!(path = call.path, body = call.shown(), "redfish: another way than the first was taken");
+                    tracing::info!(
+                        path = call.path,
+                        body = call.shown(),
+                        "redfish: another way than the first was taken"
+                    );
                 }
                 return self.follow(answer, self.http.pace.task).await;
             }
