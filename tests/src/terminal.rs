@@ -5,12 +5,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
 /// How long a person looks at a screen on which nothing changes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks of somebody who waits.
+const PAUSE: Duration = Duration::from_secs(2);
 
 pub struct Terminal {
     child: Child,
@@ -38,32 +40,43 @@ impl Terminal {
 
     /// Until these words are on the screen, after all that was read before.
     pub fn reads(&mut self, words: &str) -> Result<()> {
+        self.wakes("", words)
+    }
+
+    /// The same, with these keys typed again and again, as a person does at a dark screen.
+    pub fn wakes(&mut self, keys: &str, words: &str) -> Result<()> {
         let end = Instant::now() + PATIENCE;
+        let mut next = Instant::now();
         loop {
             if let Some(at) = self.screen.find(words) {
                 self.screen.drain(..at + words.len());
                 return Ok(());
             }
-            ensure!(
-                self.looks(end)?,
-                "the program ended, and `{words}` is not on its screen: {}",
-                self.screen
-            );
+            let now = Instant::now();
+            ensure!(now < end, "`{words}` is not on the screen: {}", self.screen);
+            if now >= next {
+                self.types(keys)?;
+                next = now + PAUSE;
+            }
+            let more = self.looks(next)?;
+            ensure!(more, "the program ended, and `{words}` is not on its screen: {}", self.screen);
         }
     }
 
     /// How the program ended, and what it showed last.
     pub fn ended(mut self) -> Result<(ExitStatus, String)> {
         let end = Instant::now() + PATIENCE;
-        while self.looks(end)? {}
+        while self.looks(end)? {
+            ensure!(Instant::now() < end, "it does not end; on its screen: {}", self.screen);
+        }
         Ok((self.child.wait()?, std::mem::take(&mut self.screen)))
     }
 
-    /// Whether there may be more.
+    /// Reads what has come by then. False where nothing comes any more.
     fn looks(&mut self, end: Instant) -> Result<bool> {
         let left = Timespec::try_from(end.saturating_duration_since(Instant::now()))?;
         if poll(&mut [PollFd::new(&self.person, PollFlags::IN)], Some(&left))? == 0 {
-            bail!("nothing more in {PATIENCE:?}; on the screen: {}", self.screen);
+            return Ok(true);
         }
         let mut buffer = [0; 4096];
         match self.person.read(&mut buffer) {

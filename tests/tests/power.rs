@@ -130,18 +130,16 @@ fn read(hall: &Hall, name: &str) -> Result<Power> {
 /// Serial-over-LAN to the login of the installed system. One operator has it at a time, the next one takes it.
 fn has_a_console(hall: &Hall, name: &str) -> Result<()> {
     let mut first = Terminal::of(hall.server.metalctl(&["machine", "console", name])?)?;
-    first.reads("leaves it")?;
-    first.types("\r")?;
-    first.reads(&format!("{name} login:"))?;
+    let login = format!("{name} login:");
+    first.wakes("\r", &login)?;
     let refused = hall.refused(&["machine", "console", name])?;
     ensure!(refused.contains("--take"), "{refused}");
     let mut second = Terminal::of(hall.server.metalctl(&["machine", "console", name, "--take"])?)?;
-    second.reads("leaves it")?;
+    second.wakes("\r", &login)?;
     let (status, said) = first.ended()?;
     ensure!(!status.success() && said.contains("has ended"), "the first lost it: {said}");
     // The break and the H of a magic SysRq: the kernel itself lists its commands.
-    second.types("\r~B")?;
-    second.types("h")?;
+    second.types("\r~Bh")?;
     second.reads("sysrq: HELP")?;
     second.types("\r~.")?;
     let (status, said) = second.ended()?;
