@@ -38,12 +38,8 @@ impl Terminal {
         Ok(self.person.write_all(keys.as_bytes())?)
     }
 
-    /// Until these words are on the screen, after all that was read before.
-    pub fn reads(&mut self, words: &str) -> Result<()> {
-        self.wakes("", words)
-    }
-
-    /// The same, with these keys typed again and again, as a person does at a dark screen.
+    /// Types these keys again and again, as a person does at a dark screen, until these words are on it, after all that was
+    /// read before.
     pub fn wakes(&mut self, keys: &str, words: &str) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         let mut next = Instant::now();
