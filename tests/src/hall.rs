@@ -17,12 +17,14 @@ use crate::ssh::{new_key, ssh};
 
 /// A machine that installs while another one does, under emulation.
 pub const LINE: Duration = Duration::from_secs(420);
-/// A boot of the agent into RAM, or of an installed OS, beside another machine's.
-pub const BOOT: Duration = Duration::from_secs(240);
+/// A boot of the agent into RAM, or of an installed OS, beside another machine's; once in a while firmware hangs on the
+/// way, and is cycled.
+pub const BOOT: Duration = Duration::from_secs(420);
 
 const SITE: &str = r#"name = "NAME"
 
 [server]
+back_to_ram = "3m"
 
 [[network]]
 name = "rack"

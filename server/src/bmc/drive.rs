@@ -24,6 +24,7 @@ use super::usual::Usual;
 use super::wake::sleeper::heard;
 use crate::app::App;
 use crate::clock;
+use crate::lifecycle::offer::is_sent_back;
 use crate::lifecycle::want::{self, hands_off, want};
 use crate::store::bmc::BmcRow;
 use crate::store::machine::Row;
@@ -49,7 +50,8 @@ pub async fn pass<O: Open>(app: &App, bmcs: &Bmcs<O>, id: &MachineId) -> Result<
         found = look(app, bmcs, id).await?;
     }
     let Some(look) = found else { return Ok(()) };
-    let aim = aim(&look.life, is_fenced(app, &look).await?);
+    let mut aim = aim(&look.life, is_fenced(app, &look).await?);
+    aim.overdue = is_overdue(app, &look).await?;
     let known = take_back(app, bmcs, (&look.row, &look.bmc), &look.power).await?;
     let now = clock::now();
     let (doing, next) = step(aim, look.seen, look.doing, now);
@@ -108,7 +110,7 @@ pub fn aim(life: &Life, fenced: bool) -> Aim {
         true => want::Power::AsItIs,
         false => wanted.power,
     };
-    Aim { power, awaited: wanted.home.is_some() }
+    Aim { power, awaited: wanted.home.is_some(), overdue: false }
 }
 
 async fn is_fenced(app: &App, look: &Look) -> Result<bool> {
@@ -116,6 +118,16 @@ async fn is_fenced(app: &App, look: &Look) -> Result<bool> {
         return Ok(false);
     }
     Ok(app.store.node(&look.row.id()).await?.is_some_and(|node| node.fenced))
+}
+
+/// Its OS was told to give way to the agent in RAM, its time for that is over, and not a packet came since.
+async fn is_overdue(app: &App, look: &Look) -> Result<bool> {
+    let row = &look.row;
+    if !is_sent_back(&look.life, row.home(), row.session_generation) {
+        return Ok(false);
+    }
+    let waits_since = app.store.ladder(&row.id()).await?.waits_for_os_since(row.since);
+    Ok(waits_since.is_some_and(|since| row.last_seen.is_some_and(|heard| heard < since)))
 }
 
 /// It is on the wire: how long that took is learned.

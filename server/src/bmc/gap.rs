@@ -1,6 +1,6 @@
 //! The gap between the power that a machine should have and the one that was read, and the one move that narrows it.
-//! Pure. Power is read back until patience ends, never assumed; a machine that is on and does not appear on the wire
-//! is power-cycled once a boot, then explained.
+//! Pure. Power is read back until patience ends, never assumed; a machine that is on and does not appear on the wire,
+//! after power-on or on its way back to RAM, is power-cycled once a boot, then explained.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct Aim {
     pub power: want::Power,
     /// An agent of ours should speak from it once it is on.
     pub awaited: bool,
+    /// It was told to boot the agent in RAM, and its time for that is over with nothing heard: it may hang in its firmware.
+    pub overdue: bool,
 }
 
 /// What was read and heard.
@@ -202,7 +204,14 @@ fn act(action: PowerAction, seen: Seen, doing: Doing, now: i64) -> (Doing, Move)
 
 /// It is on: is it heard of?
 fn awaited(aim: Aim, seen: Seen, doing: Doing, now: i64) -> (Doing, Move) {
-    let Some(on_at) = doing.on_at.filter(|_| aim.awaited) else { return (Doing::default(), Move::Rest) };
+    let Some(on_at) = doing.on_at.filter(|_| aim.awaited) else {
+        let hangs = aim.overdue && seen.on_wire_at.is_some_and(|at| now - at >= ALIVE);
+        return if hangs {
+            act(PowerAction::Cycle, seen, doing, now)
+        } else {
+            (Doing::default(), Move::Rest)
+        };
+    };
     // What it sent while its power was being cycled was the last word of the boot before.
     let spoke_from = on_at + if doing.cycled { CYCLE } else { 0 };
     if let Some(at) = seen.on_wire_at.filter(|at| *at > spoke_from) {

@@ -170,6 +170,19 @@ impl Ladder {
         matches!(stand, Some(Stand::Begun { deadline: Some(deadline), .. }) if now > *deadline)
     }
 
+    /// When the last way that was taken failed, in the state that began at `since`, where none is taken now and the agent in
+    /// RAM has not come: the next one begins with a word of the OS.
+    pub fn waits_for_os_since(&self, since: i64) -> Option<i64> {
+        if self.since != since || self.open().is_some() || self.arrived.is_some() {
+            return None;
+        }
+        let failed = self.steps.iter().filter_map(|step| match step.stand {
+            Stand::Failed { at, .. } => Some(at),
+            _ => None,
+        });
+        failed.max()
+    }
+
     /// From when on the state's own patience runs; None while the machine is on its way back to RAM.
     pub fn patience_from(&self, since: i64) -> Option<i64> {
         match self.since == since && !self.steps.is_empty() {

@@ -98,7 +98,7 @@ causes! {
     // On its way back to RAM.
     WayBack "way-back": "Its OS was told to give way to the agent in RAM, and its firmware takes minutes.", "";
     WaySilent "way-silent": "Its OS went, and neither it nor the agent in RAM came: the firmware waits for a key, or it lost power.",
-        "Look at power and console; a power cycle does no harm, and the next way is tried when its OS answers.";
+        "Its BMC, where it has one, cycles its power once. Without, look at power and console; a power cycle does no harm, and the next way is tried when its OS answers.";
     BootByHand "boot-by-hand": "Its firmware boots the disk first, and no way around that worked; the evidence has each with its reason.",
         "Boot it from the network once, and put network boot first for the next time; `metalctl machine hold NAME`, then `release NAME`, tries all ways again.";
     OldOs "old-os": "An older install answers in the place of the new one: the firmware boots another disk.",

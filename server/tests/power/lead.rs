@@ -85,6 +85,36 @@ async fn a_bmc_that_cannot_lead_ends_its_rung_with_its_reason() {
     assert!(ladder.tried().contains("a boot override of its BMC: not supported: no overrides"), "{ladder:?}");
 }
 
+/// Firmware that hangs on the way boots again, and to the network: nobody is there to press a button.
+#[tokio::test]
+async fn one_that_falls_silent_on_its_way_back_to_ram_is_cycled() {
+    const MINUTE: i64 = 60_000_000;
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    rack.submit(&id, hello(Home::Disk, "d1")).await;
+    let (store, now) = (&rack.app.store, server::clock::now());
+    let row = store.machine(&id).await.unwrap();
+    let ground = Ground {
+        goal: Goal::Ram,
+        since: row.since,
+        bios: true,
+        secure_boot: false,
+        bmc: false,
+        ram_image: true,
+        netboots_first: None,
+        patience: std::time::Duration::from_secs(60),
+    };
+    // Told an hour ago, with its last packet a second later.
+    store.ladder_climb(&id, ground, "d1", now - 60 * MINUTE).await.unwrap();
+    store.machine_seen(&id, "leaves".into(), now - 60 * MINUTE + 1_000_000).await.unwrap();
+    rack.poll(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), [""; 0], "its time is not over");
+    store.ladder_silent(&id, now).await.unwrap();
+    rack.poll(&id).await;
+    rack.poll(&id).await;
+    assert_eq!(rack.fakes.moves("bmc-1"), ["boot network uefi", "cycle"]);
+}
+
 #[tokio::test]
 async fn an_override_that_firmware_kept_is_taken_back_after_the_start() {
     for (kept, moves) in [

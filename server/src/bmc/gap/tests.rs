@@ -27,7 +27,7 @@ impl Rack {
     fn new(power: want::Power, real: Power, boots: Option<i64>) -> Rack {
         let patience = Duration::from_secs(300);
         Rack {
-            aim: Aim { power, awaited: true },
+            aim: Aim { power, awaited: true, overdue: false },
             power: real,
             obeys: obedient,
             boots,
@@ -103,7 +103,7 @@ fn a_machine_that_is_off_is_switched_on_once_and_its_time_is_learned() {
 #[test]
 fn nothing_is_done_on_an_old_reading() {
     let (aim, seen) = (
-        Aim { power: want::Power::On, awaited: true },
+        Aim { power: want::Power::On, awaited: true, overdue: false },
         Seen {
             power: Power::Off,
             read_at: Some(0),
@@ -214,7 +214,7 @@ fn a_machine_that_nothing_can_read_is_woken_then_asked_of_a_hand() {
 #[test]
 fn an_agent_that_goes_is_waited_for_and_not_asked_twice() {
     for action in [PowerAction::Off, PowerAction::Shutdown] {
-        let aim = Aim { power: want::Power::Off, awaited: false };
+        let aim = Aim { power: want::Power::Off, awaited: false, overdue: false };
         let mut doing = begun(Doing::default(), action, 100 * SECOND);
         for second in 101..=400 {
             let power = if second < 290 { Power::Unknown } else { Power::Off };
@@ -231,7 +231,7 @@ fn an_agent_that_goes_is_waited_for_and_not_asked_twice() {
 
 #[test]
 fn the_last_word_before_a_cycle_is_no_sign_of_the_boot_after() {
-    let aim = Aim { power: want::Power::On, awaited: true };
+    let aim = Aim { power: want::Power::On, awaited: true, overdue: false };
     let patience = Duration::from_secs(300);
     let doing = begun(Doing::default(), PowerAction::Cycle, 100 * SECOND);
     let seen = |second: i64, heard: i64| Seen {
@@ -250,7 +250,7 @@ fn the_last_word_before_a_cycle_is_no_sign_of_the_boot_after() {
 /// Its BMC fell silent right after it was told, and the machine came up all the same.
 #[test]
 fn nothing_is_repeated_on_a_reading_from_before_it() {
-    let aim = Aim { power: want::Power::On, awaited: true };
+    let aim = Aim { power: want::Power::On, awaited: true, overdue: false };
     let doing = begun(Doing::default(), PowerAction::Cycle, 100 * SECOND);
     let seen = |read: i64, heard: i64| Seen {
         power: Power::On,
@@ -267,6 +267,27 @@ fn nothing_is_repeated_on_a_reading_from_before_it() {
     // It answers again: the machine is on, and was cycled once.
     let (awaited, next) = step(aim, seen(9000, 101), doing, 9001 * SECOND);
     assert_eq!((awaited.trouble, next), (Trouble::NotOnTheWire, Move::Rest));
+}
+
+/// Its OS went, and its firmware did not come further than an address.
+#[test]
+fn one_that_hangs_on_its_way_back_to_ram_is_cycled_once() {
+    for (overdue, cycles) in [(false, vec![]), (true, vec![(181, PowerAction::Cycle)])] {
+        let mut rack = Rack::new(want::Power::On, Power::On, None);
+        rack.aim.overdue = overdue;
+        rack.seen.on_wire_at = Some(SECOND);
+        rack.run(7200);
+        assert_eq!(rack.actions(), cycles, "{overdue}");
+        assert_eq!(rack.doing.trouble, if overdue { Trouble::NotOnTheWire } else { Trouble::None });
+    }
+    let mut rack = Rack::new(want::Power::On, Power::On, Some(60));
+    rack.aim.overdue = true;
+    rack.seen.on_wire_at = Some(SECOND);
+    rack.run(250);
+    rack.aim.overdue = false;
+    rack.run(7200);
+    assert_eq!(rack.actions(), [(181, PowerAction::Cycle)]);
+    assert_eq!(rack.doing, Doing::default(), "it came");
 }
 
 /// Whatever a BMC does and whenever it does it, nothing is asked more often than a person would.
@@ -306,7 +327,7 @@ fn a_bmc_that_reads_off_while_its_machine_speaks_is_believed_no_more() {
         patience: Duration::from_secs(300),
     };
     for power in [want::Power::On, want::Power::Off, want::Power::AsItIs] {
-        let aim = Aim { power, awaited: true };
+        let aim = Aim { power, awaited: true, overdue: false };
         let judged = |seen, now: i64| step(aim, seen, Doing::default(), now * SECOND);
         let trouble = |seen, now| judged(seen, now).0.trouble;
         assert_eq!(judged(seen(100, 130, 120), 131).1, Move::Rest, "{power:?}");
