@@ -114,6 +114,8 @@ impl<O: Open> Bmcs<O> {
     /// Ends the sessions at all BMCs, each of which has few; what does not answer in that time keeps ours until it
     /// forgets it. For a server that stops: nothing asks any more.
     pub async fn leave(&self, patience: Duration) {
+        // A console has a session of its own.
+        let _ = tokio::time::timeout(patience, self.0.desk.close()).await;
         let lanes: Vec<_> = self
             .0
             .lanes

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// All consoles of the site.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,8 @@ struct Seat {
     who: String,
     /// In microseconds since 1970.
     since: i64,
-    taken: Arc<Notify>,
+    /// Why its person has to get up.
+    up: watch::Sender<Option<&'static str>>,
     /// Closed once it is free.
     left: watch::Receiver<()>,
 }
@@ -25,7 +26,7 @@ struct Seat {
 pub struct Sitting {
     desk: Desk,
     machine: String,
-    taken: Arc<Notify>,
+    up: watch::Receiver<Option<&'static str>>,
     _left: watch::Sender<()>,
 }
 
@@ -36,6 +37,8 @@ pub struct Occupied {
     pub since: i64,
 }
 
+const TAKEN: &str = "somebody else took it";
+const STOPS: &str = "the server stops";
 /// Whoever has to get up ends their console first: a slow BMC takes some seconds for that.
 const GETTING_UP: Duration = Duration::from_secs(20);
 
@@ -63,13 +66,28 @@ impl Desk {
         let mut seats = self.seats();
         if let Some(seat) = seats.get(machine) {
             if take {
-                seat.taken.notify_one();
+                seat.up.send_replace(Some(TAKEN));
             }
             return Err((Occupied { who: seat.who.clone(), since: seat.since }, seat.left.clone()));
         }
-        let (taken, (leave, left)) = (Arc::new(Notify::new()), watch::channel(()));
-        seats.insert(machine.into(), Seat { who: who.into(), since: now, taken: taken.clone(), left });
-        Ok(Sitting { desk: self.clone(), machine: machine.into(), taken, _left: leave })
+        let ((call, up), (leave, left)) = (watch::channel(None), watch::channel(()));
+        seats.insert(machine.into(), Seat { who: who.into(), since: now, up: call, left });
+        Ok(Sitting { desk: self.clone(), machine: machine.into(), up, _left: leave })
+    }
+
+    /// Everybody has to get up, and has left when this returns. For a server that stops: nobody sits down any more.
+    pub async fn close(&self) {
+        let left: Vec<_> = self
+            .seats()
+            .values()
+            .map(|seat| {
+                seat.up.send_replace(Some(STOPS));
+                seat.left.clone()
+            })
+            .collect();
+        for mut left in left {
+            let _ = left.changed().await;
+        }
     }
 
     fn seats(&self) -> MutexGuard<'_, HashMap<String, Seat>> {
@@ -78,9 +96,17 @@ impl Desk {
 }
 
 impl Sitting {
-    /// Returns when somebody else wants the place.
-    pub async fn taken(&self) {
-        self.taken.notified().await;
+    /// Returns when its person has to get up, with the reason.
+    pub async fn ends(&self) -> &'static str {
+        let mut up = self.up.clone();
+        loop {
+            if let Some(why) = *up.borrow_and_update() {
+                return why;
+            }
+            if up.changed().await.is_err() {
+                return TAKEN;
+            }
+        }
     }
 }
 
@@ -102,13 +128,30 @@ mod tests {
         let occupied = desk.sit("m1", "bob", false, 3).await.unwrap_err();
         assert_eq!(occupied, Occupied { who: "ada".into(), since: 1 });
         let getting_up = async {
-            ada.taken().await;
+            let why = ada.ends().await;
             drop(ada);
+            why
         };
-        let (bob, ()) = tokio::join!(desk.sit("m1", "bob", true, 4), getting_up);
+        let (bob, why) = tokio::join!(desk.sit("m1", "bob", true, 4), getting_up);
         let bob = bob.unwrap();
+        assert_eq!(why, TAKEN);
         assert_eq!(desk.sit("m1", "ada", false, 5).await.unwrap_err().who, "bob");
         drop(bob);
         assert!(desk.sit("m1", "ada", false, 6).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn all_get_up_when_the_server_stops() {
+        let desk = Desk::default();
+        let ada = desk.sit("m1", "ada", false, 1).await.unwrap();
+        let bob = desk.sit("m2", "bob", false, 1).await.unwrap();
+        let getting_up = async {
+            let whys = (ada.ends().await, bob.ends().await);
+            drop((ada, bob));
+            whys
+        };
+        let ((), whys) = tokio::join!(desk.close(), getting_up);
+        assert_eq!(whys, (STOPS, STOPS));
+        assert!(desk.seats().is_empty());
     }
 }

@@ -91,7 +91,7 @@ async fn serve(
 ) {
     let began = clock::now();
     let ended = match upgrade.await {
-        Ok(upgraded) => talk(TokioIo::new(upgraded), &mut console, sitting.taken(), Pace::default()).await,
+        Ok(upgraded) => talk(TokioIo::new(upgraded), &mut console, sitting.ends(), Pace::default()).await,
         Err(error) => Ended { why: format!("the connection was not upgraded: {error}"), said: 0, typed: 0 },
     };
     leave(console).await;

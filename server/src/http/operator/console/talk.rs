@@ -45,14 +45,14 @@ pub struct Ended {
 /// Who has enough of it.
 enum Stop {
     Person(String),
-    Other,
+    Server(&'static str),
 }
 
-/// Until the operator leaves, the console ends, or somebody else takes it.
+/// Until the operator leaves, the console ends, or `ends` says why it has to.
 pub async fn talk(
     stream: impl AsyncRead + AsyncWrite,
     console: &mut Console,
-    taken: impl Future<Output = ()>,
+    ends: impl Future<Output = &'static str>,
     pace: Pace,
 ) -> Ended {
     let (reader, writer) = tokio::io::split(stream);
@@ -62,7 +62,7 @@ pub async fn talk(
     let mut stop = pin!(async {
         tokio::select! {
             why = types(reader, input, &typed) => Stop::Person(why),
-            () = taken => Stop::Other,
+            why = ends => Stop::Server(why),
         }
     });
     let mut alive = interval_at(Instant::now() + pace.sign_of_life, pace.sign_of_life);
@@ -86,7 +86,7 @@ pub async fn talk(
             }
             stop = &mut stop => match stop {
                 Stop::Person(why) => break why,
-                Stop::Other => break person.last(&mut hidden, "somebody else took it".into()).await,
+                Stop::Server(why) => break person.last(&mut hidden, why.into()).await,
             },
         };
         if !shown.is_empty()
@@ -174,7 +174,7 @@ mod tests {
         decoder: Decoder,
         machine: Option<mpsc::Sender<Result<Bytes, Fault>>>,
         typed: mpsc::Receiver<Input>,
-        take: Option<oneshot::Sender<()>>,
+        end: Option<oneshot::Sender<&'static str>>,
         ended: tokio::task::JoinHandle<Ended>,
     }
 
@@ -186,17 +186,18 @@ mod tests {
         fn with(pace: Pace) -> Bench {
             let (person, inside) = duplex(1 << 16);
             let ((machine, output), (input, typed)) = (mpsc::channel(8), mpsc::channel(8));
-            let (take, taken) = oneshot::channel::<()>();
+            let (end, ends) = oneshot::channel();
             let ended = tokio::spawn(async move {
-                let taken = async {
-                    if taken.await.is_err() {
-                        std::future::pending::<()>().await;
+                let ends = async {
+                    match ends.await {
+                        Ok(why) => why,
+                        Err(_) => std::future::pending().await,
                     }
                 };
-                talk(inside, &mut Console { output, input }, taken, pace).await
+                talk(inside, &mut Console { output, input }, ends, pace).await
             });
-            let (machine, take) = (Some(machine), Some(take));
-            Bench { person, decoder: Decoder::default(), machine, typed, take, ended }
+            let (machine, end) = (Some(machine), Some(end));
+            Bench { person, decoder: Decoder::default(), machine, typed, end, ended }
         }
 
         async fn says(&self, text: &'static str) {
@@ -258,7 +259,7 @@ mod tests {
         assert_eq!(bench.hears().await, Frame::End("hung: no answer".into()));
 
         let mut bench = Bench::new();
-        bench.take.take().unwrap().send(()).unwrap();
+        bench.end.take().unwrap().send("somebody else took it").unwrap();
         assert_eq!(bench.hears().await, Frame::End("somebody else took it".into()));
 
         let mut bench = Bench::new();
