@@ -47,10 +47,15 @@ pub fn changed(row: &ImportRow, known: Option<&KnownBmc>, site: &Site) -> Option
     (kept.as_ref() != Some(&new)).then_some(new)
 }
 
-/// Of machines of which nobody has said more.
+/// Of machines of which nobody has said more: what the default set speaks, or else what all sets do.
 fn usual(site: &Site) -> DriverKind {
-    let set = site.bmc_set_for("").map(|set| set.driver);
-    set.filter(|driver| driver.has_address()).unwrap_or(DriverKind::Redfish)
+    let has_address = |driver: &DriverKind| driver.has_address();
+    if let Some(driver) = site.bmc_set_for("").map(|set| set.driver).filter(has_address) {
+        return driver;
+    }
+    let mut drivers = site.bmcs.values().map(|set| set.driver).filter(has_address);
+    let first = drivers.next().filter(|first| drivers.all(|driver| driver == *first));
+    first.unwrap_or(DriverKind::Redfish)
 }
 
 /// What is new of a BMC. What a person has said of one by itself is not said anew by a list.
@@ -74,4 +79,30 @@ pub fn against(row: &ImportRow, owner: Option<&Known>, site: &Site) -> Option<St
     let can_log_in = site.bmcs.values().any(|set| set.driver.has_address());
     (new.driver.has_address() && !can_log_in)
         .then(|| "nobody can log in to its BMC: the site file has no [bmc.NAME] with a password".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_need_not_name_the_one_driver_that_a_site_has() {
+        let set = |name: &str, driver: &str, more: &str| {
+            format!("[bmc.{name}]\ndriver = \"{driver}\"\nuser = \"u\"\npassword_file = \"/p\"\n{more}\n")
+        };
+        let supermicro = set("a", "ipmi", "vendor = \"Supermicro\"");
+        for (sets, driver) in [
+            (String::new(), DriverKind::Redfish),
+            (supermicro.clone(), DriverKind::Ipmi),
+            (supermicro.clone() + &set("b", "redfish", "vendor = \"Dell\""), DriverKind::Redfish),
+            (
+                set("b", "redfish", "vendor = \"Dell\"") + &set("c", "ipmi", "default = true"),
+                DriverKind::Ipmi,
+            ),
+            (supermicro + "[bmc.w]\ndriver = \"wake-on-lan\"\n", DriverKind::Ipmi),
+        ] {
+            let site = Site::parse(&format!("name = \"lab\"\n{sets}")).unwrap();
+            assert_eq!(usual(&site), driver, "{sets}");
+        }
+    }
 }
