@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::Failure;
@@ -37,6 +38,8 @@ enum Subject {
     Machine(MachineId),
     Cluster(String),
     User(String),
+    Image(String),
+    Site,
     /// Something else, or nothing of that name.
     Other(String),
 }
@@ -89,7 +92,10 @@ impl Subject {
     fn name(&self) -> String {
         match self {
             Subject::Machine(id) => id.0.clone(),
-            Subject::Cluster(name) | Subject::User(name) | Subject::Other(name) => name.clone(),
+            Subject::Cluster(name) | Subject::User(name) | Subject::Image(name) | Subject::Other(name) => {
+                name.clone()
+            }
+            Subject::Site => String::new(),
         }
     }
 }
@@ -105,6 +111,8 @@ async fn subject(app: &App, path: &str, name: String) -> Result<Subject> {
     Ok(match path {
         path if path.contains("/clusters/{name}") => Subject::Cluster(name),
         path if path.contains("/users/{name}") => Subject::User(name),
+        path if path.starts_with(&routes::image("{name}")) => Subject::Image(name),
+        routes::SITE => Subject::Site,
         _ => Subject::Other(name),
     })
 }
@@ -133,6 +141,16 @@ async fn look(app: &App, subject: &Subject) -> Result<Option<Value>> {
             let user = users.iter().find(|user| user.name == *name);
             Ok(user.map(|user| json!({"role": user.role, "expires": user.expires})))
         }
+        Subject::Image(name) => {
+            let images = app.images.current();
+            let image = images.all().find(|image| image.name == *name);
+            Ok(image.map(|image| json!({"kind": image.kind, "version": image.version})))
+        }
+        // What is there, not what was read at the start.
+        Subject::Site => Ok(match &app.site.path {
+            Some(path) => tokio::fs::read(path).await.ok().map(|text| json!({"sha256": digest(&text)})),
+            None => None,
+        }),
         Subject::Other(_) => Ok(None),
     }
 }
@@ -147,8 +165,18 @@ async fn said(app: &App, id: &MachineId, life: &mut Value) -> Result<()> {
         life["bmc_credentials"] = json!(bmc.credentials);
         life["bmc_user"] = json!(bmc.username);
         life["bmc_certificate"] = json!(bmc.certificate);
+        // Sealed with a nonce, each is another text: its digest says that it was changed, and nothing else.
+        for (name, sealed) in
+            [("bmc_password", bmc.password), ("bmc_key", bmc.bmc_key), ("secure_on", bmc.secure_on)]
+        {
+            life[name] = json!(sealed.map(|sealed| format!("sealed {}", &digest(sealed.as_bytes())[..8])));
+        }
     }
     Ok(())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// `subject` may be any reference to a machine.

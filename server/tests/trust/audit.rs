@@ -117,3 +117,24 @@ async fn what_is_said_of_a_machine_and_what_is_kept_for_a_card_are_in_the_log() 
     let entries = log(&bench, "").await;
     assert_eq!(entries[0].after, Some(serde_json::from_str(kept).unwrap()));
 }
+
+/// That a secret was changed is told, and nothing of the secret.
+#[tokio::test]
+async fn a_bmcs_new_password_is_in_the_log_as_a_change() {
+    let bench = Bench::new("enroll").await;
+    let machine = bench.machine().await;
+    let token = bench.token(Role::Admin).await;
+    let path = format!("/api/v1/machines/{machine}/bmc");
+    let body = |password: &str| {
+        format!(r#"{{"driver":"redfish","address":"192.0.2.9","user":"u","password":"{password}"}}"#)
+    };
+    for (password, told) in [("first-secret", ": sealed "), ("other-secret", "→ sealed ")] {
+        let answered = call(&bench, &token, "PUT", &path, &body(password)).await;
+        assert!(answered.is_success(), "{answered}");
+        let entries = log(&bench, &format!("?subject={machine}")).await;
+        let changed = changes(&entries[0]);
+        let is_told = |change: &String| change.starts_with("bmc_password") && change.contains(told);
+        assert!(changed.iter().any(is_told), "{changed:?}");
+        assert!(!serde_json::to_string(&entries).unwrap().contains("-secret"));
+    }
+}
