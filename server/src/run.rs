@@ -220,6 +220,7 @@ async fn start(app: &App, parts: &mut JoinSet<Result<()>>) -> Result<()> {
         cluster::drain::drain(leaving).await;
         Ok(())
     });
+    bmc::update::resume(app, &app.bmcs, bmc::update::LOOK).await?;
     let (polled, powered) = (app.clone(), app.clone());
     parts.spawn(async move {
         let bmcs = polled.bmcs.clone();

@@ -15,6 +15,7 @@ mod cluster_task;
 pub mod count;
 mod facts;
 mod find;
+pub mod firmware;
 pub mod history;
 pub mod identity;
 pub mod import;

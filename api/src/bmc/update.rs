@@ -44,7 +44,7 @@ impl fmt::Display for UpdateState {
     }
 }
 
-/// How far the last update of a BMC is that this server began. A server that was restarted knows of none.
+/// How far the last update of a BMC is that was begun here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FirmwareUpdate {

@@ -1,18 +1,21 @@
 //! Firmware that a BMC writes: begun and looked at through its line, so that its power is read meanwhile as ever. How far it
-//! is is kept in memory alone: a server that was killed does not know, and says so.
+//! is is kept, so that a server that was restarted follows it on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::bmc::Fault;
 use api::bmc::update::{FirmwareUpdate, UpdateState};
+use api::id::MachineId;
 
 use super::access::Open;
 use super::bmcs::Bmcs;
 use super::lane::{Answer, Asker, Request};
 use crate::app::App;
 use crate::clock;
+use crate::store;
 use crate::store::bmc::BmcRow;
+use crate::store::firmware::Firmware;
 
 #[cfg(test)]
 mod tests;
@@ -60,16 +63,19 @@ pub async fn begin<O: Open>(
         return Err(Fault::Busy("it writes firmware already: `metalctl bmc show` says how far it is".into()));
     }
     remark(app, row, format!("{} had its BMC write {}", begun.who, begun.image)).await;
+    keep(app, row, None, Some(&begun)).await;
     let (update, task) = match bmcs.ask(app, row, Request::Update(image), Asker::Person).await {
         Ok(Answer::Task(Some(task))) => (begun, Some(task)),
         Ok(_) => (after(begun, Ok(Progress::Done), clock::now()), None),
         Err(fault) if may_have_begun(&fault) => (unknown(begun, &fault.to_string()), None),
         Err(fault) => {
+            keep(app, row, None, before.as_ref()).await;
             lane.has_updated(before);
             remark(app, row, format!("nothing was written: {fault}")).await;
             return Err(fault);
         }
     };
+    keep(app, row, task.as_deref(), Some(&update)).await;
     lane.has_updated(Some(update.clone()));
     match task {
         Some(task) => {
@@ -79,6 +85,29 @@ pub async fn begin<O: Open>(
         None => remark(app, row, told(&update)).await,
     }
     Ok(update)
+}
+
+/// What was known before this server started, before anything asks a BMC: what is written is followed on.
+pub async fn resume<O: Open>(app: &App, bmcs: &Bmcs<O>, look: Duration) -> Result<(), store::Error> {
+    for Firmware { machine, task, update } in app.store.firmware().await? {
+        let Some(row) = app.store.bmc(&MachineId(machine)).await? else { continue };
+        let lane = bmcs.lane(&row.machine);
+        lane.has_updated(Some(update.clone()));
+        match (update.state, task) {
+            (UpdateState::Running, Some(task)) => {
+                let (app, bmcs) = (app.clone(), bmcs.clone());
+                tokio::spawn(async move { follow(&app, &bmcs, &row, (task.into(), update), look).await });
+            }
+            (UpdateState::Running, None) => {
+                let lost = unknown(update, "the server was restarted before the BMC had answered");
+                keep(app, &row, None, Some(&lost)).await;
+                remark(app, &row, told(&lost)).await;
+                lane.has_updated(Some(lost));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// To its end, in what its line remembers. Ends early where the BMC is another one meanwhile.
@@ -101,6 +130,7 @@ async fn follow<O: Open>(
             Err(fault) => Err(fault),
         };
         update = after(update, heard, clock::now());
+        keep(app, row, Some(&*task), Some(&update)).await;
         lane.has_updated(Some(update.clone()));
     }
     remark(app, row, told(&update)).await;
@@ -163,6 +193,12 @@ fn told(update: &FirmwareUpdate) -> String {
 }
 
 /// What is not kept is no reason to leave an update alone.
+async fn keep(app: &App, row: &BmcRow, task: Option<&str>, update: Option<&FirmwareUpdate>) {
+    if let Err(error) = app.store.firmware_put(row, task, update).await {
+        tracing::error!(machine = row.machine, %error, "how far its firmware is was not kept");
+    }
+}
+
 async fn remark(app: &App, row: &BmcRow, note: String) {
     tracing::info!(machine = row.machine, "firmware: {note}");
     if let Err(error) = app.store.remark(&row.id(), FIRMWARE, note, clock::now()).await {

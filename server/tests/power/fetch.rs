@@ -9,7 +9,8 @@ use api::user::Role;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use server::bmc::lane::Asker;
-use server::bmc::update::{Progress, begin};
+use server::bmc::update::{Progress, begin, resume};
+use server::store::bmc::BmcRow;
 
 use crate::operator::Desk;
 use crate::rack::{Rack, Way, bmc};
@@ -113,6 +114,57 @@ async fn an_update_is_followed_through_a_restart_of_its_bmc() {
     let lost = ended(&rack, &id, async { update(&rack, &id, Duration::ZERO).await.unwrap() }).await;
     assert_eq!(lost.state, UpdateState::Unknown, "{lost:?}");
     assert!(lost.says.contains("no longer knows /task/1"), "{lost:?}");
+}
+
+/// Nothing takes the power from under it because a server was restarted.
+#[tokio::test]
+async fn an_update_is_followed_through_a_restart_of_the_server() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::Off, Way::Obeys).await;
+    rack.fakes.change("bmc-1", |fake| fake.task = [at(40)].into());
+    update(&rack, &id, Duration::from_secs(3600)).await.unwrap();
+    // What the server before knew is gone but for what it kept.
+    rack.bmcs.forget(&id.0);
+    resume(&rack.app, &rack.bmcs, Duration::from_secs(3600)).await.unwrap();
+    let known = rack.bmcs.lane(&id.0).update().unwrap();
+    assert_eq!((known.state, known.who.as_str()), (UpdateState::Running, "ops"));
+    rack.poll(&id).await;
+    assert_eq!(
+        rack.fakes.moves("bmc-1"),
+        ["update http://10.0.0.1/bmc.bin?key=1"],
+        "it is wanted on, and waits"
+    );
+    rack.bmcs.forget(&id.0);
+    rack.fakes.change("bmc-1", |fake| fake.task = [at(90), Ok(Progress::Done)].into());
+    let resumed = async {
+        resume(&rack.app, &rack.bmcs, Duration::ZERO).await.unwrap();
+        rack.bmcs.lane(&id.0).update().unwrap()
+    };
+    assert_eq!(ended(&rack, &id, resumed).await.state, UpdateState::Done);
+    // Of another BMC nothing is known, and what ended is not followed.
+    rack.bmcs.forget(&id.0);
+    resume(&rack.app, &rack.bmcs, Duration::ZERO).await.unwrap();
+    assert_eq!(rack.bmcs.lane(&id.0).update().unwrap().state, UpdateState::Done);
+    let moved = BmcRow { address: "bmc-2".into(), ..rack.app.store.bmc(&id).await.unwrap().unwrap() };
+    rack.app.store.bmc_put(moved).await.unwrap();
+    rack.bmcs.forget(&id.0);
+    resume(&rack.app, &rack.bmcs, Duration::ZERO).await.unwrap();
+    assert_eq!(rack.bmcs.lane(&id.0).update(), None);
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_heard_the_answer_of_is_not_forgotten_either() {
+    let rack = Rack::new("").await;
+    let id = rack.machine(1, Power::On, Way::Obeys).await;
+    let row = rack.app.store.bmc(&id).await.unwrap().unwrap();
+    rack.fakes.change("bmc-1", |fake| fake.task = [at(40)].into());
+    let begun = update(&rack, &id, Duration::from_secs(3600)).await.unwrap();
+    rack.app.store.firmware_put(&row, None, Some(&begun)).await.unwrap();
+    rack.bmcs.forget(&id.0);
+    resume(&rack.app, &rack.bmcs, Duration::ZERO).await.unwrap();
+    let lost = rack.bmcs.lane(&id.0).update().unwrap();
+    assert_eq!(lost.state, UpdateState::Unknown);
+    assert!(lost.says.contains("restarted before the BMC had answered"), "{lost:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::database::{Database, mac};
 
 /// Beginnings of the queries that may scan: people's references and counts, the start of the server, clusters
 /// and users, which are few, and the boot keys, which are as many as machines that boot right now.
-const MAY_SCAN: [&str; 22] = [
+const MAY_SCAN: [&str; 23] = [
     "SELECT machine, hostname, serial, profile, state, generation, installed, at, who FROM tombstone ORDER BY",
     "SELECT machine.id, machine.hostname, machine.profile",
     "SELECT id FROM machine WHERE LOWER(hostname) LIKE",
@@ -24,6 +24,7 @@ const MAY_SCAN: [&str; 22] = [
     "UPDATE lease SET pooled = FALSE WHERE pooled",
     "WITH RECURSIVE pool",
     "DELETE FROM boot_key WHERE hash",
+    "SELECT firmware.machine, firmware.task",
     // A partial index: the few that are waited for.
     "SELECT machine FROM power WHERE pending",
     "SELECT health, COUNT(*) FROM power",
