@@ -136,6 +136,8 @@ fn has_a_console(hall: &Hall, name: &str) -> Result<()> {
     ensure!(refused.contains("--take"), "{refused}");
     let mut second = Terminal::of(hall.server.metalctl(&["machine", "console", name, "--take"])?)?;
     second.wakes("\r", &login)?;
+    // A break, and what a kernel does with the letter after it.
+    second.wakes("\r~Bh", "sysrq: HELP")?;
     let (status, said) = first.ended()?;
     ensure!(!status.success() && said.contains("has ended"), "the first lost it: {said}");
     second.types("\r~.")?;
