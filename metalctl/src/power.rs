@@ -104,8 +104,7 @@ async fn status(client: &Client, io: &mut Io<'_>, selection: &Selection) -> Resu
         }
     }
     if io.json {
-        let powers: Vec<_> = read.iter().map(|machine| (machine.name(), machine.power.clone())).collect();
-        io.json(&powers)?;
+        several::tell(io, &chosen, &read)?;
     } else if !read.is_empty() {
         io.data(&screen::powers(&read, now(), io.paint()))?;
     }
@@ -119,15 +118,19 @@ async fn identify(
     lit: bool,
 ) -> Result<Exit, Failure> {
     let chosen = several::selected(client, selection).await?;
-    let mut failed = Vec::new();
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
     let ask = async |machine: &Machine| client.identify(&machine.id.0, lit).await;
     for (machine, answer) in several::abreast(&chosen.machines, ask).await {
         match answer {
             Ok(()) => {
-                io.say(&format!("{}: the light is {}", machine.name(), if lit { "on" } else { "off" }))?
+                io.say(&format!("{}: the light is {}", machine.name(), if lit { "on" } else { "off" }))?;
+                done.push(machine.clone());
             }
             Err(error) => failed.push(Failure::from(error)),
         }
+    }
+    if io.json {
+        several::tell(io, &chosen, &done)?;
     }
     several::end(chosen, failed)
 }

@@ -1,9 +1,10 @@
-//! What an operator types about a BMC's parts, drive and firmware, down to a BMC of the rack.
+//! What an operator types about a BMC's parts, drive, firmware and power, down to a BMC of the rack.
 
 use std::fs;
 
 use anyhow::{Result, ensure};
 use api::bmc::hardware::Hardware;
+use api::machine::Machine;
 use lab::bmc::redfish::Vendor;
 use tests::desk::Desk;
 use tests::operator::run;
@@ -16,15 +17,7 @@ async fn parts_are_read_images_put_in_and_firmware_written() -> Result<()> {
     desk.born("node07", 7).await?;
     let without = run(&desk, "bmc hardware node07")?;
     ensure!(without.code == 1 && without.err.contains("needs a hand"), "{without:?}");
-    let password = desk.folder.path().join("bmc.password");
-    fs::write(&password, PASSWORD)?;
-    let (address, port) = (bmc.address.ip(), bmc.address.port());
-    let set = format!(
-        "bmc set node07 --address {address} --port {port} --user admin --password-file {}",
-        password.display()
-    );
-    let set = run(&desk, &set)?;
-    ensure!(set.code == 0, "{set:?}");
+    is_set(&desk, &bmc)?;
 
     let hardware = run(&desk, "bmc hardware node07")?;
     ensure!(
@@ -51,5 +44,34 @@ async fn parts_are_read_images_put_in_and_firmware_written() -> Result<()> {
     ensure!(run(&desk, "bmc hardware node07")?.out.contains("2.17"));
     let show = run(&desk, "bmc show node07")?;
     ensure!(show.out.contains("update") && show.out.contains("bmc-2.17.bin done"), "{show:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_by_a_bmc_is_told_as_json() -> Result<()> {
+    let (desk, bmc) = (Desk::open().await?, Bmc::of(Vendor::Supermicro));
+    desk.born("node07", 7).await?;
+    is_set(&desk, &bmc)?;
+    for line in ["machine power status node07 --json", "machine identify on node07 --json"] {
+        let one: Machine = serde_json::from_str(&run(&desk, line)?.out)?;
+        ensure!(one.name() == "node07" && one.power.is_some(), "{line}: {one:?}");
+    }
+    for line in ["machine power status --all --json", "machine identify off --all --json"] {
+        let several: Vec<Machine> = serde_json::from_str(&run(&desk, line)?.out)?;
+        ensure!(several.len() == 1, "{line}: {several:?}");
+    }
+    Ok(())
+}
+
+fn is_set(desk: &Desk, bmc: &Bmc) -> Result<()> {
+    let password = desk.folder.path().join("bmc.password");
+    fs::write(&password, PASSWORD)?;
+    let (address, port) = (bmc.address.ip(), bmc.address.port());
+    let set = format!(
+        "bmc set node07 --address {address} --port {port} --user admin --password-file {}",
+        password.display()
+    );
+    let set = run(desk, &set)?;
+    ensure!(set.code == 0, "{set:?}");
     Ok(())
 }
