@@ -7,6 +7,7 @@ use api::client::Client;
 use api::id::MachineId;
 use api::machine::Machine;
 use api::power::{PowerOrder, Trouble};
+use api::state::State;
 
 use crate::args::power::{Cut, Light, PowerVerb, SiteVerb, SwitchVerb};
 use crate::args::select::{Selection, Sure};
@@ -164,14 +165,7 @@ async fn bring_up(
     (group, sure): (Option<&str>, Sure),
     timeout: Duration,
 ) -> Result<Exit, Failure> {
-    let members = match group {
-        Some(name) => Some(members(client, name).await?),
-        None => None,
-    };
-    let meant = |machine: &Machine| members.as_ref().is_none_or(|members| members.contains(&machine.id));
-    let mut machines = client.machines().await?;
-    machines.retain(|machine| meant(machine) && machine.power.is_some());
-    let chosen = Chosen { machines, one: false, refused: Vec::new() };
+    let chosen = switchable(client, io, group).await?;
     if chosen.machines.is_empty() {
         let hint = "`metalctl bmc list` shows the BMCs there are";
         return Err(Failure::new(Exit::NotFound, "nothing here can switch any of these machines", hint));
@@ -201,6 +195,29 @@ async fn bring_up(
     });
     several::end(chosen, refused)?;
     late.map_or(Ok(Exit::Done), Err)
+}
+
+/// Of the machines that are meant those that something can switch. The others are named: they are followed by nobody.
+async fn switchable(client: &Client, io: &mut Io<'_>, group: Option<&str>) -> Result<Chosen, Failure> {
+    let members = match group {
+        Some(name) => Some(members(client, name).await?),
+        None => None,
+    };
+    let meant = |machine: &Machine| members.as_ref().is_none_or(|members| members.contains(&machine.id));
+    let mut machines = client.machines().await?;
+    machines.retain(meant);
+    let (machines, without): (Vec<_>, Vec<_>) =
+        machines.into_iter().partition(|machine| machine.power.is_some());
+    let ours = without.iter().filter(|machine| machine.enrolled && machine.state != State::Retired);
+    let names: Vec<String> = ours.map(Machine::name).collect();
+    if !names.is_empty() {
+        io.say(&format!(
+            "Nothing here can switch {}: see whether they are on; `metalctl bmc set NAME --driver wake-on-lan` is for \
+             machines without a BMC",
+            names.join(", ")
+        ))?;
+    }
+    Ok(Chosen { machines, one: false, refused: Vec::new() })
 }
 
 async fn members(client: &Client, name: &str) -> Result<Vec<MachineId>, Failure> {

@@ -63,6 +63,17 @@ async fn what_was_done_by_a_bmc_is_told_as_json() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_be_switched_on_is_named() -> Result<()> {
+    let (desk, bmc) = (Desk::open().await?, Bmc::of(Vendor::Supermicro));
+    desk.born("node07", 7).await?;
+    desk.born("node08", 8).await?;
+    is_set(&desk, &bmc)?;
+    let on = run(&desk, "power on --all --yes --timeout 1s")?;
+    ensure!(on.err.contains("Nothing here can switch node08: "), "{on:?}");
+    Ok(())
+}
+
 fn is_set(desk: &Desk, bmc: &Bmc) -> Result<()> {
     let password = desk.folder.path().join("bmc.password");
     fs::write(&password, PASSWORD)?;
