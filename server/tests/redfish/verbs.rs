@@ -205,6 +205,12 @@ async fn an_image_is_put_in_and_taken_out() {
     let bmc = Bmc::with(documents("dell"), Manners { ignores_media: true, ..Manners::default() }).await;
     let fault = bmc.driver().insert_media("http://10.0.0.1/ram.iso").await.unwrap_err();
     assert!(matches!(&fault, Fault::NotObeyed(what) if what.contains("an empty drive")), "{fault}");
+    // What lay there is no sign of what was put in.
+    let bmc = Bmc::of("dell").await;
+    bmc.driver().insert_media("http://10.0.0.1/ram.iso").await.unwrap();
+    bmc.lock().manners.ignores_media = true;
+    let fault = bmc.driver().insert_media("http://10.0.0.1/other.iso").await.unwrap_err();
+    assert!(matches!(&fault, Fault::NotObeyed(what) if what.contains("the one before")), "{fault}");
     // Lenovo's drive has no actions: it is written.
     let bmc = Bmc::of("lenovo").await;
     let driver = bmc.driver();

@@ -74,15 +74,16 @@ impl Driver for Redfish {
     }
 
     async fn insert_media(&self, image: &str) -> Result<(), Fault> {
+        let wanted = self.ask(|tree, places| media::wanted(tree, places, image)).await?;
         let calls = self.ask(|tree, places| media::insert(tree, places, image)).await?;
         self.first_taken(calls).await?;
-        self.until_it_lies(true).await
+        self.until_it_lies(&wanted).await
     }
 
     async fn eject_media(&self) -> Result<(), Fault> {
         let calls = self.ask(media::eject).await?;
         self.first_taken(calls).await?;
-        self.until_it_lies(false).await
+        self.until_it_lies(&media::Wanted::Nothing).await
     }
 
     async fn update(&self, image: &str) -> Result<Option<String>, Fault> {

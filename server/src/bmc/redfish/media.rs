@@ -58,20 +58,40 @@ fn drive(slot: &Value) -> VirtualDrive {
     }
 }
 
-/// Whether something lies in the drive, or nothing, as was asked for. The address is not compared: some BMCs show it in
-/// another spelling.
-pub fn judge(tree: &Tree, places: &Places, there: bool) -> Result<(), Fault> {
+/// What should lie in the drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// An image, in the place of the other one that lay there.
+    Image {
+        before: Option<String>,
+    },
+    Nothing,
+}
+
+/// What is wanted once `image` was put in. The same address with another key behind its `?` may be shown without.
+pub fn wanted(tree: &Tree, places: &Places, image: &str) -> Result<Wanted, Fault> {
+    let (_, slot) = slot(tree, places)?;
+    let bare = |address: &str| address.split('?').next().unwrap_or_default().to_string();
+    let before = doc::text(slot, "Image").filter(|before| bare(before) != bare(image));
+    Ok(Wanted::Image { before: before.map(str::to_string) })
+}
+
+/// Whether that lies in the drive. Its address is not compared with what was asked for: some BMCs show it in another
+/// spelling.
+pub fn judge(tree: &Tree, places: &Places, wanted: &Wanted) -> Result<(), Fault> {
     let (path, slot) = slot(tree, places)?;
-    let lies = inserted(slot) || doc::text(slot, "Image").is_some();
-    match (there, lies) {
-        (true, false) => {
-            Err(Fault::NotObeyed(format!("{path}: it took the image, and shows an empty drive")))
+    let image = doc::text(slot, "Image");
+    let wrong = match wanted {
+        Wanted::Image { .. } if !inserted(slot) && image.is_none() => {
+            "it took the image, and shows an empty drive"
         }
-        (false, true) if inserted(slot) => {
-            Err(Fault::NotObeyed(format!("{path}: told to eject, it still shows an image")))
+        Wanted::Image { before } if before.is_some() && before.as_deref() == image => {
+            "it took the image, and still shows the one before: take that out first, by `metalctl bmc media NAME eject`"
         }
-        _ => Ok(()),
-    }
+        Wanted::Nothing if inserted(slot) => "told to eject, it still shows an image",
+        _ => return Ok(()),
+    };
+    Err(Fault::NotObeyed(format!("{path}: {wrong}")))
 }
 
 /// The drive that takes CDs.

@@ -56,15 +56,15 @@ impl Redfish {
         judge(&self.ask(boot::read).await?)
     }
 
-    /// Until something lies in the virtual drive, or nothing does any more.
-    pub(super) async fn until_it_lies(&self, there: bool) -> Result<(), Fault> {
+    /// Until that lies in the virtual drive.
+    pub(super) async fn until_it_lies(&self, wanted: &media::Wanted) -> Result<(), Fault> {
         for _ in 0..LOOKS {
-            match self.ask(|tree, places| media::judge(tree, places, there)).await {
+            match self.ask(|tree, places| media::judge(tree, places, wanted)).await {
                 Err(Fault::NotObeyed(_)) => sleep(self.http.pace.look).await,
                 judged => return judged,
             }
         }
-        self.ask(|tree, places| media::judge(tree, places, there)).await
+        self.ask(|tree, places| media::judge(tree, places, wanted)).await
     }
 
     /// As [`Redfish::first_taken`]; but an order that is refused may have come too late, and the next way may be a
