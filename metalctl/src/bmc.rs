@@ -43,7 +43,7 @@ pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
         BmcVerb::Forget { machine } => {
             client.bmc_forget(&path_segment(&machine)?).await?;
             io.say(&format!("nothing switches {machine} any more"))?;
-            Ok(Exit::Done)
+            shown(client, io, &machine).await
         }
         BmcVerb::AcceptCertificate { machine } => {
             tell(io, &client.accept_certificate(&path_segment(&machine)?).await?)
@@ -51,9 +51,17 @@ pub async fn run(verb: BmcVerb, client: &Client, io: &mut Io<'_>) -> Result<Exit
         BmcVerb::Reset { machine } => {
             client.bmc_reset(&path_segment(&machine)?).await?;
             io.say(&format!("the BMC of {machine} restarts; it answers again in a minute or two"))?;
-            Ok(Exit::Done)
+            shown(client, io, &machine).await
         }
     }
+}
+
+/// The machine of a verb whose answer is empty, for whoever reads JSON.
+async fn shown(client: &Client, io: &mut Io<'_>, machine: &str) -> Result<Exit, Failure> {
+    if io.json {
+        io.json(&client.machine(&path_segment(machine)?).await?.machine)?;
+    }
+    Ok(Exit::Done)
 }
 
 async fn list(client: &Client, io: &mut Io<'_>) -> Result<Exit, Failure> {
@@ -84,7 +92,10 @@ async fn media(machine: &str, verb: MediaVerb, client: &Client, io: &mut Io<'_>)
         MediaVerb::Eject => {
             client.media_eject(machine).await?;
             io.say("nothing lies in the virtual drive any more")?;
-            return Ok(Exit::Done);
+            if !io.json {
+                return Ok(Exit::Done);
+            }
+            client.bmc_media(machine).await?
         }
     };
     match io.json {

@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use api::bmc::hardware::Hardware;
+use api::bmc::media::VirtualDrive;
 use api::machine::Machine;
 use lab::bmc::redfish::Vendor;
 use tests::desk::Desk;
@@ -59,6 +60,12 @@ async fn what_was_done_by_a_bmc_is_told_as_json() -> Result<()> {
     for line in ["machine power status --all --json", "machine identify off --all --json"] {
         let several: Vec<Machine> = serde_json::from_str(&run(&desk, line)?.out)?;
         ensure!(several.len() == 1, "{line}: {several:?}");
+    }
+    let drives: Vec<VirtualDrive> = serde_json::from_str(&run(&desk, "bmc media node07 eject --json")?.out)?;
+    ensure!(!drives.is_empty() && drives.iter().all(|drive| !drive.inserted), "{drives:?}");
+    for (verb, switched) in [("reset", true), ("forget", false)] {
+        let one: Machine = serde_json::from_str(&run(&desk, &format!("bmc {verb} node07 --json"))?.out)?;
+        ensure!(one.power.is_some() == switched, "{verb}: {one:?}");
     }
     Ok(())
 }
