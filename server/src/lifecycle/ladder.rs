@@ -170,17 +170,11 @@ impl Ladder {
         matches!(stand, Some(Stand::Begun { deadline: Some(deadline), .. }) if now > *deadline)
     }
 
-    /// When the last way that was taken failed, in the state that began at `since`, where none is taken now and the agent in
-    /// RAM has not come: the next one begins with a word of the OS.
+    /// When the last way failed, in the state that began at `since`, where the next one begins with a word of the OS.
     pub fn waits_for_os_since(&self, since: i64) -> Option<i64> {
-        if self.since != since || self.open().is_some() || self.arrived.is_some() {
-            return None;
-        }
-        let failed = self.steps.iter().filter_map(|step| match step.stand {
-            Stand::Failed { at, .. } => Some(at),
-            _ => None,
-        });
-        failed.max()
+        let waits = self.since == since && self.open().is_none() && self.arrived.is_none();
+        let failed = |step: &Step| if let Stand::Failed { at, .. } = step.stand { Some(at) } else { None };
+        self.steps.iter().filter_map(failed).max().filter(|_| waits)
     }
 
     /// From when on the state's own patience runs; None while the machine is on its way back to RAM.
